@@ -1,0 +1,100 @@
+"""The contract between jitconv and an algorithm, built in or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+OPS = (
+    "conv_forward",
+    "conv_backward",
+    "max_pool_forward",
+    "max_pool_backward",
+    "avg_pool_forward",
+    "avg_pool_backward",
+    "create_mask",
+    "distribute_value",
+)
+
+ERROR_CLASSES = ("direct", "winograd", "fft")
+
+Plan = Callable[..., Any]
+"""An algorithm built for one spec: ``plan(*operands, *outputs)``.
+
+Operands and outputs come in the order of ``spec.operands(op)`` and ``spec.outputs(op)``; all are
+C-contiguous arrays in native byte order, and ``None`` stands for what the caller does not give or
+does not want. A plan never writes to an operand. It fills the outputs and returns ``None``, or
+returns a tuple of arrays to be used instead of them (for a library that allocates its own results).
+It may be called from several threads at once.
+"""
+
+
+def unprepared(run: Callable[..., Any]) -> Callable[[Any], Plan]:
+    """Return the `build` of an algorithm that prepares nothing: its plan is ``run`` with the spec.
+
+    Parameters
+    ----------
+    run : callable
+        ``run(spec, *operands, *outputs)``.
+    """
+    return lambda spec: partial(run, spec)
+
+
+def never_refuses(spec: Any) -> None:
+    """Return None: the `why_not` of an algorithm that is able to do every problem."""
+
+
+def no_workspace(spec: Any) -> int:
+    """Return 0: the workspace of an algorithm that needs none."""
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """One way to compute an op.
+
+    Parameters
+    ----------
+    op : str
+        One of `OPS`.
+    name : str
+        Unique among the algorithms of the op.
+    why_not : callable
+        ``spec -> None`` if able, else the reason in words.
+    cost : callable
+        ``spec -> float``, predicted seconds on this machine.
+    workspace : callable
+        ``spec -> int``, bytes needed beyond operands and outputs.
+    build : callable
+        ``spec -> Plan``.
+    revision : int
+        Raised when speed or numerics change.
+    error_class : str
+        One of `ERROR_CLASSES`: which bound of `jitconv.testing.bound` holds. ``"winograd"`` and
+        ``"fft"`` also spread a NaN or an infinity beyond its window.
+    deterministic : bool
+        Same bits on every run, whatever the thread count.
+    """
+
+    op: str
+    name: str
+    why_not: Callable[[Any], str | None]
+    cost: Callable[[Any], float]
+    workspace: Callable[[Any], int]
+    build: Callable[[Any], Plan]
+    revision: int = 1
+    error_class: str = "direct"
+    deterministic: bool = True
+
+    def __post_init__(self) -> None:
+        if self.op not in OPS:
+            raise ValueError(f"Algorithm.op must be one of {', '.join(OPS)}; got {self.op!r}")
+        if not (isinstance(self.name, str) and self.name.isidentifier()) or self.name == "auto":
+            raise ValueError(
+                f"Algorithm.name must be a Python identifier other than 'auto'; got {self.name!r}"
+            )
+        if self.error_class not in ERROR_CLASSES:
+            known = ", ".join(ERROR_CLASSES)
+            raise ValueError(f"Algorithm.error_class must be one of {known}; got {self.error_class!r}")

@@ -1,0 +1,1 @@
+"""The built-in algorithms, one room each; every module here with a hook registers itself."""

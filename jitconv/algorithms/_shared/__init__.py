@@ -1,0 +1,1 @@
+"""Loops and views that several algorithms share."""

@@ -1,0 +1,47 @@
+"""Divisors of an average, and one convention for ties."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from jitconv.specs import PoolSpec
+
+Array = np.ndarray[Any, Any]
+
+
+def divisors(spec: PoolSpec) -> Array:
+    """Return what every window's sum is divided by, shaped (OH, OW)."""
+    rows = _counted(spec.oh, spec.kh, spec.stride[0], spec.dilation[0], spec.h, spec.pad[:2], spec)
+    columns = _counted(spec.ow, spec.kw, spec.stride[1], spec.dilation[1], spec.w, spec.pad[2:], spec)
+    return np.multiply.outer(rows, columns).astype(spec.dtype)
+
+
+def _counted(
+    windows: int, taps: int, stride: int, dilation: int, size: int, pad: tuple[int, ...], spec: PoolSpec
+) -> Array:
+    """Count the taps of each window along one axis; those in the overhang never count."""
+    positions = (np.arange(windows) * stride - pad[0])[:, None] + np.arange(taps) * dilation
+    before, after = pad if spec.count_include_pad else (0, 0)
+    return np.count_nonzero((positions >= -before) & (positions < size + after), axis=1)
+
+
+def winners(windows: Array, ties: str) -> Array:
+    """Mark the maxima along the last axis.
+
+    "first" marks the first of several, any other rule all of them; a NaN counts as the maximum, and
+    only the first one is marked (which is what `np.argmax` finds).
+    """
+    first = np.argmax(windows, axis=-1)[..., None]
+    only_first = np.arange(windows.shape[-1]) == first
+    if ties == "first":
+        return only_first
+    maximum = np.take_along_axis(windows, first, axis=-1)
+    return np.where(np.isnan(maximum), only_first, windows == maximum)
+
+
+def shares(windows: Array, ties: str) -> Array:
+    """Return the part of a window's gradient that each element gets, along the last axis."""
+    marked = winners(windows, ties).astype(windows.dtype)
+    return marked / marked.sum(axis=-1, keepdims=True) if ties == "split" else marked

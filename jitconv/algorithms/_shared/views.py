@@ -1,0 +1,60 @@
+"""Views of the two layouts as one: NHWC pictures and (KH, KW, C/groups, F) filters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from jitconv.specs import ConvSpec, PoolSpec
+
+Array = np.ndarray[Any, Any]
+
+
+def nhwc(pictures: Array, spec: ConvSpec | PoolSpec) -> Array:
+    """View pictures in the spec's layout as NHWC."""
+    return pictures if spec.layout == "NHWC" else pictures.transpose(0, 2, 3, 1)
+
+
+def hwcf(filters: Array, spec: ConvSpec) -> Array:
+    """View filters in the spec's layout as (KH, KW, C/groups, F), turned as cross-correlation wants."""
+    taps = filters if spec.layout == "NHWC" else filters.transpose(2, 3, 1, 0)
+    return taps[::-1, ::-1] if spec.flip_kernel else taps
+
+
+def padded(x: Array, spec: ConvSpec | PoolSpec, value: float = 0.0) -> Array:
+    """Return an NHWC copy of `x` with the spec's padding (and a pooling's overhang) around it."""
+    top, _, left, _ = spec.pad
+    copy = np.full((spec.n, *reach(spec), spec.c), value, dtype=x.dtype)
+    copy[:, top : top + spec.h, left : left + spec.w] = x
+    return copy
+
+
+def unpadded(x: Array, spec: ConvSpec | PoolSpec) -> Array:
+    """View what `padded` put its padding around."""
+    top, _, left, _ = spec.pad
+    return x[:, top : top + spec.h, left : left + spec.w]
+
+
+def reach(spec: ConvSpec | PoolSpec) -> tuple[int, int]:
+    """Return height and width of the padded input, an overhanging last window included."""
+    down = (spec.oh - 1) * spec.stride[0] + spec.extent[0]
+    right = (spec.ow - 1) * spec.stride[1] + spec.extent[1]
+    return max(spec.padded[0], down), max(spec.padded[1], right)
+
+
+def padded_bytes(spec: ConvSpec | PoolSpec) -> int:
+    """Return the bytes of what `padded` makes."""
+    height, width = reach(spec)
+    return spec.n * height * width * spec.c * np.dtype(spec.dtype).itemsize
+
+
+def taps(pictures: Array, spec: ConvSpec | PoolSpec) -> Iterator[tuple[int, int, Array]]:
+    """Give each tap (kh, kw) and the view of padded NHWC pictures that it meets, one per output."""
+    for kh in range(spec.kh):
+        for kw in range(spec.kw):
+            top, left = kh * spec.dilation[0], kw * spec.dilation[1]
+            rows = slice(top, top + (spec.oh - 1) * spec.stride[0] + 1, spec.stride[0])
+            columns = slice(left, left + (spec.ow - 1) * spec.stride[1] + 1, spec.stride[1])
+            yield kh, kw, pictures[:, rows, columns]

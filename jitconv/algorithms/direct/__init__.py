@@ -1,0 +1,1 @@
+"""Threaded loops, compiled by Numba."""

@@ -1,0 +1,1 @@
+"""Plain NumPy loops that read like the definition: the reference for all other algorithms."""

@@ -1,0 +1,1 @@
+"""Windows that tile the input are a reshape of it."""

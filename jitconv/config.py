@@ -1,0 +1,125 @@
+"""Scoped settings: what `auto` may choose, and with how many threads."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any
+
+from jitconv.errors import ParameterError
+from jitconv.jit import threads as jit_threads
+from jitconv.specs import values
+
+ACCURACIES = ("normal", "strict")
+MODES = ("predict", "measure")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings in force; `config` says what each means."""
+
+    threads: int | None = None
+    max_workspace: int | None = None
+    deterministic: bool = False
+    accuracy: str = "normal"
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    mode: str = "predict"
+
+    def __post_init__(self) -> None:
+        named = self.threads, self.max_workspace, self.deterministic, self.accuracy
+        object.__setattr__(self, "_hash", hash((named, self.allow, self.deny, self.mode)))
+
+    def __hash__(self) -> int:  # a key of every call: computed once
+        return self._hash  # type: ignore[attr-defined]
+
+
+_current: ContextVar[Settings] = ContextVar("jitconv_settings", default=Settings())  # noqa: B039 (frozen)
+current = _current.get
+
+
+@contextlib.contextmanager
+def config(
+    *,
+    threads: int | None = None,
+    max_workspace: int | None = None,
+    deterministic: bool | None = None,
+    accuracy: str | None = None,
+    allow: str | Sequence[str] | None = None,
+    deny: str | Sequence[str] | None = None,
+    mode: str | None = None,
+) -> Iterator[Settings]:
+    """Change settings for the code inside a ``with``; those not named, or None, stay as they are.
+
+    The settings hold for the thread (or asynchronous task) that entered the ``with``. An algorithm
+    that is forced by name is used whatever the settings say of it.
+
+    Parameters
+    ----------
+    threads : int
+        The most threads that a kernel may use; by default as many as Numba has.
+    max_workspace : int
+        Bytes of workspace that `auto` may choose; by default 64 MiB and twice the output.
+    deterministic : bool
+        Whether `auto` leaves out what may give other bits with another thread count.
+    accuracy : {"normal", "strict"}
+        With "strict" `auto` leaves out algorithms whose error is not that of a plain sum, and that
+        spread a NaN or an infinity beyond its window.
+    allow : str or sequence of str
+        Third-party algorithms, or plugins, that become candidates of `auto`.
+    deny : str or sequence of str
+        Algorithms, or plugins, that `auto` leaves out.
+    mode : {"predict", "measure"}
+        Whether `auto` takes the algorithm of the least predicted time, or runs the promising ones
+        once on scratch arrays and takes the fastest.
+
+    Yields
+    ------
+    Settings
+        The settings in force.
+
+    Raises
+    ------
+    ParameterError
+        When a value has no meaning.
+
+    Examples
+    --------
+    >>> import jitconv
+    >>> with jitconv.config(deterministic=True, threads=1) as settings:
+    ...     settings.threads
+    1
+    """
+    given: dict[str, Any] = {
+        "threads": threads,
+        "max_workspace": max_workspace,
+        "deterministic": deterministic,
+        "accuracy": accuracy,
+        "allow": allow,
+        "deny": deny,
+        "mode": mode,
+    }
+    changes = {name: _checked(name, value) for name, value in given.items() if value is not None}
+    settings = replace(_current.get(), **changes)
+    settings_token = _current.set(settings)
+    threads_token = jit_threads.limit.set(settings.threads)
+    try:
+        yield settings
+    finally:
+        jit_threads.limit.reset(threads_token)
+        _current.reset(settings_token)
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name in ("threads", "max_workspace"):
+        return values.integer(name, value, 1 if name == "threads" else 0)
+    if name == "deterministic":
+        return values.flag(name, value)
+    if name in ("accuracy", "mode"):
+        return values.choice(name, value, ACCURACIES if name == "accuracy" else MODES)
+    names = (value,) if isinstance(value, str) else value
+    if not isinstance(names, (tuple, list)) or not all(isinstance(item, str) for item in names):
+        raise ParameterError(f"{name} must be a name or a sequence of names; got {value!r}")
+    return tuple(names)

@@ -1,0 +1,33 @@
+"""What jitconv raises. Every message says what was expected and what came."""
+
+
+class JitconvError(Exception):
+    """Above every error that jitconv raises on purpose."""
+
+
+class ShapeError(JitconvError, ValueError):
+    """Array shapes that do not fit together, or leave nothing to compute."""
+
+
+class ParameterError(JitconvError, ValueError):
+    """An option with a value that has no meaning."""
+
+
+class DtypeError(JitconvError, TypeError):
+    """An argument that is no NumPy array of float32 or float64, or dtypes that differ."""
+
+
+class UnknownAlgorithmError(JitconvError, LookupError):
+    """A name that no plugin provides; the message lists the valid ones and the nearest."""
+
+
+class UnsupportedError(JitconvError, NotImplementedError):
+    """A forced algorithm that refuses the problem (with its reason), or no candidate left."""
+
+
+class AlgorithmError(JitconvError, RuntimeError):
+    """An algorithm that accepted a problem and then failed; names its plugin."""
+
+
+class PluginError(JitconvError, RuntimeError):
+    """A plugin that cannot be used as it stands."""

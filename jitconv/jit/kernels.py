@@ -1,0 +1,60 @@
+"""From a Python loop to compiled code: flags, twins, and the cache of kernels on disk."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from jitconv.jit.threads import numba_threads, team
+
+FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
+"""All of fast-math but `nnan` and `ninf`: with these max(1, NaN, 3) became 3."""
+
+FLAGS: dict[str, Any] = {
+    "fastmath": FASTMATH,
+    "error_model": "numpy",  # a division by zero is no exception: kernels never raise
+    "nogil": True,  # Python threads may run kernels side by side
+}
+
+THREADS_PAY_FROM = 2**16
+"""Steps of work from which two threads beat one; asv_benchmarks/benchmarks/crossover.py."""
+
+
+class Kernel:
+    """One loop and its two compilations, each made when it is first called.
+
+    ``Kernel(loop)(work, *arguments)`` runs the threaded twin where `work`, in innermost steps, pays
+    for a parallel region, and the serial one elsewhere. In `loop`, ``numba.prange`` marks what may
+    run in parallel.
+    """
+
+    def __init__(self, loop: Callable[..., None]) -> None:
+        self.loop = loop
+        self._compiled: dict[bool, Callable[..., None]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, work: int, *arguments: Any) -> None:
+        threads = 1 if work < THREADS_PAY_FROM else team()
+        if threads == 1:
+            self._twin(parallel=False)(*arguments)
+        else:
+            with numba_threads(threads):
+                self._twin(parallel=True)(*arguments)
+
+    def _twin(self, *, parallel: bool) -> Callable[..., None]:
+        twin = self._compiled.get(parallel)
+        if twin is None:
+            with self._lock:
+                twin = self._compiled.get(parallel) or self._compile(parallel)
+                self._compiled[parallel] = twin
+        return twin
+
+    def _compile(self, parallel: bool) -> Callable[..., None]:
+        import numba
+
+        from jitconv.jit.cache import KernelCache
+
+        twin: Any = numba.njit(parallel=parallel, **FLAGS)(self.loop)
+        twin._cache = KernelCache(self.loop, "threaded" if parallel else "serial")
+        return twin

@@ -1,0 +1,208 @@
+"""From the arguments of a public function to a plan, through one bounded cache."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import _CacheInfo, lru_cache
+from typing import Any
+
+import numpy as np
+
+from jitconv.algorithm import Plan
+from jitconv.config import Settings, current
+from jitconv.errors import AlgorithmError, DtypeError, JitconvError, ParameterError, ShapeError
+from jitconv.selector import Explanation, revision, select
+from jitconv.specs import Spec
+
+Array = np.ndarray[Any, Any]
+Arrays = tuple[Array | None, ...]
+
+PLANS_KEPT = 1024
+
+
+class Operation:
+    """One op as its public function sees it.
+
+    Parameters
+    ----------
+    name : str
+        The op.
+    operands : tuple of str
+        The public function's array arguments.
+    spec_of : callable
+        Takes (shape, dtype) or None for each operand, then the options by position, and returns the
+        spec; its other parameters' names are the options' names.
+    """
+
+    def __init__(self, name: str, operands: tuple[str, ...], spec_of: Callable[..., Spec]) -> None:
+        self.name = name
+        self.operands = operands
+        self.options = tuple(inspect.signature(spec_of).parameters)[len(operands) :]
+        self.spec_of = spec_of
+
+    def call(self, algorithm: str, arrays: Sequence[Array | None], *options: Any) -> Call:
+        """Return the plan for these arguments; a repeated call costs one look-up."""
+        key = [(a.shape, a.dtype) if type(a) is np.ndarray else self.key(i, a) for i, a in enumerate(arrays)]
+        try:
+            return _cached(self, algorithm, current(), revision(), *key, *options)
+        except TypeError as error:
+            if isinstance(error, JitconvError):
+                raise
+        plain = (tuple(map(_hashable, o)) if isinstance(o, (list, tuple)) else _hashable(o) for o in options)
+        return _cached(self, _hashable(algorithm), current(), revision(), *key, *plain)
+
+    def key(self, place: int, array: Any) -> Any:
+        """Return shape and dtype of an operand (None for an optional one left out), or refuse it."""
+        name = self.operands[place]
+        if array is None and name in ("b", "indices"):
+            return None
+        if isinstance(array, np.ma.MaskedArray):
+            raise DtypeError(
+                f"{name} must be a plain NumPy array; got a masked array: use {name}.filled(value)"
+            )
+        if not isinstance(array, np.ndarray):
+            raise DtypeError(
+                f"{name} must be a NumPy array of float32 or float64; got {type(array).__name__}: "
+                f"convert it with np.asarray({name}, dtype=np.float32)"
+            )
+        return array.shape, array.dtype
+
+
+def _hashable(option: Any) -> Any:
+    """Return lists as tuples, and what has no hash as something that every check refuses."""
+    if isinstance(option, (list, tuple)):
+        return tuple(map(_hashable, option))
+    try:
+        hash(option)
+    except TypeError:
+        return _Shown(option)
+    return option
+
+
+class _Shown:
+    """Stands for an unhashable option, to be shown in the error about it."""
+
+    def __init__(self, option: object) -> None:
+        self.text = repr(option)
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+@lru_cache(maxsize=PLANS_KEPT, typed=True)
+def _cached(operation: Operation, algorithm: str, settings: Settings, revision: int, *key: Any) -> Call:
+    return Call(operation.name, operation.spec_of(*key), algorithm, settings)
+
+
+def cache_info() -> _CacheInfo:
+    """Return hits, misses, size and bound of the cache of plans."""
+    return _cached.cache_info()
+
+
+def cache_clear() -> None:
+    """Forget all plans."""
+    _cached.cache_clear()
+
+
+def prepare(op: str, spec: Spec, algorithm: str = "auto") -> Call:
+    """Return the call of a spec under the current settings, past the cache."""
+    return Call(op, spec, algorithm, current())
+
+
+class Call:
+    """A problem, the choice made for it, and the plan."""
+
+    __slots__ = ("_outputs", "_plan", "explanation", "op", "spec")
+
+    def __init__(self, op: str, spec: Spec, algorithm: str, settings: Settings) -> None:
+        self.op = op
+        self.spec = spec
+        self.explanation: Explanation = select(op, spec, algorithm, settings)
+        self._outputs = spec.outputs(op)
+        self._plan: Plan = _fill_with_zeros(len(spec.operands(op)))
+        if spec.n:
+            with _blamed_on(self):
+                self._plan = self.explanation.choice.algorithm.build(spec)
+
+    def run(self, operands: Sequence[Array | None], out: Array | None = None) -> Arrays:
+        """Run the plan on the operands, into `out` if given; return all outputs."""
+        plain = [a if a is None or (a.flags.carray and a.dtype.isnative) else _plain(a) for a in operands]
+        if out is None:
+            outputs = [None if o is None else np.empty(o[0], o[1]) for o in self._outputs]
+        else:
+            self._check_out(out, operands)
+            outputs = [out, *(None if o is None else np.empty(o[0], o[1]) for o in self._outputs[1:])]
+        with _blamed_on(self):
+            made = self._plan(*plain, *outputs)
+        return tuple(outputs) if made is None else self._taken(made, outputs, out)
+
+    def _check_out(self, out: Array, operands: Sequence[Array | None]) -> None:
+        shape, dtype = self._outputs[0]  # type: ignore[misc]
+        if not isinstance(out, np.ndarray) or out.dtype != dtype or not out.flags.carray:
+            came = (
+                f"{out.dtype} {'array' if out.flags.carray else 'array with other strides, or read-only'}"
+                if isinstance(out, np.ndarray)
+                else type(out).__name__
+            )
+            raise ParameterError(f"{self.op}: out must be a writable, C-contiguous {dtype} array; got {came}")
+        if out.shape != shape:
+            raise ShapeError(f"{self.op}: out must be {shape}; got {out.shape}")
+        if any(a is not None and np.may_share_memory(out, a) for a in operands):
+            raise ParameterError(f"{self.op}: out must not overlap an input; pass an array of its own")
+
+    def _taken(
+        self, made: tuple[Array | None, ...], outputs: Sequence[Array | None], out: Array | None
+    ) -> Arrays:
+        """Return the arrays that a plan made itself, once their shapes are as promised."""
+        for one, promised in zip(made, self._outputs, strict=True):
+            got = None if one is None else (one.shape, one.dtype.name)
+            if got != promised:
+                choice = self.explanation.choice
+                raise AlgorithmError(
+                    f"{self.op}: algorithm {choice.name!r} of plugin {choice.plugin!r} must return "
+                    f"{promised}; got {got}"
+                )
+        if out is None:
+            return tuple(None if one is None else np.ascontiguousarray(one) for one in made)
+        for array, one in zip(outputs, made, strict=True):
+            if array is not None and one is not None:
+                np.copyto(array, one)
+        return tuple(outputs)
+
+
+def _plain(array: Array) -> Array:
+    """Return a C-contiguous, aligned, writable copy in native byte order."""
+    return np.array(array, dtype=array.dtype.newbyteorder("="), order="C", subok=False)
+
+
+def _fill_with_zeros(operand_count: int) -> Plan:
+    """Return the plan of an empty batch: no picture adds to any output."""
+
+    def fill(*arrays: Array | None) -> None:
+        for output in arrays[operand_count:]:
+            if output is not None:
+                output.fill(0)
+
+    return fill
+
+
+class _blamed_on:  # noqa: N801 (reads as a statement; contextlib's generator costs a microsecond more)
+    """Turns what an algorithm raises into an error that names the algorithm and its plugin."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Exception) and not isinstance(error, (JitconvError, MemoryError)):
+            call = self.call
+            choice = call.explanation.choice
+            raise AlgorithmError(
+                f"{call.op}: algorithm {choice.name!r} of plugin {choice.plugin!r} failed on {call.spec}: "
+                f"{type(error).__name__}: {error}"
+            ) from error

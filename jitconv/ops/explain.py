@@ -1,0 +1,82 @@
+"""Why `auto` chooses what it chooses."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from jitconv.errors import ParameterError
+from jitconv.ops import conv, pool, window
+from jitconv.ops.call import Operation
+from jitconv.plugins import nearest
+from jitconv.selector import Explanation
+
+PUBLIC: dict[str, tuple[Operation, Callable[..., Any]]] = {
+    "conv_forward": (conv.FORWARD, conv.conv_forward),
+    "conv_backward": (conv.BACKWARD, conv.conv_backward),
+    "max_pool_forward": (pool.MAX_FORWARD, pool.max_pool_forward),
+    "max_pool_backward": (pool.MAX_BACKWARD, pool.max_pool_backward),
+    "avg_pool_forward": (pool.AVG_FORWARD, pool.avg_pool_forward),
+    "avg_pool_backward": (pool.AVG_BACKWARD, pool.avg_pool_backward),
+    "create_mask": (window.MASK, window.create_mask),
+    "distribute_value": (window.VALUE, window.distribute_value),
+}
+
+
+def explain(op: str, *args: Any, **kwargs: Any) -> Explanation:
+    """Return the choice that a call would run, with every candidate and the reasons.
+
+    Parameters
+    ----------
+    op : str
+        Name of an op, such as "conv_forward".
+    *args, **kwargs
+        The op's own arguments; a shape tuple may stand for an array, and is one of the dtype of the
+        arrays given, or float32.
+
+    Returns
+    -------
+    Explanation
+        ``.choice``, ``.candidates`` (verdict, reason, predicted seconds, bytes of workspace, plugin)
+        and a readable ``str``. It is the very object that the executed plan was made from.
+
+    Raises
+    ------
+    ParameterError
+        When there is no such op, or the arguments are not the op's.
+    JitconvError
+        Whatever the op itself would raise.
+
+    Examples
+    --------
+    >>> import jitconv
+    >>> jitconv.explain("conv_forward", (1, 8, 8, 3), (3, 3, 3, 4), algorithm="naive").choice.name
+    'naive'
+    """
+    if op not in PUBLIC:
+        known = list(PUBLIC)
+        raise ParameterError(
+            f"op must be one of {', '.join(map(repr, known))}; got {op!r}{nearest(op, known)}"
+        )
+    operation, function = PUBLIC[op]
+    try:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+    except TypeError as error:
+        raise ParameterError(f"explain: the arguments must be those of {op}: {error}") from None
+    bound.apply_defaults()
+    given = bound.arguments
+    arrays = {name: given[name] for name in operation.operands}
+    floats = (a.dtype for name, a in arrays.items() if name != "indices" and isinstance(a, np.ndarray))
+    dtype = next(floats, np.dtype(np.float32))
+    stand_ins = [
+        np.broadcast_to(np.zeros((), "int64" if name == "indices" else dtype), a)
+        if isinstance(a, tuple)
+        else a
+        for name, a in arrays.items()
+    ]
+    return operation.call(
+        given["algorithm"], stand_ins, *(given[name] for name in operation.options)
+    ).explanation

@@ -1,0 +1,219 @@
+"""One pooling problem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jitconv.errors import ParameterError, ShapeError
+from jitconv.specs import values
+from jitconv.specs.values import Operand
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSpec:
+    """Pooling of N pictures, H by W with C channels, over windows of KH by KW.
+
+    Parameters
+    ----------
+    n, h, w, c, kh, kw : int
+        Extents.
+    stride, dilation : tuple of int
+        (vertical, horizontal).
+    pad : tuple of int
+        (top, bottom, left, right). Padding never wins a maximum.
+    ceil_mode : bool
+        Whether a last window may overhang; one that would start beyond the input and its leading
+        pad is dropped, as PyTorch and ONNX define it.
+    count_include_pad : bool
+        Whether the divisor of an average counts padding (it never counts the overhang).
+    layout : {"NHWC", "NCHW"}
+    dtype : {"float32", "float64"}
+    ties : {"first", "all", "split"}
+        Who gets the gradient of a maximum that several elements share.
+    indices : bool
+        Whether the forward op returns, or the backward op is given, the winners' positions.
+
+    Raises
+    ------
+    ShapeError, ParameterError
+        When the numbers leave no output, or a window would lie in padding alone.
+    """
+
+    n: int
+    h: int
+    w: int
+    c: int
+    kh: int
+    kw: int
+    stride: tuple[int, int] = (1, 1)
+    pad: tuple[int, int, int, int] = (0, 0, 0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    ceil_mode: bool = False
+    count_include_pad: bool = True
+    layout: str = "NHWC"
+    dtype: str = "float32"
+    ties: str = "first"
+    indices: bool = False
+
+    ops = ("max_pool_forward", "max_pool_backward", "avg_pool_forward", "avg_pool_backward")
+
+    def __post_init__(self) -> None:
+        named = {"N": self.n, "H": self.h, "W": self.w, "C": self.c}
+        values.extents("pool", named | {"KH": self.kh, "KW": self.kw})
+        for side, amount, extent in zip(
+            ("top", "bottom", "left", "right"),
+            self.pad,
+            (self.extent[0], self.extent[0], self.extent[1], self.extent[1]),
+            strict=True,
+        ):
+            if amount >= extent:
+                raise ParameterError(
+                    f"pool: pad must be less than the dilated window, {extent}, so that every window "
+                    f"meets the input; got {amount} at the {side}"
+                )
+        if self.oh < 1 or self.ow < 1:
+            raise ShapeError(
+                f"pool: the dilated window, {self.extent[0]}x{self.extent[1]}, must fit in the padded "
+                f"input, {self.padded[0]}x{self.padded[1]}; got x {self.x_shape}"
+            )
+        if self.ties != "first" and self.indices:
+            raise ParameterError(f"pool: indices name one winner, so ties must be 'first'; got {self.ties!r}")
+        _refuse_blind_windows(
+            "vertical", self.h, self.kh, self.oh, self.stride[0], self.pad[0], self.dilation[0]
+        )
+        _refuse_blind_windows(
+            "horizontal", self.w, self.kw, self.ow, self.stride[1], self.pad[2], self.dilation[1]
+        )
+
+    @classmethod
+    def of(
+        cls,
+        x_shape: Sequence[int],
+        window: Any,
+        *,
+        stride: Any = None,
+        pad: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: Any = False,
+        count_include_pad: Any = True,
+        layout: str = "NHWC",
+        dtype: str = "float32",
+        ties: str = "first",
+        indices: Any = False,
+    ) -> PoolSpec:
+        """Describe the problem of an `x` and a `window` with the options of the pooling ops."""
+        layout = values.choice("layout", layout, values.LAYOUTS)
+        nhwc = layout == "NHWC"
+        values.rank("pool", "x", x_shape, "(N, H, W, C)" if nhwc else "(N, C, H, W)")
+        n, h, w, c = x_shape if nhwc else (x_shape[0], x_shape[2], x_shape[3], x_shape[1])
+        values.extents("pool", {"H": h, "W": w, "C": c})
+        kh, kw = values.pair("window", window, 1)
+        strides = (kh, kw) if stride is None else values.pair("stride", stride, 1)
+        dilations = values.pair("dilation", dilation, 1)
+        extent = ((kh - 1) * dilations[0] + 1, (kw - 1) * dilations[1] + 1)
+        return cls(
+            n, h, w, c, kh, kw,
+            stride=strides,
+            pad=values.padding(pad, (h, w), extent, strides),
+            dilation=dilations,
+            ceil_mode=values.flag("ceil_mode", ceil_mode),
+            count_include_pad=values.flag("count_include_pad", count_include_pad),
+            layout=layout,
+            dtype=dtype,
+            ties=values.choice("ties", ties, values.TIES),
+            indices=values.flag("return_indices", indices),
+        )  # fmt: skip
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Height and width of the dilated window."""
+        return (self.kh - 1) * self.dilation[0] + 1, (self.kw - 1) * self.dilation[1] + 1
+
+    @property
+    def padded(self) -> tuple[int, int]:
+        """Height and width of the padded input."""
+        top, bottom, left, right = self.pad
+        return self.h + top + bottom, self.w + left + right
+
+    @property
+    def oh(self) -> int:
+        """Height of the output."""
+        return _windows(self.padded[0], self.extent[0], self.stride[0], self.h + self.pad[0], self.ceil_mode)
+
+    @property
+    def ow(self) -> int:
+        """Width of the output."""
+        return _windows(self.padded[1], self.extent[1], self.stride[1], self.w + self.pad[2], self.ceil_mode)
+
+    @property
+    def x_shape(self) -> tuple[int, int, int, int]:
+        """Shape of x and dx."""
+        if self.layout == "NHWC":
+            return self.n, self.h, self.w, self.c
+        return self.n, self.c, self.h, self.w
+
+    @property
+    def y_shape(self) -> tuple[int, int, int, int]:
+        """Shape of y, dy and indices."""
+        if self.layout == "NHWC":
+            return self.n, self.oh, self.ow, self.c
+        return self.n, self.c, self.oh, self.ow
+
+    def flops(self, op: str) -> int:
+        """Comparisons or additions of the op: one for each tap of each window."""
+        return self.n * self.oh * self.ow * self.c * self.kh * self.kw
+
+    def terms(self, op: str) -> int:
+        """Return how many values the longest sum of the op adds."""
+        if op == "max_pool_forward":
+            return 1
+        return self.kh * self.kw
+
+    def operands(self, op: str) -> tuple[Operand | None, ...]:
+        """Return shape and dtype of each operand: (x,) forward; (dy, x, indices) or (dy,) backward."""
+        x, y = (self.x_shape, self.dtype), (self.y_shape, self.dtype)
+        if op == "max_pool_backward":
+            return y, x, (self.y_shape, "int64") if self.indices else None
+        return (y,) if op == "avg_pool_backward" else (x,)
+
+    def outputs(self, op: str) -> tuple[Operand | None, ...]:
+        """Return shape and dtype of each output: (y, indices) or (y,) forward; (dx,) backward."""
+        x, y = (self.x_shape, self.dtype), (self.y_shape, self.dtype)
+        if op == "max_pool_forward":
+            return y, (self.y_shape, "int64") if self.indices else None
+        return (y,) if op == "avg_pool_forward" else (x,)
+
+    def traffic(self, op: str) -> int:
+        """Bytes of operands and outputs together."""
+        return values.nbytes(self.operands(op)) + values.nbytes(self.outputs(op))
+
+    def __str__(self) -> str:
+        """Return the problem string; `jitconv.specs.parse` reads it back."""
+        words = [f"n{self.n}h{self.h}w{self.w}c{self.c}", f"k{self.kh}x{self.kw}"]
+        words += values.geometry_words(self.stride, self.pad, self.dilation)
+        words += [self.layout.lower()] * (self.layout != "NHWC") + [self.dtype] * (self.dtype != "float32")
+        words += ["ceil"] * self.ceil_mode + ["nopad"] * (not self.count_include_pad)
+        words += [f"ties={self.ties}"] * (self.ties != "first") + ["indices"] * self.indices
+        return " ".join(words)
+
+
+def _windows(padded: int, extent: int, stride: int, beyond: int, ceil_mode: bool) -> int:
+    if not ceil_mode:
+        return (padded - extent) // stride + 1
+    count = -((extent - padded) // stride) + 1
+    return count - 1 if (count - 1) * stride >= beyond else count
+
+
+def _refuse_blind_windows(
+    direction: str, size: int, taps: int, windows: int, stride: int, lead: int, dilation: int
+) -> None:
+    """Raise when the taps of a dilated window step over the whole input."""
+    for start in range(-lead, min(0, -lead + windows * stride), stride):
+        first_inside = start % dilation
+        if first_inside >= size or (first_inside - start) // dilation >= taps:
+            raise ParameterError(
+                f"pool: every window must meet the input; with pad {lead} and dilation {dilation} the "
+                f"{direction} taps of a window of {taps} step over all {size} elements"
+            )

@@ -1,0 +1,211 @@
+"""The cases of the agreement test, as data: problem strings and what is special about the arrays."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jitconv.algorithm import OPS
+from jitconv.specs import ConvSpec, PoolSpec, Spec, WindowSpec, parse
+from jitconv.testing.operands import draw
+
+Array = np.ndarray[Any, Any]
+
+CONV = """
+n1h1w1c1 k1x1f1                        | the smallest
+n2h5w7c3 k3x3f4 s1 p1 bias             | odd extents, with a bias
+n1h8w8c4 k3x3f6 s1 psame               | same
+n2h9w7c2 k3x2f3 s2x3 p0.1.2.0          | pad on some sides only
+n1h6w5c2 k6x5f3                        | a kernel as large as the input
+n1h4w4c2 k2x2f3 s2 p2 bias             | windows in padding alone
+n2h7w7c3 k2x2f2 s5                     | a stride larger than the kernel
+n1h11w13c5 k3x3f7 s2 p1 d2             | primes, dilated
+n2h6w6c4 k3x3f4 s1 p1 g4               | depthwise
+n1h7w6c4 k3x3f8 s2 p1 g2 bias          | two groups
+n1h7w6c3 k3x3f9 s1 p1 g3 d2x1          | depthwise with a multiplier, dilated
+n2h5w6c1 k3x3f5 s1 p1                  | C = 1
+n2h5w6c5 k3x3f1 s1 p1 bias             | F = 1
+n3h4w4c16 k1x1f17                      | 1x1, more filters than a vector
+n1h6w7c2 k1x4f3 s1x2 p0.0.3.1          | a flat kernel
+n2h5w6c3 k3x2f4 s1 p1 flip bias        | flipped
+n2h6w5c4 k3x3f6 s2 p1 g2 flip          | flipped, in groups
+n2h5w7c3 k3x3f4 s2 p1 wrt=x            | dx alone
+n2h5w7c3 k3x3f4 s2 p1 wrt=wb           | dw and db alone
+n2h5w7c3 k3x3f4 s2 p1 wrt=b            | db alone
+n0h5w7c3 k3x3f4 s1 p1 bias             | an empty batch
+n2h24w24c8 k5x5f16 s1 p2 bias          | large enough for threads
+n1h40w40c3 k11x11f8 s4 p2              | a large kernel
+"""
+
+POOL = """
+n1h1w1c1 k1x1                          | the smallest
+n2h6w8c3 k2x2 s2                       | windows that tile
+n2h6w9c3 k2x3 s2x3                     | oblong windows that tile
+n1h7w7c2 k3x3 s2 p1                    | overlapping, padded
+n2h5w7c3 k3x2 s1                       | stride 1
+n1h6w5c4 k6x5 s1                       | global
+n2h7w5c1 k2x2 s3                       | a stride larger than the window
+n1h11w13c3 k3x3 s2 p1 d2               | dilated
+n1h9w7c2 k3x3 s2 p0.2.1.0              | pad on some sides only
+n2h6w7c3 k3x3 s2 ceil                  | ceil_mode
+n1h7w8c3 k3x3 s2 p1 ceil               | ceil_mode, padded
+n1h5w5c2 k2x2 s3 p1 ceil               | ceil_mode drops a window
+n1h2w3c2 k3x4 s2 ceil                  | a window larger than the input
+n0h6w6c2 k2x2 s2                       | an empty batch
+n4h32w32c16 k2x2 s2                    | large enough for threads
+n2h20w20c9 k7x7 s1 p3                  | large windows
+"""
+
+AVERAGE_ONLY = """
+n1h7w7c2 k3x3 s2 p1 nopad              | padding left out of the divisor
+n1h7w8c3 k3x3 s2 p1 ceil nopad         | ceil_mode, padding left out of the divisor
+n1h9w7c2 k3x3 s2 p0.2.1.0 nopad        | padding on some sides, left out of the divisor
+"""
+
+MAXIMUM_ONLY = """
+n2h6w8c3 k2x2 s2 indices               | windows that tile, with indices
+n2h7w7c3 k3x3 s2 p1 indices            | overlapping, with indices
+n1h7w8c3 k3x3 s2 p1 ceil d2 indices    | ceil_mode, dilated, with indices
+"""
+
+TIES = """
+n2h6w8c3 k2x2 s2 ties=all              | all of several maxima
+n2h7w7c3 k3x3 s2 p1 ties=all           | all of several maxima, padded
+n2h6w8c3 k2x2 s2 ties=split            | shared among several maxima
+n2h7w7c3 k3x3 s2 p1 ceil ties=split    | shared among several maxima, padded
+"""
+
+WINDOWS = """
+n1h1w1                                 | the smallest
+n6h3w5                                 | odd windows
+n0h2w2                                 | no window
+n900h9w11                              | large enough for threads
+"""
+
+MASKS = """
+n7h3w4 ties=all                        | all of several maxima
+n7h3w4 ties=split                      | marked as all
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One problem and its arrays.
+
+    Parameters
+    ----------
+    spec : ConvSpec, PoolSpec or WindowSpec
+        The problem.
+    note : str
+        What is special.
+    memory : {"plain", "fortran", "reversed", "readonly", "swapped"}
+        How the operands lie in memory.
+    values : {"normal", "integers", "specials", "sinking"}
+        Normal values; small whole numbers; normal ones with NaN and infinities among them; a plane
+        that is -inf for the most part.
+    """
+
+    spec: Spec
+    note: str
+    memory: str = "plain"
+    values: str = "normal"
+
+    def __str__(self) -> str:
+        extra = [word for word in (self.memory, self.values) if word not in ("plain", "normal")]
+        return ", ".join([str(self.spec), *extra])
+
+    @property
+    def integers(self) -> bool:
+        """Whether sums are exact."""
+        return self.values == "integers"
+
+    @property
+    def spreads(self) -> bool:
+        """Whether an operand holds what only a plain sum keeps within its window."""
+        return self.values in ("specials", "sinking")
+
+    def operands(self, op: str) -> list[Array | None]:
+        """Return the operands, the same ones each time."""
+        rng = np.random.default_rng(zlib.crc32(f"{op} {self}".encode()))
+        operands = draw(op, self.spec, rng, integers=self.integers)
+        if self.spreads:
+            place = 0 if op != "max_pool_backward" else 1
+            special = operands[place]
+            assert special is not None
+            _put_specials(special, rng, self.values)
+        return operands
+
+    def disguise(self, array: Array) -> Array:
+        """Return equal values that lie in memory as the case says."""
+        if self.memory == "fortran":
+            return np.asfortranarray(array)
+        if self.memory == "reversed":
+            return np.flip(np.flip(array).copy())
+        if self.memory == "swapped":
+            return array.astype(array.dtype.newbyteorder("S"))
+        copy = array.copy()
+        copy.flags.writeable = self.memory != "readonly"
+        return copy
+
+
+def _put_specials(array: Array, rng: np.random.Generator, values: str) -> None:
+    flat = array.reshape(-1)
+    if values == "sinking":
+        flat[rng.random(flat.size) < 0.8] = -np.inf
+    else:
+        for special in (np.nan, np.inf, -np.inf, np.nan):
+            flat[rng.integers(flat.size)] = special
+
+
+def cases(op: str) -> list[Case]:
+    """Return the cases of an op: every problem in both dtypes and layouts, then special arrays."""
+    if op not in OPS:
+        raise ValueError(f"op must be one of {', '.join(OPS)}; got {op!r}")
+    lines = _lines(op)
+    found = [
+        Case(parse(problem, layout=layout, dtype=dtype), note)
+        for problem, note in lines
+        for dtype in ("float32", "float64")
+        for layout in (("NHWC", "NCHW") if op not in WindowSpec.ops else ("NHWC",))
+    ]
+    found += [
+        Case(parse(problem), note, values="integers") for problem, note in lines if _sums_exactly(op, problem)
+    ]
+    problem = {ConvSpec: "n2h6w7c3 k3x3f4 s2 p1", PoolSpec: "n2h7w7c3 k3x3 s2 p1"}.get(_kind(op), "n5h3w4")
+    for memory in ("fortran", "reversed", "readonly", "swapped"):
+        for dtype in ("float32", "float64"):
+            found.append(Case(parse(problem, dtype=dtype), "memory", memory=memory))
+    if op == "conv_backward":  # whether a zero of the padding times an infinity is NaN is left open
+        problem = "n2h7w7c3 k3x3f4 s2 p0"
+    for layout in ("NHWC", "NCHW") if _kind(op) is not WindowSpec else ("NHWC",):
+        found.append(Case(parse(problem, layout=layout), "NaN and infinities", values="specials"))
+        found.append(Case(parse(problem, layout=layout), "-inf almost everywhere", values="sinking"))
+    return found
+
+
+def _kind(op: str) -> type[ConvSpec] | type[PoolSpec] | type[WindowSpec]:
+    return next(kind for kind in (ConvSpec, PoolSpec, WindowSpec) if op in kind.ops)
+
+
+def _lines(op: str) -> list[tuple[str, str]]:
+    text = {ConvSpec: CONV, PoolSpec: POOL, WindowSpec: WINDOWS}[_kind(op)]
+    text += AVERAGE_ONLY if op.startswith("avg_pool") else ""
+    text += MAXIMUM_ONLY if op.startswith("max_pool") else ""
+    text += TIES if op == "max_pool_backward" else ""
+    text += MASKS if op == "create_mask" else ""
+    if op == "conv_forward":
+        text = "\n".join(line for line in text.splitlines() if "wrt=" not in line)
+    pairs = (line.partition("|") for line in text.strip().splitlines())
+    return [(problem.strip(), note.strip()) for problem, _, note in pairs if problem.strip()]
+
+
+def _sums_exactly(op: str, problem: str) -> bool:
+    """Whether whole numbers stay whole: an average or a share does not."""
+    return (
+        op.startswith("conv")
+        or op in ("max_pool_forward", "create_mask")
+        or (op == "max_pool_backward" and "split" not in problem)
+    )
