@@ -1,0 +1,170 @@
+"""Every algorithm on one job: time, error, and whether it is right."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from jitconv.bench.jobs import Job, cropped
+from jitconv.bench.measure import interleave
+from jitconv.errors import AlgorithmError
+from jitconv.ops import Call, prepare
+from jitconv.selector import Candidate
+from jitconv.specs import ConvSpec, Spec
+from jitconv.testing import bound, disagreement, reference
+
+SECONDS_EACH = 0.25
+"""Measured time of each algorithm on each job."""
+
+NAIVE_SECONDS = 0.1
+"""The naive algorithm is timed on a corner of the problem that it is predicted to end within this."""
+
+REFERENCE_SECONDS = 20.0
+"""The reference is made on the whole problem if it is predicted to end within this, else on a corner."""
+
+
+@dataclass
+class Row:
+    """One algorithm on one job; what was not measured is None."""
+
+    op: str
+    label: str
+    problem: str
+    algorithm: str
+    plugin: str
+    verdict: str
+    """``ok``, ``wrong``, ``failed`` or ``refused``."""
+    reason: str = ""
+    auto: bool = False
+    candidate: bool = False
+    """Whether `auto` may choose it here."""
+    predicted: float | None = None
+    seconds: float | None = None
+    spread: float | None = None
+    laps: int | None = None
+    gflops: float | None = None
+    gigabytes: float | None = None
+    """GB/s of operands and outputs."""
+    workspace: int | None = None
+    error: float | None = None
+    bound: float | None = None
+    timed_on: str = ""
+    """The problem string of the corner that was timed, if not the whole problem."""
+    checked_on: str = ""
+    """The problem string of the corner that was checked, if not the whole problem."""
+
+
+@dataclass
+class Comparison:
+    """All rows of a run."""
+
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def bad(self) -> list[Row]:
+        """The rows of algorithms that are wrong or failed."""
+        return [row for row in self.rows if row.verdict in ("wrong", "failed")]
+
+    def jobs(self, op: str | None = None) -> Iterator[list[Row]]:
+        """Give the rows of each job."""
+        keys = dict.fromkeys((row.op, row.label) for row in self.rows if op in (None, row.op))
+        for key in keys:
+            yield [row for row in self.rows if (row.op, row.label) == key]
+
+    def regrets(self) -> dict[tuple[str, str], float]:
+        """Return for each job the time of auto's choice over the best of what it may choose."""
+        found = {}
+        for rows in self.jobs():
+            whole = [row for row in rows if row.seconds and row.candidate and not row.timed_on]
+            picked = [row.seconds for row in whole if row.auto and row.seconds]
+            if picked:
+                found[rows[0].op, rows[0].label] = picked[0] / min(
+                    row.seconds for row in whole if row.seconds
+                )
+        return found
+
+
+def compare(jobs: Sequence[Job], names: Sequence[str] | None, tell: Callable[[int, str], None]) -> Comparison:
+    """Run every able algorithm (or those named) on every job.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        The problems.
+    names : sequence of str, optional
+        Which algorithms.
+    tell : callable
+        Is told how many jobs are done, and which comes now.
+    """
+    found = Comparison()
+    for done, job in enumerate(jobs):
+        tell(done, f"{job.op}: {job.label}")
+        found.rows += _rows(job, names)
+    return found
+
+
+def _rows(job: Job, names: Sequence[str] | None) -> list[Row]:
+    candidates = [
+        one for one in prepare(job.op, job.spec).explanation.candidates if names is None or one.name in names
+    ]
+    rows = {one.name: _row(job, one) for one in candidates}
+    able = [one for one in candidates if one.verdict != "refused"]
+    checked = cropped(job, REFERENCE_SECONDS)
+    wanted = reference(job.op, checked.spec, checked.operands) if able else ()
+    calls: dict[str, Callable[[], object]] = {}
+    for one in able:
+        row = rows[one.name]
+        timed = cropped(job, NAIVE_SECONDS) if one.name == "naive" else job
+        corner = timed if one.name == "naive" else checked
+        row.checked_on = "" if corner is job else str(corner.spec)
+        row.timed_on = "" if timed is job else str(timed.spec)
+        against = wanted if corner is checked else reference(job.op, corner.spec, corner.operands)
+        try:
+            _check(row, one, corner, against)
+            call = prepare(job.op, timed.spec, one.name)
+            call.run(timed.operands)
+        except AlgorithmError as error:
+            row.verdict, row.reason = "failed", str(error)
+            continue
+        calls[one.name] = _bound(call, timed)
+    for name, timing in interleave(calls, SECONDS_EACH).items():
+        row = rows[name]
+        row.seconds, row.spread, row.laps = timing.median, timing.spread, timing.laps
+        timed_spec = cropped(job, NAIVE_SECONDS).spec if name == "naive" else job.spec
+        row.gflops, row.gigabytes = rates(job.op, timed_spec, timing.median)
+    return sorted(rows.values(), key=lambda row: (bool(row.timed_on), row.seconds or math.inf))
+
+
+def _bound(call: Call, job: Job) -> Callable[[], object]:
+    return lambda: call.run(job.operands)
+
+
+def _row(job: Job, one: Candidate) -> Row:
+    row = Row(job.op, job.label, str(job.spec), one.name, one.plugin, "ok")
+    row.predicted, row.workspace = one.cost, one.workspace
+    row.auto, row.candidate = one.verdict == "chosen", one.verdict in ("chosen", "able")
+    if one.verdict == "refused":
+        row.verdict, row.reason = "refused", one.reason
+    return row
+
+
+def _check(row: Row, one: Candidate, job: Job, wanted: Sequence[object]) -> None:
+    got = prepare(job.op, job.spec, one.name).run(job.operands)
+    row.bound = bound(job.op, job.spec, one.algorithm.error_class, job.spec.dtype)
+    row.error, wrong = disagreement(job.op, job.spec, one.algorithm, got, wanted)  # type: ignore[arg-type]
+    if wrong:
+        row.verdict, row.reason = "wrong", wrong
+
+
+def rates(op: str, spec: Spec, seconds: float) -> tuple[float | None, float]:
+    """Return GFLOP/s (of a convolution) and GB/s of operands and outputs."""
+    gflops = spec.flops(op) / seconds / 1e9 if isinstance(spec, ConvSpec) else None
+    return gflops, spec.traffic(op) / seconds / 1e9
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    """Return the geometric mean."""
+    return float(np.exp(np.mean(np.log(values))))

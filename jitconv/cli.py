@@ -1,0 +1,202 @@
+"""The `jitconv` command."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from jitconv.algorithm import OPS
+from jitconv.config import config
+from jitconv.errors import JitconvError, UnknownAlgorithmError
+from jitconv.plugins import nearest, registry
+from jitconv.specs import parse
+from jitconv.specs.values import choice
+
+Layout = Literal["NHWC", "NCHW"]
+Dtype = Literal["float32", "float64"]
+Threads = Annotated[int | None, typer.Option(min=1, help="The most threads that kernels use.")]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Convolution and pooling kernels, compiled when first needed.",
+)
+
+
+def main() -> None:
+    """Run the command; a user's mistake is one line and exit code 2."""
+    try:
+        app()
+    except (JitconvError, OSError) as error:
+        print(f"jitconv: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+@app.callback(invoke_without_command=True)
+def about(
+    show_version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False,
+) -> None:
+    """Compare convolution algorithms, and see why one is chosen."""
+    if show_version:
+        print(f"jitconv {version('jitconv')}")
+        raise typer.Exit
+
+
+@app.command()
+def compare(
+    image: Annotated[Path | None, typer.Option(help="A picture of your own.")] = None,
+    op: Annotated[str | None, typer.Option(help=f"One op: {', '.join(OPS)}.")] = None,
+    algorithms: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,
+    shape: Annotated[
+        str | None, typer.Option(help='A problem instead of a picture, as in "n16h56w56c64 k3x3f64 s1 p1".')
+    ] = None,
+    dtype: Annotated[Dtype, typer.Option(help="What to compute in.")] = "float32",
+    layout: Annotated[Layout, typer.Option(help="Order of the axes.")] = "NHWC",
+    threads: Threads = None,
+    folder: Annotated[
+        Path, typer.Option("--output", "-o", help="Where the edge map and the figures go.")
+    ] = Path("jitconv-compare"),
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the figures here as a table.")] = None,
+    plot_file: Annotated[
+        Path | None, typer.Option("--plot", help="Draw the times (PNG, SVG or PDF; needs jitconv[plot]).")
+    ] = None,
+) -> None:
+    """Run every algorithm of every op on a photograph, and compare time, memory and error.
+
+    Exit code 1 when an algorithm is wrong or fails, 2 when the arguments are.
+    """
+    from jitconv.bench import picture, report
+    from jitconv.bench.compare import compare as run
+    from jitconv.bench.jobs import chosen, picture_jobs, problem_jobs
+
+    console = Console()
+    if op is not None:
+        choice("--op", op, OPS)
+    names = _algorithms(algorithms)
+    with config(threads=threads):
+        if shape is None:
+            pixels, title = picture.load(image)
+            jobs = picture_jobs(pixels, layout=layout, dtype=dtype)
+        else:
+            title, jobs = shape, problem_jobs(shape, layout=layout, dtype=dtype)
+        jobs = chosen(jobs, op)
+        console.print(f"{title}; {dtype}, {layout}\n", highlight=False)
+        with Progress(
+            TextColumn("{task.description:<50}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            console=console, transient=True,
+        ) as progress:  # fmt: skip
+            task = progress.add_task("", total=len(jobs))
+            found = run(
+                jobs, names, lambda done, what: progress.update(task, completed=done, description=what)
+            )
+        report.show(found, console)
+        facts = {"title": title, "dtype": dtype, "layout": layout}
+        saved = [folder / "figures.json", *([json_file] if json_file else [])]
+        for file in saved:
+            report.save_json(file, found, facts)
+    if csv_file:
+        report.save_csv(csv_file, found)
+        saved.append(csv_file)
+    if plot_file:
+        report.save_plot(plot_file, found)
+        saved.append(plot_file)
+    if shape is None:
+        saved.append(folder / "edges.png")
+        report.write_beside(saved[-1], picture.edge_sheet(pixels))
+    console.print("Saved " + ", ".join(map(str, saved)), highlight=False)
+    console.print(f"[bold]{report.summary(found)}[/]", highlight=False)
+    if found.bad:
+        wrong = dict.fromkeys(
+            f"{row.algorithm} of {row.plugin} ({row.op}, {row.verdict})" for row in found.bad
+        )
+        print(f"jitconv: wrong or failed: {'; '.join(wrong)}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command()
+def plugins(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the plugins: version, state, algorithms, and the error of a failed one."""
+    found = registry().plugins
+    if as_json:
+        print(json.dumps([
+            {
+                "name": one.name,
+                "version": one.version,
+                "state": one.state,
+                "algorithms": [{"op": a.op, "name": a.name, "revision": a.revision} for a in one.algorithms],
+                "error": one.error,
+            }
+            for one in found
+        ], indent=1))  # fmt: skip
+        return
+    console = Console()
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("plugin", "version", "state", "op", "algorithms"):
+        table.add_column(heading)
+    for one in found:
+        by_op: dict[str, list[str]] = {}
+        for algorithm in one.algorithms:
+            by_op.setdefault(algorithm.op, []).append(algorithm.name)
+        rows = [(op, ", ".join(names)) for op, names in by_op.items()] or [("", "")]
+        colour = "green" if one.state == "loaded" else "red"
+        table.add_row(one.name, one.version, f"[{colour}]{one.state}[/]", *rows[0])
+        for row in rows[1:]:
+            table.add_row("", "", "", *row)
+    console.print(table)
+    for one in found:
+        if one.error:
+            console.print(f"\n[bold]{one.name}[/] is {one.state}:")
+            console.print(one.error.rstrip(), markup=False, highlight=False)
+
+
+@app.command()
+def explain(
+    op: Annotated[str, typer.Argument(help=f"One of {', '.join(OPS)}.")],
+    problem: Annotated[str, typer.Argument(help='As in "n16h56w56c64 k3x3f64 s1 p1".')],
+    algorithm: Annotated[str, typer.Option(help="A name, or auto.")] = "auto",
+    dtype: Annotated[Dtype, typer.Option(help="What to compute in.")] = "float32",
+    layout: Annotated[Layout, typer.Option(help="Order of the axes.")] = "NHWC",
+    threads: Threads = None,
+) -> None:
+    """Say which algorithm `auto` chooses for a problem, and why not the others."""
+    from jitconv.errors import ParameterError
+    from jitconv.selector import select
+
+    choice("OP", op, OPS)
+    spec = parse(problem, layout=layout, dtype=dtype)
+    if op not in spec.ops:
+        raise ParameterError(f"{op} takes no such problem: {problem!r} is one of {', '.join(spec.ops)}")
+    with config(threads=threads) as settings:
+        print(select(op, spec, algorithm, settings))
+
+
+def _algorithms(text: str | None) -> Sequence[str] | None:
+    if text is None:
+        return None
+    known = sorted({one.name for one in registry().algorithms()})
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in known:
+            raise UnknownAlgorithmError(
+                f"--algorithms must list some of {', '.join(known)}; got {name!r}{nearest(name, known)}"
+            )
+    return names
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        main()
