@@ -166,9 +166,7 @@ def save_plot(file: Path, found: Comparison) -> None:
         axes.invert_yaxis()
         axes.tick_params(labelsize=7)
         axes.set_title(f"{rows[0].op}: {rows[0].label}", fontsize=8, loc="left")
-    figure.suptitle(
-        "Median time in ms; green: what auto picks; grey: on a crop of the problem", fontsize=9
-    )
+    figure.suptitle("Median time in ms; green: what auto picks; grey: on a crop of the problem", fontsize=9)
     data = io.BytesIO()
     try:
         figure.savefig(data, format=file.suffix.lstrip(".") or "png", dpi=120)

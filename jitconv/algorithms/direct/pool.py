@@ -149,7 +149,9 @@ def max_forward(spec: PoolSpec, x: Array, y: Array, indices: Array | None) -> No
     """Run the kernel; where no indices are wanted it is given an empty array for them."""
     positions = np.empty((0, 0, 0, 0), np.int64) if indices is None else nhwc(indices, spec)
     keep = indices is not None
-    MAX_FORWARD(spec.flops(""), nhwc(x, spec), nhwc(y, spec), positions, keep, *_geometry(spec))
+    MAX_FORWARD(
+        spec.flops("max_pool_forward"), nhwc(x, spec), nhwc(y, spec), positions, keep, *_geometry(spec)
+    )
 
 
 def max_backward(spec: PoolSpec, dy: Array, x: Array, indices: Array | None, dx: Array) -> None:
@@ -157,17 +159,21 @@ def max_backward(spec: PoolSpec, dy: Array, x: Array, indices: Array | None, dx:
     positions = np.empty((0, 0, 0, 0), np.int64) if indices is None else nhwc(indices, spec)
     rule = {"first": FIRST, "all": ALL, "split": SPLIT}[spec.ties] if indices is None else GIVEN
     arrays = nhwc(dy, spec), nhwc(x, spec), positions, nhwc(dx, spec)
-    MAX_BACKWARD(spec.flops(""), *arrays, rule, *_geometry(spec))
+    MAX_BACKWARD(spec.flops("max_pool_backward"), *arrays, rule, *_geometry(spec))
 
 
 def avg_forward(spec: PoolSpec, x: Array, y: Array) -> None:
     """Run the kernel."""
-    AVG_FORWARD(spec.flops(""), nhwc(x, spec), divisors(spec), nhwc(y, spec), *_geometry(spec))
+    AVG_FORWARD(
+        spec.flops("avg_pool_forward"), nhwc(x, spec), divisors(spec), nhwc(y, spec), *_geometry(spec)
+    )
 
 
 def avg_backward(spec: PoolSpec, dy: Array, dx: Array) -> None:
     """Run the kernel."""
-    AVG_BACKWARD(spec.flops(""), nhwc(dy, spec), divisors(spec), nhwc(dx, spec), *_geometry(spec))
+    AVG_BACKWARD(
+        spec.flops("avg_pool_backward"), nhwc(dy, spec), divisors(spec), nhwc(dx, spec), *_geometry(spec)
+    )
 
 
 def _geometry(spec: PoolSpec) -> tuple[tuple[int, int], ...]:
