@@ -85,6 +85,8 @@ def compare(
     if op is not None:
         choice("--op", op, OPS)
     names = _algorithms(algorithms)
+    if plot_file:
+        report.check_plot(plot_file)
     with config(threads=threads):
         if shape is None:
             pixels, title = picture.load(image)

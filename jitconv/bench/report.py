@@ -140,18 +140,21 @@ def save_csv(file: Path, found: Comparison) -> None:
     write_beside(file, text.getvalue().encode())
 
 
-def save_plot(file: Path, found: Comparison) -> None:
-    """Draw bars of time, a panel for each job; the format is that of the file's ending.
-
-    Raises
-    ------
-    ParameterError
-        When Matplotlib is not installed, or does not know the format.
-    """
+def check_plot(file: Path) -> None:
+    """Raise `ParameterError` if Matplotlib is not installed or cannot draw a file of this ending."""
     try:
-        from matplotlib.figure import Figure
+        from matplotlib.backend_bases import FigureCanvasBase
     except ImportError:
         raise ParameterError("--plot needs Matplotlib: pip install 'jitconv[plot]'") from None
+    known = FigureCanvasBase.get_supported_filetypes()
+    if file.suffix.lstrip(".").lower() not in known:
+        raise ParameterError(f"--plot must end in one of .{', .'.join(sorted(known))}; got {file}")
+
+
+def save_plot(file: Path, found: Comparison) -> None:
+    """Draw bars of time, a panel for each job; the format is that of the file's ending."""
+    from matplotlib.figure import Figure
+
     panels = [[row for row in rows if row.seconds] for rows in found.jobs()]
     panels = [rows for rows in panels if rows]
     figure = Figure(figsize=(11, 1.9 * ((len(panels) + 1) // 2)), layout="constrained")
@@ -168,10 +171,7 @@ def save_plot(file: Path, found: Comparison) -> None:
         axes.set_title(f"{rows[0].op}: {rows[0].label}", fontsize=8, loc="left")
     figure.suptitle("Median time in ms; green: what auto picks; grey: on a crop of the problem", fontsize=9)
     data = io.BytesIO()
-    try:
-        figure.savefig(data, format=file.suffix.lstrip(".") or "png", dpi=120)
-    except ValueError as error:
-        raise ParameterError(f"--plot {file}: {error}") from None
+    figure.savefig(data, format=file.suffix.lstrip("."), dpi=120)
     write_beside(file, data.getvalue())
 
 

@@ -1,0 +1,195 @@
+"""The main job: `jitconv compare`, as a command, on small problems."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jitconv import cli
+from jitconv.algorithm import OPS
+
+WRONG = '''
+from jitconv import Algorithm, hookimpl, conv_forward
+from jitconv.algorithm import no_workspace
+
+def run(x, w, b, y):
+    """A convolution that is off by one pixel."""
+    y[...] = conv_forward(x, w, b, pad=1, algorithm="naive")
+    y[:, 1:] = y[:, :-1].copy()
+
+@hookimpl
+def jitconv_algorithms():
+    able, second = lambda spec: None, lambda spec: 1.0
+    return [Algorithm("conv_forward", "shifted", able, second, no_workspace, lambda spec: run)]
+'''
+
+RAISING = "raise OSError('libmissing.so: cannot open shared object file')\n"
+
+FAILING = """
+from jitconv import Algorithm, hookimpl
+from jitconv.algorithm import no_workspace
+
+def run(x, w, b, y):
+    raise ZeroDivisionError("oops")
+
+@hookimpl
+def jitconv_algorithms():
+    able, second = lambda spec: None, lambda spec: 1.0
+    return [Algorithm("conv_forward", "oops", able, second, no_workspace, lambda spec: run)]
+"""
+
+
+def with_plugin(source, *arguments, cwd):
+    """Run the command in a process where one more plugin is installed."""
+    info = cwd / "extra_plugin-0.1.dist-info"
+    info.mkdir(exist_ok=True)
+    (cwd / "extra_plugin.py").write_text(source)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: extra-plugin\nVersion: 0.1\n")
+    (info / "entry_points.txt").write_text("[jitconv]\nextra = extra_plugin\n")
+    environment = dict(os.environ, COLUMNS="100", PYTHONPATH=str(cwd))
+    command = [sys.executable, "-m", "jitconv.cli", *arguments]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def jitconv(monkeypatch, capsys, tmp_path):
+    """Run the command in this process, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["jitconv", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        printed = capsys.readouterr()
+        return SimpleNamespace(returncode=left.value.code or 0, stdout=printed.out, stderr=printed.err)
+
+    return run
+
+
+CONV = ("compare", "--shape", "n1h12w10c3 k3x3f4 s1 p1", "--op", "conv_forward")
+
+
+def test_a_picture_goes_through_every_op_and_algorithm(jitconv, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 28, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "mine.png")
+    done = jitconv("compare", "--image", "mine.png", "--json", "all.json", "--csv", "all.csv")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((tmp_path / "all.json").read_text())
+    assert figures["agree"] is True
+    seen = {(row["op"], row["algorithm"]) for row in figures["rows"] if row["verdict"] == "ok"}
+    for op in OPS:
+        assert {(op, "naive"), (op, "direct")} <= seen
+    for op in ("conv_forward", "conv_backward", "avg_pool_forward", "avg_pool_backward"):
+        assert {(op, "im2col"), (op, "fft")} <= seen
+    for op in ("max_pool_forward", "max_pool_backward", "avg_pool_forward", "avg_pool_backward"):
+        assert {(op, "im2col"), (op, "reshape")} <= seen
+        refused = [row for row in figures["rows"] if row["op"] == op and row["verdict"] == "refused"]
+        assert [row["reason"] for row in refused] == ["needs a stride equal to the window, 3x3; got 2x2"]
+    for row in figures["rows"]:
+        if row["verdict"] == "ok":
+            assert 0 <= row["error"] <= row["bound"]
+            assert row["seconds"] > 0
+    assert json.loads((tmp_path / "jitconv-compare" / "figures.json").read_text()) == figures
+    with (tmp_path / "all.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == len(figures["rows"])
+    with Image.open(tmp_path / "jitconv-compare" / "edges.png") as sheet:
+        assert sheet.size == (3 * 28, 2 * (20 + 16))
+    assert "agree with naive in float64" in done.stdout
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_wrong_plugin_is_named_and_the_exit_code_is_1(tmp_path):
+    done = with_plugin(WRONG, *CONV, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "jitconv: wrong or failed: shifted of extra (conv_forward, wrong)\n"
+    assert "WRONG" in done.stdout
+
+
+def test_a_failing_plugin_is_named_and_the_others_still_run(tmp_path):
+    done = with_plugin(FAILING, *CONV, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "jitconv: wrong or failed: oops of extra (conv_forward, failed)\n"
+    figures = json.loads((tmp_path / "jitconv-compare" / "figures.json").read_text())
+    verdicts = {row["algorithm"]: row["verdict"] for row in figures["rows"]}
+    assert verdicts.pop("oops") == "failed"
+    assert verdicts["direct"] == verdicts["naive"] == "ok"
+
+
+def test_a_plugin_that_raises_on_import_leaves_everything_else_working(tmp_path):
+    done = with_plugin(RAISING, *CONV, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    listed = with_plugin(RAISING, "plugins", "--json", cwd=tmp_path)
+    plugins = {one["name"]: one for one in json.loads(listed.stdout)}
+    assert plugins["extra"]["state"] == "failed"
+    assert "libmissing.so" in plugins["extra"]["error"]
+    assert plugins["extra"]["version"] == "0.1"
+    assert plugins["jitconv"]["state"] == "loaded"
+
+
+def test_naive_runs_on_a_crop_of_a_large_problem_and_says_so(jitconv, tmp_path):
+    shape = "n4h64w64c3 k3x3f8 s1 p1"
+    done = jitconv(*CONV[:1], "--shape", shape, "--op", "conv_forward")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((tmp_path / "jitconv-compare" / "figures.json").read_text())
+    naive = next(row for row in figures["rows"] if row["algorithm"] == "naive")
+    assert naive["problem"] == shape
+    assert naive["timed_on"] not in ("", shape)
+    assert f"naive ran on a crop, {naive['timed_on']}" in done.stdout
+
+
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_a_plot_is_drawn(jitconv, tmp_path, ending):
+    done = jitconv(*CONV, "--algorithms", "direct", "--plot", f"bars.{ending}")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / f"bars.{ending}").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("compare", "--algorithms", "dirct"), "got 'dirct' (did you mean 'direct'?)"),
+        (("compare", "--op", "conv"), "--op must be one of 'conv_forward'"),
+        (("compare", "--image", "missing.png"), "cannot read a picture from missing.png"),
+        (("compare", "--image", "tiny.png"), "the picture must be at least 16 pixels wide and high; got 3x3"),
+        (("compare", "--image", "text.png"), "text.png must be a picture that Pillow reads"),
+        (("compare", "--shape", "n1h4w4c1"), "a problem with channels needs a kernel"),
+        (
+            ("compare", "--shape", "n1h4w4c1 k5f1"),
+            "the dilated kernel, 5x5, must fit in the padded input, 4x4",
+        ),
+        (("compare", "--shape", "n0h4w4c1 k3f1"), "an empty batch leaves nothing to measure"),
+        (("compare", "--shape", "n1h4w4c1 k3f1", "--op", "create_mask"), "--op must be one of conv_forward"),
+        ((*CONV, "--plot", "bars.nonsense"), "--plot must end in one of .eps, .jpeg"),
+        (("explain", "conv_forward", "n1h4w4c1 k2"), "conv_forward takes no such problem"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(jitconv, tmp_path, arguments, message):
+    Image.new("RGB", (3, 3)).save(tmp_path / "tiny.png")
+    (tmp_path / "text.png").write_text("no picture")
+    done = jitconv(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("jitconv: ")
+    assert done.stderr.count("\n") == 1
+    assert message in done.stderr
+
+
+def test_explain_says_why(jitconv):
+    done = jitconv("explain", "max_pool_forward", "n1h8w8c3 k3x3 s2")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert lines[0] == "max_pool_forward  n1h8w8c3 k3x3 s2 p0"
+    assert lines[1].split()[0] == "chosen"
+    assert "refused   reshape" in done.stdout
+    assert "needs a stride equal to the window, 3x3; got 2x2" in done.stdout
+
+
+def test_version(jitconv):
+    done = jitconv("--version")
+    assert done.stdout.startswith("jitconv ")
