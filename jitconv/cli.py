@@ -17,8 +17,8 @@ from rich.table import Table
 
 from jitconv.algorithm import OPS
 from jitconv.config import config
-from jitconv.errors import JitconvError, UnknownAlgorithmError
-from jitconv.plugins import nearest, registry
+from jitconv.errors import JitconvError, UnknownAlgorithmError, nearest
+from jitconv.plugins import registry
 from jitconv.specs import parse
 from jitconv.specs.values import choice
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,8 +47,8 @@ def config(
     max_workspace: int | None = None,
     deterministic: bool | None = None,
     accuracy: str | None = None,
-    allow: str | Sequence[str] | None = None,
-    deny: str | Sequence[str] | None = None,
+    allow: str | Collection[str] | None = None,
+    deny: str | Collection[str] | None = None,
     mode: str | None = None,
 ) -> Iterator[Settings]:
     """Change settings for the code inside a ``with``; those not named, or None, stay as they are.
@@ -67,9 +67,9 @@ def config(
     accuracy : {"normal", "strict"}
         With "strict" `auto` leaves out algorithms whose error is not that of a plain sum, and that
         spread a NaN or an infinity beyond its window.
-    allow : str or sequence of str
+    allow : str or several
         Third-party algorithms, or plugins, that become candidates of `auto`.
-    deny : str or sequence of str
+    deny : str or several
         Algorithms, or plugins, that `auto` leaves out.
     mode : {"predict", "measure"}
         Whether `auto` takes the algorithm of the least predicted time, or runs the promising ones
@@ -120,6 +120,6 @@ def _checked(name: str, value: Any) -> Any:
     if name in ("accuracy", "mode"):
         return values.choice(name, value, ACCURACIES if name == "accuracy" else MODES)
     names = (value,) if isinstance(value, str) else value
-    if not isinstance(names, (tuple, list)) or not all(isinstance(item, str) for item in names):
+    if not isinstance(names, Collection) or not all(isinstance(item, str) for item in names):
         raise ParameterError(f"{name} must be a name or a sequence of names; got {value!r}")
-    return tuple(names)
+    return tuple(sorted(names))

@@ -1,5 +1,10 @@
 """What jitconv raises. Every message says what was expected and what came."""
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+
 
 class JitconvError(Exception):
     """Above every error that jitconv raises on purpose."""
@@ -31,3 +36,9 @@ class AlgorithmError(JitconvError, RuntimeError):
 
 class PluginError(JitconvError, RuntimeError):
     """A plugin that cannot be used as it stands."""
+
+
+def nearest(name: object, known: Collection[str]) -> str:
+    """Return `` (did you mean 'direct'?)`` for a name that comes close, else nothing."""
+    near = difflib.get_close_matches(str(name), known, n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -25,7 +25,8 @@ def jitconv_algorithms() -> Iterable[Algorithm]:  # type: ignore[empty-body]
 def jitconv_select(spec: Any, candidates: Sequence[Algorithm]) -> Algorithm | None:
     """Return the one of `candidates` that ``auto`` shall use, or None to leave the choice to others.
 
-    Called once for each new problem; `candidates` are able and permitted, the cheapest first.
+    Asked once for each new problem, and only of plugins that ``config(allow=...)`` names: installing
+    a plugin never changes what ``auto`` returns. `candidates` are able and permitted, the cheapest first.
     """
 
 

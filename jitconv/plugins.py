@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import os
 import pkgutil
 import threading
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
@@ -19,7 +18,7 @@ import pluggy
 
 from jitconv import algorithms, hooks
 from jitconv.algorithm import OPS, Algorithm
-from jitconv.errors import ParameterError, PluginError, UnknownAlgorithmError
+from jitconv.errors import ParameterError, PluginError, UnknownAlgorithmError, nearest
 
 BUILTIN = "jitconv"
 """The provider's name of what jitconv itself registers."""
@@ -50,14 +49,20 @@ class Registry:
         self.revision = next(_revisions)
         self._providers: dict[tuple[str, str], str] = {}
         self._by_op: dict[str, dict[str, Algorithm]] = {op: {} for op in OPS}
-        for module in builtin_modules():
-            self._adopt(BUILTIN, _version("jitconv"), module)
+        self._suites: dict[str, tuple[str, ...]] = {}
+        self._names: dict[Any, str] = {}
+        release = _version("jitconv")
+        own = [self._adopt(BUILTIN, release, module).algorithms for module in builtin_modules()]
+        self._note(Plugin(BUILTIN, release, "loaded", tuple(a for records in own for a in records)))
         self._load_entry_points()
 
     def register(self, name: str, plugin: Any, version: str = "") -> Plugin:
         """Take in one plugin, whatever is wrong with it, and return its state."""
+        if any(name == known.name for known in self.plugins) or self.manager.is_registered(plugin):
+            error = f"a plugin of the name {name!r}, or this very object, is registered already"
+            return self._note(Plugin(name, version, "failed", error=error))
         try:
-            return self._adopt(name, version, plugin)
+            return self._note(self._adopt(name, version, plugin))
         except pluggy.PluginValidationError as error:
             self._forget(plugin)
             return self._note(Plugin(name, version, "incompatible", error=str(error)))
@@ -86,8 +91,25 @@ class Registry:
 
     def suites(self) -> dict[str, tuple[str, ...]]:
         """Return every suite that a plugin adds, by name."""
-        named: Sequence[Mapping[str, Sequence[str]]] = self.manager.hook.jitconv_suites()
-        return {name: tuple(problems) for suites in reversed(named) for name, problems in suites.items()}
+        return dict(self._suites)
+
+    def select(self, spec: Any, candidates: Sequence[Algorithm], allowed: Container[str]) -> Algorithm | None:
+        """Ask the permitted plugins' `jitconv_select` for one of the candidates.
+
+        Raises
+        ------
+        PluginError
+            When a hook fails, or returns what is no candidate.
+        """
+        others = [p for p in self.manager.get_plugins() if self._names.get(p, BUILTIN) not in allowed]
+        hook = self.manager.subset_hook_caller("jitconv_select", remove_plugins=others)
+        try:
+            chosen: Algorithm | None = hook(spec=spec, candidates=tuple(candidates))
+        except Exception as error:
+            raise PluginError(f"jitconv_select failed on {spec}: {type(error).__name__}: {error}") from error
+        if chosen is not None and chosen not in candidates:
+            raise PluginError(f"jitconv_select must return one of its candidates; got {chosen!r}")
+        return chosen
 
     def _load_entry_points(self) -> None:
         found = {(point.name, point.value): point for point in entry_points(group=hooks.GROUP)}
@@ -117,35 +139,40 @@ class Registry:
         self.manager.check_pending()
         hook = self.manager.subset_hook_caller("jitconv_algorithms", remove_plugins=others)
         records = tuple(algorithm for returned in hook() for algorithm in returned)
+        self._refuse_clashes(name, records)
+        hook = self.manager.subset_hook_caller("jitconv_suites", remove_plugins=others)
+        suites = {suite: tuple(problems) for returned in hook() for suite, problems in returned.items()}
+        for suite in suites.keys() & self._suites.keys():
+            raise PluginError(f"the suite {suite!r} of {name!r} is already there; rename one of them")
+        self._suites.update(suites)
+        for algorithm in records:
+            self._providers[algorithm.op, algorithm.name] = name
+            self._by_op[algorithm.op][algorithm.name] = algorithm
+        self._names[plugin] = name
+        self.revision = next(_revisions)
+        return Plugin(name, release, "loaded", records)
+
+    def _refuse_clashes(self, name: str, records: Sequence[Algorithm]) -> None:
+        seen: set[tuple[str, str]] = set()
         for algorithm in records:
             if not isinstance(algorithm, Algorithm):
                 raise PluginError(
                     f"{name}: jitconv_algorithms must return Algorithm records; got {algorithm!r}"
                 )
             key = algorithm.op, algorithm.name
-            if key in self._providers or sum(key == (a.op, a.name) for a in records) > 1:
+            if key in self._providers or key in seen:
                 holder = self._providers.get(key, name)
                 raise PluginError(
                     f"{algorithm.op}: the algorithm {algorithm.name!r} of {name!r} is already provided "
                     f"by {holder!r}; rename one of them"
                 )
-        for algorithm in records:
-            self._providers[algorithm.op, algorithm.name] = name
-            self._by_op[algorithm.op][algorithm.name] = algorithm
-        self.revision = next(_revisions)
-        return self._note(Plugin(name, release, "loaded", records))
+            seen.add(key)
 
     def _forget(self, plugin: Any) -> None:
         if self.manager.is_registered(plugin):
             self.manager.unregister(plugin)
 
     def _note(self, plugin: Plugin) -> Plugin:
-        """Keep the plugin's state; a provider of several modules is one plugin."""
-        for place, known in enumerate(self.plugins):
-            if known.name == plugin.name == BUILTIN:
-                plugin = Plugin(BUILTIN, known.version, "loaded", known.algorithms + plugin.algorithms)
-                self.plugins[place] = plugin
-                return plugin
         self.plugins.append(plugin)
         return plugin
 
@@ -156,12 +183,6 @@ def builtin_modules() -> Iterator[ModuleType]:
         module = import_module(found.name)
         if hasattr(module, "jitconv_algorithms"):
             yield module
-
-
-def nearest(name: object, known: Sequence[str]) -> str:
-    """Return `` (did you mean 'direct'?)`` for a name that comes close, else nothing."""
-    near = difflib.get_close_matches(str(name), known, n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def _names(variable: str, known: Sequence[str]) -> set[str] | None:
@@ -187,16 +208,27 @@ def _version(distribution: str) -> str:
 
 
 _registry: Registry | None = None
-_lock = threading.Lock()
+_loading: Registry | None = None
+_lock = threading.RLock()
 
 
 def registry() -> Registry:
-    """Return the registry; the first call loads it."""
-    global _registry
+    """Return the registry; the first call loads it.
+
+    A plugin that asks for it while it is being loaded is given what there is so far.
+    """
+    global _registry, _loading
     if _registry is None:
         with _lock:
+            if _loading is not None:
+                return _loading
             if _registry is None:
-                _registry = Registry()
+                _loading = Registry.__new__(Registry)
+                try:
+                    _loading.__init__()  # type: ignore[misc]
+                    _registry = _loading
+                finally:
+                    _loading = None
     return _registry
 
 

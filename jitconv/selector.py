@@ -11,9 +11,9 @@ import numpy as np
 
 from jitconv.algorithm import OPS, Algorithm
 from jitconv.config import Settings
-from jitconv.errors import AlgorithmError, JitconvError, UnknownAlgorithmError, UnsupportedError
+from jitconv.errors import AlgorithmError, UnknownAlgorithmError, UnsupportedError, nearest
 from jitconv.jit.threads import why_serial
-from jitconv.plugins import BUILTIN, Registry, nearest, registry
+from jitconv.plugins import BUILTIN, Registry, registry
 from jitconv.specs import Spec
 from jitconv.specs.values import choice, nbytes
 
@@ -25,9 +25,13 @@ WORTH_MEASURING = 10.0
 """In mode "measure", candidates predicted to take longer than this many times the best are not run."""
 
 
+VERDICTS = ("chosen", "able", "excluded", "refused", "failed")
+"""Runs; could; could but for the settings; refuses with a reason; raised when it was asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One algorithm's part in a choice: ``chosen``, ``able``, ``excluded`` or ``refused``."""
+    """One algorithm's part in a choice; its verdict is one of `VERDICTS`."""
 
     algorithm: Algorithm
     plugin: str
@@ -86,34 +90,43 @@ def select(op: str, spec: Spec, algorithm: str, settings: Settings) -> Explanati
         When `algorithm`, or a name in the settings' `allow` or `deny`, is nobody's.
     UnsupportedError
         When a forced algorithm refuses, or no candidate is left.
+    AlgorithmError
+        When a forced or permitted algorithm fails to judge the problem.
     """
     plugins = registry()
     _check_names(plugins, settings)
-    candidates = [_judge(plugins, one, spec, settings) for one in plugins.algorithms(op)]
-    if algorithm != "auto":
-        chosen = _forced(op, spec, algorithm, plugins, candidates)
-    else:
+    forced = None if algorithm == "auto" else plugins.find(op, algorithm)
+    candidates = [_judge(plugins, one, spec, settings, one is forced) for one in plugins.algorithms(op)]
+    if forced is None:
         chosen = _cheapest(op, spec, plugins, candidates, settings)
+    else:
+        chosen = _forced(op, spec, next(one for one in candidates if one.algorithm is forced))
     others = [one for one in candidates if one.algorithm is not chosen.algorithm]
-    others.sort(key=lambda one: (("able", "excluded", "refused").index(one.verdict), one.cost or 0.0))
+    others.sort(key=lambda one: (VERDICTS.index(one.verdict), one.cost or 0.0))
     return Explanation(op, spec, settings, (chosen, *others))
 
 
-def _judge(plugins: Registry, algorithm: Algorithm, spec: Spec, settings: Settings) -> Candidate:
+def _judge(
+    plugins: Registry, algorithm: Algorithm, spec: Spec, settings: Settings, forced: bool
+) -> Candidate:
     plugin = plugins.provider(algorithm)
     try:
         if reason := algorithm.why_not(spec):
             return Candidate(algorithm, plugin, "refused", reason)
         cost, workspace = algorithm.cost(spec), algorithm.workspace(spec)
-    except JitconvError:
-        raise
     except Exception as error:
+        reason = f"failed to judge {spec}: {type(error).__name__}: {error}"
+        if not forced and not _permitted(algorithm, plugin, settings):
+            return Candidate(algorithm, plugin, "failed", reason)  # a guest that harms nobody else
         raise AlgorithmError(
-            f"{algorithm.op}: algorithm {algorithm.name!r} of plugin {plugin!r} failed to judge {spec}: "
-            f"{type(error).__name__}: {error}"
+            f"{algorithm.op}: algorithm {algorithm.name!r} of plugin {plugin!r} {reason}"
         ) from error
     reason = _exclusion(algorithm, plugin, spec, settings, workspace)
     return Candidate(algorithm, plugin, "excluded" if reason else "able", reason, cost, workspace)
+
+
+def _permitted(algorithm: Algorithm, plugin: str, settings: Settings) -> bool:
+    return plugin == BUILTIN or not {algorithm.name, plugin}.isdisjoint(settings.allow)
 
 
 def _exclusion(algorithm: Algorithm, plugin: str, spec: Spec, settings: Settings, workspace: int) -> str:
@@ -121,7 +134,7 @@ def _exclusion(algorithm: Algorithm, plugin: str, spec: Spec, settings: Settings
     names = {algorithm.name, plugin}
     if names & set(settings.deny):
         return "denied by config(deny=...)"
-    if plugin != BUILTIN and not names & set(settings.allow):
+    if not _permitted(algorithm, plugin, settings):
         return f"third-party: permit it with config(allow={algorithm.name!r})"
     if settings.deterministic and not algorithm.deterministic:
         return "may give other bits with another thread count, and config(deterministic=True)"
@@ -136,12 +149,11 @@ def _exclusion(algorithm: Algorithm, plugin: str, spec: Spec, settings: Settings
     return ""
 
 
-def _forced(op: str, spec: Spec, name: str, plugins: Registry, candidates: Sequence[Candidate]) -> Candidate:
-    algorithm = plugins.find(op, name)
-    candidate = next(one for one in candidates if one.algorithm is algorithm)
+def _forced(op: str, spec: Spec, candidate: Candidate) -> Candidate:
     if candidate.verdict == "refused":
         raise UnsupportedError(
-            f"{op}: algorithm {name!r} refuses {spec}: {candidate.reason}; use algorithm='auto' or another"
+            f"{op}: algorithm {candidate.name!r} refuses {spec}: {candidate.reason}; "
+            "use algorithm='auto' or another"
         )
     return replace(candidate, verdict="chosen", reason="named by the caller")
 
@@ -154,13 +166,10 @@ def _cheapest(
         reasons = "; ".join(f"{one.name}: {one.reason}" for one in candidates)
         raise UnsupportedError(f"{op}: no algorithm is left for {spec} ({reasons})")
     records = [one.algorithm for one in able]
-    override = plugins.manager.hook.jitconv_select(spec=spec, candidates=tuple(records))
+    override = plugins.select(spec, records, {BUILTIN, *settings.allow})
     if override is not None:
-        if override not in records:
-            raise AlgorithmError(f"{op}: jitconv_select must return one of its candidates; got {override!r}")
-        return replace(
-            able[records.index(override)], verdict="chosen", reason="chosen by a plugin's jitconv_select"
-        )
+        chosen = able[records.index(override)]
+        return replace(chosen, verdict="chosen", reason="chosen by a plugin's jitconv_select")
     if settings.mode == "measure" and len(able) > 1:
         return _fastest(op, spec, able)
     return replace(able[0], verdict="chosen", reason="the least predicted time")
@@ -168,28 +177,36 @@ def _cheapest(
 
 def _fastest(op: str, spec: Spec, able: Sequence[Candidate]) -> Candidate:
     """Run the promising candidates on scratch arrays."""
-    rng = np.random.default_rng(0)
-    operands = [
-        None if one is None else (rng.random(one[0]) * (one[1] != "int64")).astype(one[1])
-        for one in spec.operands(op)
-    ]
-    outputs = [None if one is None else np.empty(*one) for one in spec.outputs(op)]
     best = able[0].cost or 0.0
-    seconds: dict[str, float] = {}
-    for candidate in able:
-        if (candidate.cost or 0.0) <= WORTH_MEASURING * best:
-            plan = candidate.algorithm.build(spec)
-            plan(*operands, *outputs)
-            laps = []
-            for _ in range(3):
-                start = time.perf_counter()
-                plan(*operands, *outputs)
-                laps.append(time.perf_counter() - start)
-            seconds[candidate.name] = statistics.median(laps)
+    promising = [one for one in able if (one.cost or 0.0) <= WORTH_MEASURING * best]
+    seconds = {one.name: _measured(op, spec, one) for one in promising}
     name = min(seconds, key=seconds.__getitem__)
     table = ", ".join(f"{key} {value * 1e3:.3g} ms" for key, value in seconds.items())
     chosen = next(one for one in able if one.name == name)
     return replace(chosen, verdict="chosen", reason=f"the least measured time ({table})")
+
+
+def _measured(op: str, spec: Spec, candidate: Candidate) -> float:
+    rng = np.random.default_rng(0)
+    operands = [
+        None if one is None else np.asarray(rng.random(one[0]) * (one[1] != "int64"), one[1])
+        for one in spec.operands(op)
+    ]
+    outputs = [None if one is None else np.empty(*one) for one in spec.outputs(op)]
+    laps = []
+    try:
+        plan = candidate.algorithm.build(spec)
+        plan(*operands, *outputs)
+        for _ in range(3):
+            start = time.perf_counter()
+            plan(*operands, *outputs)
+            laps.append(time.perf_counter() - start)
+    except Exception as error:
+        raise AlgorithmError(
+            f"{op}: algorithm {candidate.name!r} of plugin {candidate.plugin!r} failed on {spec}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return statistics.median(laps)
 
 
 def _check_names(plugins: Registry, settings: Settings) -> None:

@@ -111,7 +111,7 @@ def _rows(job: Job, names: Sequence[str] | None) -> list[Row]:
         one for one in prepare(job.op, job.spec).explanation.candidates if names is None or one.name in names
     ]
     rows = {one.name: _row(job, one) for one in candidates}
-    able = [one for one in candidates if one.verdict != "refused"]
+    able = [one for one in candidates if one.verdict not in ("refused", "failed")]
     checked = cropped(job, REFERENCE_SECONDS)
     wanted = reference(job.op, checked.spec, checked.operands) if able else ()
     calls: dict[str, Callable[[], object]] = {}
@@ -146,8 +146,8 @@ def _row(job: Job, one: Candidate) -> Row:
     row = Row(job.op, job.label, str(job.spec), one.name, one.plugin, "ok")
     row.predicted, row.workspace = one.cost, one.workspace
     row.auto, row.candidate = one.verdict == "chosen", one.verdict in ("chosen", "able")
-    if one.verdict == "refused":
-        row.verdict, row.reason = "refused", one.reason
+    if one.verdict in ("refused", "failed"):
+        row.verdict, row.reason = one.verdict, one.reason
     return row
 
 

@@ -38,18 +38,21 @@ def cache_root() -> Path:
 
 
 @lru_cache(maxsize=64)
-def _digest(package: str) -> str:
-    """Return a hash of every source file of a package (or of the one file of a lone module)."""
-    module = sys.modules[package]
-    folders = list(getattr(module, "__path__", []))
-    files = sorted(file for folder in folders for file in Path(folder).rglob("*.py"))
+def source_digest(package: str) -> str | None:
+    """Return a hash of every source file of a package (or of the one file of a lone module).
+
+    None for code that was typed in: nothing tells whether what it refers to is the same next time.
+    """
+    module = sys.modules.get(package)
+    folders = [Path(folder) for folder in getattr(module, "__path__", [])]
+    files = sorted((file, file.relative_to(folder)) for folder in folders for file in folder.rglob("*.py"))
     if not files and getattr(module, "__file__", None):
-        files = [Path(module.__file__ or "")]
+        files = [(Path(str(module.__file__)), Path(package))]  # type: ignore[union-attr]
     digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.name.encode())
+    for file, name in files:
+        digest.update(str(name).encode())
         digest.update(file.read_bytes())
-    return digest.hexdigest()
+    return digest.hexdigest() if files else None
 
 
 @lru_cache(maxsize=1)
@@ -67,7 +70,7 @@ def _toolchain() -> str:
 @lru_cache(maxsize=1)
 def _tree() -> Path:
     """Return the folder for this source tree and toolchain, and drop the least recently used ones."""
-    key = hashlib.sha256((_digest("jitconv") + _toolchain()).encode()).hexdigest()[:16]
+    key = hashlib.sha256((str(source_digest("jitconv")) + _toolchain()).encode()).hexdigest()[:16]
     tree = cache_root() / key
     tree.mkdir(parents=True, exist_ok=True)
     os.utime(tree, (time.time(),) * 2)
@@ -81,8 +84,9 @@ def _tree() -> Path:
 class KernelCache(_Cache):  # type: ignore[misc]
     """What a Numba dispatcher asks for compiled code; an unusable folder counts as an empty cache."""
 
-    def __init__(self, loop: Callable[..., None], twin: str) -> None:
+    def __init__(self, loop: Callable[..., None], twin: str, source: str) -> None:
         self._loop = loop
+        self._source = source
         self._twin = twin
 
     @property
@@ -112,9 +116,10 @@ class KernelCache(_Cache):  # type: ignore[misc]
             _write_beside(self._file(sig), hashlib.sha256(payload).digest() + payload)
 
     def _file(self, sig: Any) -> Path:
-        loop, package = self._loop, self._loop.__module__.partition(".")[0]
-        digest = hashlib.sha256(marshal.dumps(loop.__code__))
-        digest.update("\n".join((loop.__module__, self._twin, repr(sig), _digest(package))).encode())
+        loop = self._loop
+        captured = tuple(cell.cell_contents for cell in loop.__closure__ or ())
+        digest = hashlib.sha256(marshal.dumps(loop.__code__) + serialize.dumps(captured))
+        digest.update("\n".join((loop.__module__, self._twin, repr(sig), self._source)).encode())
         return _tree() / f"{loop.__name__}-{self._twin}-{digest.hexdigest()[:24]}.kernel"
 
     def enable(self) -> None:

@@ -53,8 +53,10 @@ class Kernel:
     def _compile(self, parallel: bool) -> Callable[..., None]:
         import numba
 
-        from jitconv.jit.cache import KernelCache
+        from jitconv.jit.cache import KernelCache, source_digest
 
         twin: Any = numba.njit(parallel=parallel, **FLAGS)(self.loop)
-        twin._cache = KernelCache(self.loop, "threaded" if parallel else "serial")
+        source = source_digest(self.loop.__module__.partition(".")[0])
+        if source is not None:
+            twin._cache = KernelCache(self.loop, "threaded" if parallel else "serial", source)
         return twin

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import lru_cache
@@ -17,16 +18,11 @@ SAFE_LAYERS = ("omp", "tbb")
 _forked_from_threads = False
 
 
-def _pool_is_running() -> bool:
-    from numba.np.ufunc import parallel
-
-    return bool(parallel._is_initialized)
-
-
 def _note_fork() -> None:
     # GNU OpenMP kills a forked child at its first parallel region, if its parent had run one.
     global _forked_from_threads
-    _forked_from_threads = _forked_from_threads or _pool_is_running()
+    pool = sys.modules.get("numba.np.ufunc.parallel")
+    _forked_from_threads = _forked_from_threads or getattr(pool, "_is_initialized", False)
 
 
 if hasattr(os, "register_at_fork"):

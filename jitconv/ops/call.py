@@ -44,13 +44,13 @@ class Operation:
     def call(self, algorithm: str, arrays: Sequence[Array | None], *options: Any) -> Call:
         """Return the plan for these arguments; a repeated call costs one look-up."""
         key = [(a.shape, a.dtype) if type(a) is np.ndarray else self.key(i, a) for i, a in enumerate(arrays)]
-        try:
-            return _cached(self, algorithm, current(), revision(), *key, *options)
-        except TypeError as error:
-            if isinstance(error, JitconvError):
-                raise
-        plain = (tuple(map(_hashable, o)) if isinstance(o, (list, tuple)) else _hashable(o) for o in options)
-        return _cached(self, _hashable(algorithm), current(), revision(), *key, *plain)
+        for option in options:
+            if type(option) not in PLAIN and not (type(option) is tuple and _all_plain(option)):
+                break
+        else:
+            return _cached(self, _name(algorithm), current(), revision(), *key, *options)
+        # 1.0 and True equal 1, so a look-up cannot tell them apart: check the options first
+        return Call(self.name, self.spec_of(*key, *map(_as_tuple, options)), _name(algorithm), current())
 
     def key(self, place: int, array: Any) -> Any:
         """Return shape and dtype of an operand (None for an optional one left out), or refuse it."""
@@ -62,6 +62,8 @@ class Operation:
                 f"{name} must be a plain NumPy array; got a masked array: use {name}.filled(value)"
             )
         if not isinstance(array, np.ndarray):
+            if name == "indices":
+                raise DtypeError(f"indices must be a NumPy array of int64; got {type(array).__name__}")
             raise DtypeError(
                 f"{name} must be a NumPy array of float32 or float64; got {type(array).__name__}: "
                 f"convert it with np.asarray({name}, dtype=np.float32)"
@@ -69,25 +71,21 @@ class Operation:
         return array.shape, array.dtype
 
 
-def _hashable(option: Any) -> Any:
-    """Return lists as tuples, and what has no hash as something that every check refuses."""
-    if isinstance(option, (list, tuple)):
-        return tuple(map(_hashable, option))
-    try:
-        hash(option)
-    except TypeError:
-        return _Shown(option)
-    return option
+PLAIN = (int, str, bool, type(None))
+"""Types of options that a look-up may go by; `lru_cache` with ``typed`` tells True from 1."""
 
 
-class _Shown:
-    """Stands for an unhashable option, to be shown in the error about it."""
+def _all_plain(option: tuple[Any, ...]) -> bool:
+    return all(type(one) in (int, str) or (type(one) is tuple and _all_plain(one)) for one in option)
 
-    def __init__(self, option: object) -> None:
-        self.text = repr(option)
 
-    def __repr__(self) -> str:
-        return self.text
+def _as_tuple(option: Any) -> Any:
+    return tuple(map(_as_tuple, option)) if isinstance(option, list) else option
+
+
+def _name(algorithm: Any) -> str:
+    """Return an algorithm's name as it is, or something that nobody's name can be."""
+    return algorithm if isinstance(algorithm, str) else repr(algorithm)
 
 
 @lru_cache(maxsize=PLANS_KEPT, typed=True)
@@ -127,7 +125,10 @@ class Call:
 
     def run(self, operands: Sequence[Array | None], out: Array | None = None) -> Arrays:
         """Run the plan on the operands, into `out` if given; return all outputs."""
-        plain = [a if a is None or (a.flags.carray and a.dtype.isnative) else _plain(a) for a in operands]
+        plain = [
+            a if a is None or (type(a) is np.ndarray and a.flags.carray and a.dtype.isnative) else _plain(a)
+            for a in operands
+        ]
         if out is None:
             outputs = [None if o is None else np.empty(o[0], o[1]) for o in self._outputs]
         else:
@@ -139,30 +140,29 @@ class Call:
 
     def _check_out(self, out: Array, operands: Sequence[Array | None]) -> None:
         shape, dtype = self._outputs[0]  # type: ignore[misc]
-        if not isinstance(out, np.ndarray) or out.dtype != dtype or not out.flags.carray:
-            came = (
-                f"{out.dtype} {'array' if out.flags.carray else 'array with other strides, or read-only'}"
-                if isinstance(out, np.ndarray)
-                else type(out).__name__
-            )
-            raise ParameterError(f"{self.op}: out must be a writable, C-contiguous {dtype} array; got {came}")
+        if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+            raise DtypeError(f"{self.op}: out must be a NumPy array of {dtype}; got {type(out).__name__}")
+        if out.dtype != dtype:
+            raise DtypeError(f"{self.op}: out must be {dtype}, as the inputs; got {out.dtype}")
         if out.shape != shape:
             raise ShapeError(f"{self.op}: out must be {shape}; got {out.shape}")
+        if not out.flags.carray:
+            came = "one with other strides" if out.flags.writeable else "a read-only one"
+            raise ParameterError(f"{self.op}: out must be a writable, C-contiguous array; got {came}")
         if any(a is not None and np.may_share_memory(out, a) for a in operands):
             raise ParameterError(f"{self.op}: out must not overlap an input; pass an array of its own")
 
-    def _taken(
-        self, made: tuple[Array | None, ...], outputs: Sequence[Array | None], out: Array | None
-    ) -> Arrays:
+    def _taken(self, made: Any, outputs: Sequence[Array | None], out: Array | None) -> Arrays:
         """Return the arrays that a plan made itself, once their shapes are as promised."""
-        for one, promised in zip(made, self._outputs, strict=True):
-            got = None if one is None else (one.shape, one.dtype.name)
-            if got != promised:
-                choice = self.explanation.choice
-                raise AlgorithmError(
-                    f"{self.op}: algorithm {choice.name!r} of plugin {choice.plugin!r} must return "
-                    f"{promised}; got {got}"
-                )
+        got: Any = type(made).__name__
+        if isinstance(made, tuple):
+            got = tuple((o.shape, o.dtype.name) if isinstance(o, np.ndarray) else o for o in made)
+        if got != self._outputs:
+            choice = self.explanation.choice
+            raise AlgorithmError(
+                f"{self.op}: algorithm {choice.name!r} of plugin {choice.plugin!r} must return None, or a "
+                f"tuple of arrays like {self._outputs}; got {got}"
+            )
         if out is None:
             return tuple(None if one is None else np.ascontiguousarray(one) for one in made)
         for array, one in zip(outputs, made, strict=True):
@@ -172,8 +172,8 @@ class Call:
 
 
 def _plain(array: Array) -> Array:
-    """Return a C-contiguous, aligned, writable copy in native byte order."""
-    return np.array(array, dtype=array.dtype.newbyteorder("="), order="C", subok=False)
+    """Return a plain array, C-contiguous, aligned, writable, in native byte order: a copy if need be."""
+    return np.require(array.view(np.ndarray), array.dtype.newbyteorder("="), ["C", "A", "W"])
 
 
 def _fill_with_zeros(operand_count: int) -> Plan:

@@ -11,7 +11,7 @@ from jitconv.errors import ShapeError
 from jitconv.ops.call import Array, Call, Operation
 from jitconv.selector import Explanation
 from jitconv.specs import ConvSpec
-from jitconv.specs.values import WRT, Operand, real
+from jitconv.specs.values import WRT, Operand, gradients, real, shape
 
 
 class Gradients(NamedTuple):
@@ -171,7 +171,7 @@ def conv_backward(
            [2., 4., 2.],
            [1., 2., 1.]])
     """
-    wanted = wrt if isinstance(wrt, (str, tuple)) else tuple(wrt)
+    wanted = gradients(wrt)
     call = BACKWARD.call(algorithm, (dy, x, w), stride, pad, dilation, groups, layout, flip_kernel, wanted)
     return Gradients(*call.run((dy, x, w)))
 
@@ -252,5 +252,5 @@ def plan_conv(
     (1, 2, 2, 1)
     """
     FORWARD.key(1, w)
-    x = np.broadcast_to(np.zeros((), w.dtype), tuple(x_shape))
+    x = np.broadcast_to(np.zeros((), w.dtype), shape("x_shape", x_shape))
     return ConvPlan(FORWARD.call(algorithm, (x, w, b), stride, pad, dilation, groups, layout, False), w, b)

@@ -11,8 +11,8 @@ import numpy as np
 from jitconv.errors import ParameterError
 from jitconv.ops import conv, pool, window
 from jitconv.ops.call import Operation
-from jitconv.plugins import nearest
 from jitconv.selector import Explanation
+from jitconv.specs.values import choice, gradients, shape
 
 PUBLIC: dict[str, tuple[Operation, Callable[..., Any]]] = {
     "conv_forward": (conv.FORWARD, conv.conv_forward),
@@ -56,11 +56,7 @@ def explain(op: str, *args: Any, **kwargs: Any) -> Explanation:
     >>> jitconv.explain("conv_forward", (1, 8, 8, 3), (3, 3, 3, 4), algorithm="naive").choice.name
     'naive'
     """
-    if op not in PUBLIC:
-        known = list(PUBLIC)
-        raise ParameterError(
-            f"op must be one of {', '.join(map(repr, known))}; got {op!r}{nearest(op, known)}"
-        )
+    choice("op", op, PUBLIC)
     operation, function = PUBLIC[op]
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)
@@ -68,15 +64,22 @@ def explain(op: str, *args: Any, **kwargs: Any) -> Explanation:
         raise ParameterError(f"explain: the arguments must be those of {op}: {error}") from None
     bound.apply_defaults()
     given = bound.arguments
-    arrays = {name: given[name] for name in operation.operands}
+    arrays = {name: _array(given[name]) for name in operation.operands}
     floats = (a.dtype for name, a in arrays.items() if name != "indices" and isinstance(a, np.ndarray))
     dtype = next(floats, np.dtype(np.float32))
     stand_ins = [
-        np.broadcast_to(np.zeros((), "int64" if name == "indices" else dtype), a)
-        if isinstance(a, tuple)
-        else a
+        _stand_in(name, a, np.dtype(np.int64) if name == "indices" else dtype) if isinstance(a, tuple) else a
         for name, a in arrays.items()
     ]
-    return operation.call(
-        given["algorithm"], stand_ins, *(given[name] for name in operation.options)
-    ).explanation
+    if "wrt" in given:
+        given["wrt"] = gradients(given["wrt"])
+    options = [given[name] for name in operation.options]
+    return operation.call(given["algorithm"], stand_ins, *options).explanation
+
+
+def _array(given: Any) -> Any:
+    return np.asarray(given) if isinstance(given, (float, np.floating)) else given
+
+
+def _stand_in(name: str, extents: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    return np.broadcast_to(np.zeros((), dtype), shape(name, extents))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from jitconv.errors import DtypeError, ParameterError, ShapeError
 from jitconv.ops.call import Array, Operation
 from jitconv.specs import PoolSpec
-from jitconv.specs.values import Operand, integer, real
+from jitconv.specs.values import Operand, real, shape
 
 Pair = int | tuple[int, int]
 Pad = int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]] | str
@@ -35,7 +37,7 @@ def _max_backward_spec(
     _match(dy, spec, f"x {x[0]}")
     if indices and indices[0] != spec.y_shape:
         raise ShapeError(f"pool: indices must be {spec.y_shape}, as dy; got {indices[0]}")
-    if indices and indices[1] != "int64":
+    if indices and np.dtype(indices[1]).newbyteorder("=") != "int64":
         raise DtypeError(
             f"indices must be int64, as max_pool_forward returns them; got {indices[1]}: "
             "convert them with indices.astype(np.int64)"
@@ -57,9 +59,6 @@ def _avg_backward_spec(
     dy: Operand, x_shape: Any, window: Any, stride: Any, pad: Any, dilation: Any, ceil_mode: bool,
     count_include_pad: bool, layout: str,
 ) -> PoolSpec:  # fmt: skip
-    if not isinstance(x_shape, tuple):
-        raise ShapeError(f"pool: x_shape must be a tuple of four ints; got {x_shape!r}")
-    x_shape = tuple(integer("x_shape", extent, 0) for extent in x_shape)
     spec = PoolSpec.of(
         x_shape, window, stride=stride, pad=pad, dilation=dilation, ceil_mode=ceil_mode,
         count_include_pad=count_include_pad, layout=layout, dtype=real({"dy": dy[1]}),
@@ -291,6 +290,15 @@ def avg_pool_backward(
            [0.25, 0.25]])
     """
     call = AVG_BACKWARD.call(
-        algorithm, (dy,), x_shape, window, stride, pad, dilation, ceil_mode, count_include_pad, layout
+        algorithm,
+        (dy,),
+        shape("x_shape", x_shape),
+        window,
+        stride,
+        pad,
+        dilation,
+        ceil_mode,
+        count_include_pad,
+        layout,
     )
     return call.run((dy,))[0]  # type: ignore[return-value]

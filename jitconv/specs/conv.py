@@ -62,6 +62,11 @@ class ConvSpec:
     def __post_init__(self) -> None:
         named = {"N": self.n, "H": self.h, "W": self.w, "C": self.c}
         values.extents("conv", named | {"KH": self.kh, "KW": self.kw, "F": self.f})
+        values.geometry(self.stride, self.pad, self.dilation)
+        values.integer("groups", self.groups, 1)
+        values.choice("layout", self.layout, values.LAYOUTS)
+        values.choice("dtype", self.dtype, values.DTYPES)
+        values.gradients(self.wrt)
         if self.c % self.groups:
             raise ParameterError(f"conv: groups must divide C = {self.c}; got groups = {self.groups}")
         if self.f % self.groups:

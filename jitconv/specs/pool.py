@@ -62,6 +62,10 @@ class PoolSpec:
     def __post_init__(self) -> None:
         named = {"N": self.n, "H": self.h, "W": self.w, "C": self.c}
         values.extents("pool", named | {"KH": self.kh, "KW": self.kw})
+        values.geometry(self.stride, self.pad, self.dilation)
+        values.choice("layout", self.layout, values.LAYOUTS)
+        values.choice("dtype", self.dtype, values.DTYPES)
+        values.choice("ties", self.ties, values.TIES)
         for side, amount, extent in zip(
             ("top", "bottom", "left", "right"),
             self.pad,

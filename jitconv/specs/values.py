@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.errors import DtypeError, ParameterError, ShapeError
+from jitconv.errors import DtypeError, ParameterError, ShapeError, nearest
 
 DTYPES = ("float32", "float64")
 LAYOUTS = ("NHWC", "NCHW")
@@ -19,6 +19,10 @@ Operand = tuple[tuple[int, ...], str]
 """Shape and dtype of an operand or an output."""
 
 
+MOST = 2**31 - 1
+"""What no option may exceed: kernels compute positions in 64 bits."""
+
+
 def integer(name: str, value: Any, least: int) -> int:
     """Return `value` as an int of at least `least`; a bool or a float is no integer."""
     try:
@@ -27,8 +31,9 @@ def integer(name: str, value: Any, least: int) -> int:
         number = operator.index(value)
     except TypeError:
         raise ParameterError(f"{name} must be an integer; got {value!r}") from None
-    if number < least:
-        raise ParameterError(f"{name} must be at least {least}; got {value!r}")
+    if not least <= number <= MOST:
+        bounds = f"at least {least}" if number < least else f"at most {MOST}"
+        raise ParameterError(f"{name} must be {bounds}; got {value!r}")
     return number
 
 
@@ -73,7 +78,8 @@ def _same(size: int, extent: int, stride: int) -> tuple[int, int]:
 def choice(name: str, value: Any, known: Collection[str]) -> str:
     """Return `value` if it is one of `known`."""
     if not isinstance(value, str) or value not in known:
-        raise ParameterError(f"{name} must be one of {', '.join(map(repr, known))}; got {value!r}")
+        listed = ", ".join(map(repr, known))
+        raise ParameterError(f"{name} must be one of {listed}; got {value!r}{nearest(value, known)}")
     return value
 
 
@@ -86,7 +92,7 @@ def flag(name: str, value: Any) -> bool:
 
 def gradients(wrt: Any) -> tuple[str, ...]:
     """Return the wanted gradients in the order x, w, b."""
-    wanted = tuple(wrt) if isinstance(wrt, Iterable) else (wrt,)
+    wanted = tuple(wrt) if isinstance(wrt, Iterable) else ()
     if not wanted or any(name not in WRT for name in wanted):
         raise ParameterError(f"wrt must name one or more of 'x', 'w', 'b'; got {wrt!r}")
     return tuple(name for name in WRT if name in wanted)
@@ -119,10 +125,38 @@ def rank(op: str, argument: str, shape: Sequence[int], axes: str) -> None:
 
 
 def extents(op: str, named: dict[str, int]) -> None:
-    """Raise unless every extent but N is positive."""
+    """Raise unless every extent is a positive int (N may be 0)."""
     for name, extent in named.items():
-        if extent < (0 if name == "N" else 1):
-            raise ShapeError(f"{op}: {name} must be at least 1; got {extent}")
+        least = 0 if name == "N" else 1
+        if type(extent) is not int:
+            raise ShapeError(f"{op}: {name} must be an int; got {extent!r}")
+        if extent < least:
+            raise ShapeError(f"{op}: {name} must be at least {least}; got {extent}")
+
+
+def shape(name: str, given: Any) -> tuple[int, ...]:
+    """Return a shape as a tuple of ints that are not negative."""
+    try:
+        if isinstance(given, str):
+            raise TypeError
+        return tuple(integer(name, extent, 0) for extent in given)
+    except TypeError:
+        raise ShapeError(f"{name} must be a tuple of ints; got {given!r}") from None
+    except ParameterError as error:
+        raise ShapeError(f"{error} in {given!r}") from None
+
+
+def geometry(stride: Any, pad: Any, dilation: Any) -> None:
+    """Raise unless a spec's stride and dilation are pairs of positive ints, its pad four ints."""
+    for name, numbers, count, least in (
+        ("stride", stride, 2, 1),
+        ("pad", pad, 4, 0),
+        ("dilation", dilation, 2, 1),
+    ):
+        if not isinstance(numbers, tuple) or len(numbers) != count:
+            raise ParameterError(f"{name} of a spec must be a tuple of {count} ints; got {numbers!r}")
+        for number in numbers:
+            integer(name, number, least)
 
 
 def nbytes(operands: Iterable[Operand | None]) -> int:

@@ -42,6 +42,8 @@ class WindowSpec:
 
     def __post_init__(self) -> None:
         values.extents("window", {"H": self.h, "W": self.w})
+        values.choice("dtype", self.dtype, values.DTYPES)
+        values.choice("ties", self.ties, values.TIES)
 
     @classmethod
     def of_mask(cls, x_shape: Sequence[int], *, dtype: str = "float32", ties: str = "first") -> WindowSpec:

@@ -1,0 +1,57 @@
+"""What all tests share: a kernel cache of their own, a steady hypothesis, plugins of their own."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+import jitconv.plugins
+
+settings.register_profile(
+    "steady",
+    derandomize=True,
+    database=None,
+    deadline=None,  # the first example compiles
+    max_examples=60,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+)
+settings.load_profile("steady")
+
+
+def pytest_configure(config):
+    """Keep kernels in the checkout, where all xdist workers and all subprocesses share them."""
+    os.environ.setdefault("JITCONV_CACHE_DIR", str(config.rootpath / ".pytest_cache" / "jitconv"))
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    """Put a registry without third-party plugins in place of the process's own."""
+    monkeypatch.setattr(jitconv.plugins, "entry_points", lambda group: ())
+    monkeypatch.delenv("JITCONV_PLUGINS", raising=False)
+    monkeypatch.delenv("JITCONV_BLOCK", raising=False)
+    fresh = jitconv.plugins.Registry()
+    before = jitconv.plugins.replace(fresh)
+    yield fresh
+    jitconv.plugins.replace(before)
+
+
+@pytest.fixture
+def run_python(tmp_path):
+    """Return a function that runs a script in a new process, without plugins, and returns what it printed."""
+
+    def run(script, **environment):
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script)],
+            env={**os.environ, "JITCONV_PLUGINS": "", **environment},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout.strip()
+
+    return run

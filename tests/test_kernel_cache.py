@@ -1,0 +1,142 @@
+"""The cache of compiled kernels on disk, seen from processes that share it."""
+
+import os
+
+import pytest
+
+SCRIPT = """
+    import numpy as np
+    import jitconv
+    from jitconv.algorithms.direct.window import MASK
+
+    mask = jitconv.create_mask(np.array([[1, 3], [3, 0]], np.float32), algorithm="direct")
+    assert mask.tolist() == [[False, True], [False, False]]
+    (twin,) = MASK._compiled.values()
+    print(sum(twin._cache_hits.values()), sum(twin._cache_misses.values()))
+"""
+COMPILED, LOADED = "0 1", "1 0"
+
+
+@pytest.fixture
+def create_mask(run_python, tmp_path):
+    """Return a function that runs one small kernel in a new process, with a cache that began empty."""
+    return lambda: run_python(SCRIPT, JITCONV_CACHE_DIR=str(tmp_path / "cache"))
+
+
+def kernels(folder):
+    """Return the files of compiled kernels."""
+    return sorted(folder.rglob("*.kernel"))
+
+
+def test_a_second_process_loads_what_the_first_compiled(create_mask, tmp_path):
+    assert create_mask() == COMPILED
+    (file,) = kernels(tmp_path)
+    assert file.name.startswith("_mask-serial-")
+    assert file.parent.parent == tmp_path / "cache" / "kernels"
+    written = file.read_bytes()
+    assert create_mask() == LOADED
+    assert kernels(tmp_path) == [file]
+    assert file.read_bytes() == written
+
+
+def cut_short(payload):
+    """Return the first half."""
+    return payload[: len(payload) // 2]
+
+
+def flip_a_bit(payload):
+    """Return the same length with one other byte."""
+    return payload[:-1] + bytes([payload[-1] ^ 1])
+
+
+def empty(payload):
+    """Return nothing."""
+    return b""
+
+
+@pytest.mark.parametrize("damage", [cut_short, flip_a_bit, empty], ids=lambda damage: damage.__name__)
+def test_a_damaged_file_is_compiled_anew(create_mask, tmp_path, damage):
+    assert create_mask() == COMPILED
+    (file,) = kernels(tmp_path)
+    damaged = damage(file.read_bytes())
+    file.write_bytes(damaged)
+    assert create_mask() == COMPILED
+    assert kernels(tmp_path) == [file]
+    assert file.read_bytes() != damaged
+    assert create_mask() == LOADED
+
+
+@pytest.mark.parametrize("place", ["cache", "cache/kernels"])
+def test_a_folder_that_cannot_be_made_costs_a_compilation_and_nothing_else(create_mask, tmp_path, place):
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_text("a file where a folder is wanted")
+    assert create_mask() == COMPILED
+    assert (tmp_path / place).read_text() == "a file where a folder is wanted"
+
+
+def test_the_users_cache_folder_is_the_default(run_python, tmp_path):
+    script = """
+    import os
+    del os.environ["JITCONV_CACHE_DIR"]
+    from jitconv.jit.cache import cache_root
+    print(cache_root())
+    """
+    assert run_python(script, JITCONV_CACHE_DIR=str(tmp_path)).endswith(os.path.join("jitconv", "kernels"))
+
+
+def test_the_least_recently_used_trees_are_dropped(create_mask, tmp_path):
+    root = tmp_path / "cache" / "kernels"
+    for age in range(1, 7):
+        tree = root / f"tree{age}"
+        tree.mkdir(parents=True)
+        (tree / "old.kernel").write_bytes(b"")
+        os.utime(tree, (1e9 - age, 1e9 - age))
+    assert create_mask() == COMPILED
+    (mine,) = (path.parent.name for path in kernels(root) if path.name != "old.kernel")
+    assert {path.name for path in root.iterdir()} == {mine, "tree1", "tree2", "tree3"}
+
+
+def test_kernels_that_capture_other_values_are_not_mixed_up(run_python, tmp_path):
+    (tmp_path / "captured.py").write_text(
+        "from jitconv.jit import Kernel\n"
+        "def filler(value):\n"
+        "    def fill(y):\n"
+        "        y[0] = value\n"
+        "    return Kernel(fill)\n"
+    )
+    script = """
+    import numpy as np
+    from captured import filler
+    y = np.zeros(2)
+    filler(3.0)(1, y[:1])
+    filler(4.0)(1, y[1:])
+    print(y)
+    """
+    for _ in range(2):
+        assert run_python(script, JITCONV_CACHE_DIR=str(tmp_path / "cache")) == "[3. 4.]"
+
+
+def test_a_kernel_of_a_changed_file_is_compiled_anew(run_python, tmp_path):
+    for value in (3.0, 4.0):
+        (tmp_path / "changing.py").write_text(
+            f"from jitconv.jit import Kernel\nVALUE = {value}\n"
+            "def fill(y):\n    y[0] = VALUE\nFILL = Kernel(fill)\n"
+        )
+        script = "import numpy as np, changing; y = np.zeros(1); changing.FILL(1, y); print(y)"
+        environment = {"JITCONV_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+        assert run_python(script, **environment) == f"[{value:.0f}.]"
+
+
+def test_a_kernel_without_a_file_is_not_mistaken_for_an_older_one(run_python, tmp_path):
+    for value in (3.0, 4.0):
+        script = f"""
+        import numpy as np
+        from jitconv.jit import Kernel
+        VALUE = {value}
+        def fill(y):
+            y[0] = VALUE
+        y = np.zeros(1)
+        Kernel(fill)(1, y)
+        print(y)
+        """
+        assert run_python(script, JITCONV_CACHE_DIR=str(tmp_path / "cache")) == f"[{value:.0f}.]"
