@@ -53,6 +53,7 @@ def with_plugin(source, *arguments, cwd):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: extra-plugin\nVersion: 0.1\n")
     (info / "entry_points.txt").write_text("[jitconv]\nextra = extra_plugin\n")
     environment = dict(os.environ, COLUMNS="100", PYTHONPATH=str(cwd))
+    environment.pop("JITCONV_PLUGINS", None)
     command = [sys.executable, "-m", "jitconv.cli", *arguments]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
