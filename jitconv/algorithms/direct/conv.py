@@ -14,9 +14,9 @@ from jitconv.hooks import hookimpl
 from jitconv.jit import Kernel
 from jitconv.specs import ConvSpec
 
-CALL = 12e-6
-MADDS_PER_SECOND = {"conv_forward": 13e9, "conv_backward": 9e9}
-STARTS_PER_SECOND = 0.25e9
+CALL = 8e-6
+MADDS_PER_SECOND = {"conv_forward": 4e9, "conv_backward": 3.6e9}
+STARTS_PER_SECOND = 0.6e9
 """Inner loops begun per second; all three of two threads: asv_benchmarks/benchmarks/rates.py."""
 
 

@@ -16,12 +16,17 @@ from jitconv.hooks import hookimpl
 from jitconv.jit import Kernel
 from jitconv.specs import PoolSpec
 
-CALL = 10e-6
+CALL = {
+    "max_pool_forward": 4.2e-6,
+    "max_pool_backward": 4.6e-6,
+    "avg_pool_forward": 22e-6,
+    "avg_pool_backward": 22e-6,
+}
 TAPS_PER_SECOND = {
-    "max_pool_forward": 1.2e9,
-    "max_pool_backward": 0.5e9,
-    "avg_pool_forward": 1.8e9,
-    "avg_pool_backward": 0.8e9,
+    "max_pool_forward": 0.4e9,
+    "max_pool_backward": 0.26e9,
+    "avg_pool_forward": 1.4e9,
+    "avg_pool_backward": 0.7e9,
 }
 """Of two threads; asv_benchmarks/benchmarks/rates.py."""
 
@@ -181,7 +186,7 @@ def _geometry(spec: PoolSpec) -> tuple[tuple[int, int], ...]:
 
 
 def _cost(op: str, spec: PoolSpec) -> float:
-    return seconds(CALL, spec.flops(op), TAPS_PER_SECOND[op])
+    return seconds(CALL[op], spec.flops(op), TAPS_PER_SECOND[op])
 
 
 @hookimpl

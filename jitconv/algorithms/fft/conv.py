@@ -16,9 +16,9 @@ from jitconv.hooks import hookimpl
 from jitconv.jit import blas_threads
 from jitconv.specs import ConvSpec
 
-CALL = 150e-6
-TRANSFORMED_PER_SECOND = 60e6
-MADDS_PER_SECOND = 4e9
+CALL = 100e-6
+TRANSFORMED_PER_SECOND = 135e6
+MADDS_PER_SECOND = 8e9
 """Elements transformed, and complex multiply-adds: asv_benchmarks/benchmarks/rates.py."""
 
 

@@ -12,8 +12,8 @@ from jitconv.algorithms.fft.transforms import inverse, size, spectrum_bytes, spr
 from jitconv.hooks import hookimpl
 from jitconv.specs import PoolSpec
 
-CALL = 150e-6
-TRANSFORMED_PER_SECOND = 30e6
+CALL = 75e-6
+TRANSFORMED_PER_SECOND = 70e6
 """Elements of one thread; asv_benchmarks/benchmarks/rates.py."""
 
 

@@ -18,9 +18,9 @@ from jitconv.hooks import hookimpl
 from jitconv.jit import blas_threads
 from jitconv.specs import ConvSpec
 
-CALL = 60e-6
-MADDS_PER_SECOND = 70e9
-COLUMN_BYTES_PER_SECOND = {"conv_forward": 2.0e9, "conv_backward": 0.9e9}
+CALL = 41e-6
+MADDS_PER_SECOND = 88e9
+COLUMN_BYTES_PER_SECOND = {"conv_forward": 9e9, "conv_backward": 1.5e9}
 """The product's rate, and that of making and scattering columns: asv_benchmarks/benchmarks/rates.py."""
 
 

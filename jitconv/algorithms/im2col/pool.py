@@ -15,12 +15,17 @@ from jitconv.algorithms.im2col.columns import column_bytes, scatter, windows
 from jitconv.hooks import hookimpl
 from jitconv.specs import PoolSpec
 
-CALL = 60e-6
+CALL = {
+    "max_pool_forward": 75e-6,
+    "max_pool_backward": 89e-6,
+    "avg_pool_forward": 41e-6,
+    "avg_pool_backward": 41e-6,
+}
 COLUMN_BYTES_PER_SECOND = {
-    "max_pool_forward": 0.6e9,
-    "max_pool_backward": 0.12e9,
-    "avg_pool_forward": 0.9e9,
-    "avg_pool_backward": 0.5e9,
+    "max_pool_forward": 0.95e9,
+    "max_pool_backward": 0.65e9,
+    "avg_pool_forward": 9.2e9,
+    "avg_pool_backward": 8.9e9,
 }
 """Of one thread; asv_benchmarks/benchmarks/rates.py."""
 
@@ -112,7 +117,7 @@ def _workspace(op: str, spec: PoolSpec) -> int:
 
 
 def _cost(op: str, spec: PoolSpec) -> float:
-    return seconds(CALL, moved=column_bytes(spec), bandwidth=COLUMN_BYTES_PER_SECOND[op])
+    return seconds(CALL[op], moved=column_bytes(spec), bandwidth=COLUMN_BYTES_PER_SECOND[op])
 
 
 @hookimpl

@@ -13,8 +13,8 @@ from jitconv.algorithms._shared.views import Array, hwcf, nhwc, padded, padded_b
 from jitconv.hooks import hookimpl
 from jitconv.specs import ConvSpec
 
-SECONDS_PER_WINDOW = {"conv_forward": 8e-6, "conv_backward": 26e-6}
-MADDS_PER_SECOND = 2e9
+SECONDS_PER_WINDOW = {"conv_forward": 9.5e-6, "conv_backward": 13e-6}
+MADDS_PER_SECOND = 5e9
 """Of one thread; asv_benchmarks/benchmarks/rates.py."""
 
 

@@ -15,10 +15,10 @@ from jitconv.hooks import hookimpl
 from jitconv.specs import PoolSpec
 
 SECONDS_PER_WINDOW = {
-    "max_pool_forward": 19e-6,
-    "max_pool_backward": 45e-6,
-    "avg_pool_forward": 18e-6,
-    "avg_pool_backward": 18e-6,
+    "max_pool_forward": 8.5e-6,
+    "max_pool_backward": 15e-6,
+    "avg_pool_forward": 7e-6,
+    "avg_pool_backward": 7.8e-6,
 }
 """Of one thread; asv_benchmarks/benchmarks/rates.py."""
 

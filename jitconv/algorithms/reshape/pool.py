@@ -17,12 +17,12 @@ from jitconv.algorithms._shared.views import Array, nhwc
 from jitconv.hooks import hookimpl
 from jitconv.specs import PoolSpec
 
-CALL = 30e-6
+CALL = 7e-6
 BYTES_PER_SECOND = {
-    "max_pool_forward": 1.2e9,
-    "max_pool_backward": 0.1e9,
-    "avg_pool_forward": 1.2e9,
-    "avg_pool_backward": 2.5e9,
+    "max_pool_forward": 6.4e9,
+    "max_pool_backward": 0.55e9,
+    "avg_pool_forward": 7e9,
+    "avg_pool_backward": 26e9,
 }
 """Bytes of x by one thread; asv_benchmarks/benchmarks/rates.py."""
 
