@@ -17,7 +17,7 @@ FLAGS: dict[str, Any] = {
     "nogil": True,  # Python threads may run kernels side by side
 }
 
-THREADS_PAY_FROM = 2**16
+THREADS_PAY_FROM = 2**15
 """Steps of work from which two threads beat one; asv_benchmarks/benchmarks/crossover.py."""
 
 

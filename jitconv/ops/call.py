@@ -117,7 +117,7 @@ class Call:
         self.op = op
         self.spec = spec
         self.explanation: Explanation = select(op, spec, algorithm, settings)
-        self._outputs = spec.outputs(op)
+        self._outputs = tuple(None if o is None else (o[0], np.dtype(o[1])) for o in spec.outputs(op))
         self._plan: Plan = _fill_with_zeros(len(spec.operands(op)))
         if spec.n:
             with _blamed_on(self):
@@ -156,7 +156,7 @@ class Call:
         """Return the arrays that a plan made itself, once their shapes are as promised."""
         got: Any = type(made).__name__
         if isinstance(made, tuple):
-            got = tuple((o.shape, o.dtype.name) if isinstance(o, np.ndarray) else o for o in made)
+            got = tuple((o.shape, o.dtype) if isinstance(o, np.ndarray) else o for o in made)
         if got != self._outputs:
             choice = self.explanation.choice
             raise AlgorithmError(

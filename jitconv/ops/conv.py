@@ -183,6 +183,7 @@ class ConvPlan:
         self._call = call
         self._w = w.copy()
         self._b = None if b is None else b.copy()
+        self._x = call.spec.operands(call.op)[0]
 
     @property
     def spec(self) -> ConvSpec:
@@ -202,10 +203,11 @@ class ConvPlan:
         ShapeError, DtypeError
             When `x` is not what the plan was made for.
         """
-        shape, dtype = FORWARD.key(0, x)
-        if shape != self.spec.x_shape:
-            raise ShapeError(f"conv: this plan takes x of {self.spec.x_shape}; got {shape}")
-        real({"the plan": self.spec.dtype, "x": dtype})
+        if FORWARD.key(0, x) != self._x:
+            shape, dtype = FORWARD.key(0, x)
+            if shape != self.spec.x_shape:
+                raise ShapeError(f"conv: this plan takes x of {self.spec.x_shape}; got {shape}")
+            real({"the plan": self.spec.dtype, "x": dtype})
         return self._call.run((x, self._w, self._b), out)[0]  # type: ignore[return-value]
 
     def __repr__(self) -> str:

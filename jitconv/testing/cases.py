@@ -132,10 +132,11 @@ class Case:
         rng = np.random.default_rng(zlib.crc32(f"{op} {self}".encode()))
         operands = draw(op, self.spec, rng, integers=self.integers)
         if self.spreads:
-            place = 0 if op != "max_pool_backward" else 1
-            special = operands[place]
-            assert special is not None
-            _put_specials(special, rng, self.values)
+            places = (0, 1) if op == "max_pool_backward" else (0,)  # dy and x
+            for place in places:
+                special = operands[place]
+                assert special is not None
+                _put_specials(special, rng, self.values)
         return operands
 
     def disguise(self, array: Array) -> Array:

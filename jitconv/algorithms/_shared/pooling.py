@@ -41,7 +41,14 @@ def winners(windows: Array, ties: str) -> Array:
     return np.where(np.isnan(maximum), only_first, windows == maximum)
 
 
-def shares(windows: Array, ties: str) -> Array:
-    """Return the part of a window's gradient that each element gets, along the last axis."""
-    marked = winners(windows, ties).astype(windows.dtype)
-    return marked / marked.sum(axis=-1, keepdims=True) if ties == "split" else marked
+def shared(dy: Array, windows: Array, ties: str, inside: Array | None = None) -> Array:
+    """Return what each element of a window gets of the window's gradient, along the last axis.
+
+    Elements that are no maximum get nothing, whatever the gradient is (0·NaN would be NaN); nor do
+    those that are not `inside` the input.
+    """
+    marked = winners(windows, ties) if inside is None else winners(windows, ties) & inside
+    gradient = dy[..., None]
+    if ties == "split":
+        gradient = gradient / np.count_nonzero(marked, axis=-1, keepdims=True).astype(dy.dtype)
+    return np.where(marked, gradient, np.zeros((), dy.dtype))

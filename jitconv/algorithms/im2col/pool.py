@@ -9,7 +9,7 @@ import numpy as np
 
 from jitconv.algorithm import Algorithm, never_refuses, unprepared
 from jitconv.algorithms._shared.cost import seconds
-from jitconv.algorithms._shared.pooling import divisors, shares
+from jitconv.algorithms._shared.pooling import divisors, shared
 from jitconv.algorithms._shared.views import Array, nhwc, padded, unpadded
 from jitconv.algorithms.im2col.columns import column_bytes, scatter, windows
 from jitconv.hooks import hookimpl
@@ -51,11 +51,11 @@ def max_backward(spec: PoolSpec, dy: Array, x: Array, indices: Array | None, dx:
         return
     rows, inside = max_columns(spec, x)
     if spec.ties == "first":
-        parts = (np.arange(spec.kh * spec.kw) == first_winner(rows, inside)[..., None]).astype(dx.dtype)
+        marked = np.arange(spec.kh * spec.kw) == first_winner(rows, inside)[..., None]
+        parts = np.where(marked, upstream[..., None], np.zeros((), dx.dtype))
     else:
-        parts = np.where(inside, shares_inside(rows, inside, spec.ties), 0)
+        parts = shared(upstream, rows, spec.ties, inside)
     pictures = padded(np.zeros((spec.n, spec.h, spec.w, spec.c), dx.dtype), spec)
-    parts *= upstream[..., None]
     scatter(parts.reshape(*parts.shape[:-1], spec.kh, spec.kw), pictures, spec)
     nhwc(dx, spec)[...] = unpadded(pictures, spec)
 
@@ -90,12 +90,6 @@ def first_winner(rows: Array, inside: Array) -> Array:
     winner = np.argmax(rows, axis=-1)
     won_by_padding = ~np.take_along_axis(np.broadcast_to(inside, rows.shape), winner[..., None], -1)[..., 0]
     return np.where(won_by_padding, np.argmax(inside, axis=-1), winner)
-
-
-def shares_inside(rows: Array, inside: Array, ties: str) -> Array:
-    """Return `shares` of each row, where -inf in the padding is no equal of -inf in the input."""
-    parts = shares(rows, "all") * inside
-    return parts / parts.sum(axis=-1, keepdims=True) if ties == "split" else parts
 
 
 def positions(winner: Array, spec: PoolSpec) -> Array:

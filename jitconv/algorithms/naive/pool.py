@@ -9,7 +9,7 @@ import numpy as np
 
 from jitconv.algorithm import Algorithm, never_refuses, no_workspace, unprepared
 from jitconv.algorithms._shared.cost import seconds
-from jitconv.algorithms._shared.pooling import divisors, shares
+from jitconv.algorithms._shared.pooling import divisors, shared
 from jitconv.algorithms._shared.views import Array, nhwc
 from jitconv.hooks import hookimpl
 from jitconv.specs import PoolSpec
@@ -47,7 +47,7 @@ def max_backward(spec: PoolSpec, dy: Array, x: Array, indices: Array | None, dx:
         else:
             at = np.ix_(rows, columns)
             window = pictures[n][at].reshape(-1, spec.c)
-            parts = shares(window.T, spec.ties).T * upstream[n, oh, ow]
+            parts = shared(upstream[n, oh, ow], window.T, spec.ties).T
             result[n][at] += parts.reshape(len(rows), len(columns), spec.c)
 
 

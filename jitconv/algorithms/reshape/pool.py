@@ -12,7 +12,7 @@ import numpy as np
 
 from jitconv.algorithm import Algorithm, unprepared
 from jitconv.algorithms._shared.cost import seconds
-from jitconv.algorithms._shared.pooling import shares
+from jitconv.algorithms._shared.pooling import shared
 from jitconv.algorithms._shared.views import Array, nhwc
 from jitconv.hooks import hookimpl
 from jitconv.specs import PoolSpec
@@ -47,8 +47,7 @@ def max_backward(spec: PoolSpec, dy: Array, x: Array, indices: Array | None, dx:
         result[...] = 0
         np.add.at(result, (n, place // spec.w, place % spec.w, c), upstream)
         return
-    parts = shares(_flat(_tiles(nhwc(x, spec), spec), spec), spec.ties)
-    parts *= upstream[..., None]
+    parts = shared(upstream, _flat(_tiles(nhwc(x, spec), spec), spec), spec.ties)
     windows = parts.reshape(*upstream.shape, spec.kh, spec.kw)
     _tiles(result, spec)[...] = windows.transpose(0, 1, 4, 2, 5, 3)
 

@@ -1,0 +1,1 @@
+"""Benchmarks over jitconv's registry: an installed plugin is measured without an edit."""

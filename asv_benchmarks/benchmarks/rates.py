@@ -1,0 +1,183 @@
+"""The rates that the constants of the cost models name, each on problems where it decides the time.
+
+A row is a constant of ``jitconv/algorithms/<algorithm>/<family>.py`` and a problem. What is measured
+includes the rest of the call; the problems are such that the rest is small. An algorithm that is not built
+in has one row for each problem of `GENERAL`.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks.problems import ready
+from jitconv import algorithms
+from jitconv.algorithms._shared.views import hwcf, nhwc
+from jitconv.algorithms.fft import conv as fft_conv
+from jitconv.algorithms.fft.transforms import size
+from jitconv.algorithms.im2col.columns import column_bytes
+from jitconv.plugins import BUILTIN, registry
+from jitconv.specs import parse
+from jitconv.specs.values import nbytes
+from jitconv.testing import draw
+
+POOL_OPS = ("max_pool_forward", "max_pool_backward", "avg_pool_forward", "avg_pool_backward")
+POOLS = ("n4h56w56c64 k2x2 s2", "n4h56w56c64 k3x3 s2 p1")
+TILES = ("n4h56w56c64 k2x2 s2", "n4h56w56c64 k4x4 s4")
+WINDOW_OPS = ("create_mask", "distribute_value")
+LEAST = {"conv": "n1h2w2c1 k1x1f1", "pool": "n1h2w2c1 k2x2", "window": "n1h2w2"}
+
+ROWS: list[tuple[str, str, str, str]] = [
+    ("conv_forward", "naive", "SECONDS_PER_WINDOW", "n1h32w32c3 k3x3f8"),
+    ("conv_backward", "naive", "SECONDS_PER_WINDOW", "n1h32w32c3 k3x3f8"),
+    ("conv_forward", "naive", "MADDS_PER_SECOND", "n1h8w8c256 k5x5f256"),
+    ("conv_backward", "naive", "MADDS_PER_SECOND", "n1h8w8c256 k5x5f256"),
+    *((op, "naive", "SECONDS_PER_WINDOW", "n1h32w32c16 k3x3 s1") for op in POOL_OPS),
+    *((op, "naive", "SECONDS_PER_WINDOW", "n2000h4w4") for op in WINDOW_OPS),
+    *(
+        (op, "direct", "MADDS_PER_SECOND", problem)
+        for op in ("conv_forward", "conv_backward")
+        for problem in ("n1h56w56c64 k3x3f64 p1", "n4h28w28c128 k3x3f128 p1", "n1h56w56c64 k3x3f64 p1 nchw")
+    ),
+    *(
+        (op, "direct", "STARTS_PER_SECOND", problem)
+        for op in ("conv_forward", "conv_backward")
+        for problem in ("n1h112w112c32 k3x3f32 p1 g32", "n1h112w112c16 k3x3f1 p1")
+    ),
+    *((op, "direct", "TAPS_PER_SECOND", problem) for op in POOL_OPS for problem in POOLS),
+    *((op, "direct", "ELEMENTS_PER_SECOND", "n65536h4w4") for op in WINDOW_OPS),
+    ("conv_forward", "im2col", "MADDS_PER_SECOND", "n1h28w28c512 k1x1f2048"),
+    ("conv_forward", "im2col", "MADDS_PER_SECOND", "n1h14w14c256 k3x3f1024 p1"),
+    *(
+        (op, "im2col", "COLUMN_BYTES_PER_SECOND", problem)
+        for op in ("conv_forward", "conv_backward")
+        for problem in ("n1h112w112c32 k3x3f2 p1", "n1h112w112c3 k7x7f2 s2 p3")
+    ),
+    *((op, "im2col", "COLUMN_BYTES_PER_SECOND", problem) for op in POOL_OPS for problem in POOLS),
+    *(
+        (op, "fft", "TRANSFORMED_PER_SECOND", problem)
+        for op in ("conv_forward", "conv_backward")
+        for problem in ("n2h120w120c8 k3x3f4", "n16h28w28c32 k3x3f32 p1")
+    ),
+    ("conv_forward", "fft", "MADDS_PER_SECOND", "n16h28w28c64 k3x3f64 p1"),
+    *((op, "fft", "TRANSFORMED_PER_SECOND", POOLS[0]) for op in POOL_OPS[2:]),
+    *((op, "reshape", "BYTES_PER_SECOND", problem) for op in POOL_OPS for problem in TILES),
+]
+ROWS += [
+    (
+        one.op,
+        one.name,
+        "CALL",
+        LEAST["conv" if "conv" in one.op else "pool" if "pool" in one.op else "window"],
+    )
+    for one in algorithms()
+    if one.name != "naive"
+]
+
+GENERAL = {
+    "conv": ("n1h56w56c64 k3x3f64 p1", "n4h28w28c128 k3x3f128 p1", "n1h112w112c3 k7x7f64 s2 p3"),
+    "pool": POOLS,
+    "window": ("n65536h4w4",),
+}
+"""What third-party algorithms are measured on: multiply-adds or taps per second, in both layouts."""
+
+ROWS += [
+    (one.op, one.name, "STEPS_PER_SECOND", problem + layout)
+    for one in algorithms()
+    if registry().provider(one) != BUILTIN
+    for problem in GENERAL["conv" if "conv" in one.op else "pool" if "pool" in one.op else "window"]
+    for layout in (("", " nchw") if "pool" in one.op or "conv" in one.op else ("",))
+]
+
+
+def steps(op: str, constant: str, problem: str) -> float:
+    """Return how many of what the constant counts the problem has, as the cost models count it."""
+    spec: Any = parse(problem)
+    madds = spec.flops(op) / 2
+    if constant == "SECONDS_PER_WINDOW":
+        return spec.n * getattr(spec, "oh", 1) * getattr(spec, "ow", 1) * getattr(spec, "groups", 1)
+    if constant == "STARTS_PER_SECOND":
+        return madds / (spec.f // spec.groups)
+    if constant == "COLUMN_BYTES_PER_SECOND":
+        return column_bytes(spec)
+    if constant == "TRANSFORMED_PER_SECOND":
+        height, width = size(spec)
+        passes = 2 if op == "conv_backward" else 1
+        return (
+            height * width * (fft_conv._planes(spec) * passes if op.startswith("conv") else spec.n * spec.c)
+        )
+    if constant == "BYTES_PER_SECOND":
+        return nbytes([(spec.x_shape, spec.dtype)])
+    return madds if constant in ("MADDS_PER_SECOND", "STEPS_PER_SECOND") and "conv" in op else spec.flops(op)
+
+
+def seconds(run: Callable[[], Any], least: float = 0.3) -> float:
+    """Return the median time of a call, over some time and five calls at least."""
+    laps: list[float] = []
+    until = time.perf_counter() + least
+    while len(laps) < 5 or (time.perf_counter() < until and len(laps) < 2000):
+        start = time.perf_counter()
+        run()
+        laps.append(time.perf_counter() - start)
+    return statistics.median(laps)
+
+
+def product(problem: str) -> tuple[float, Callable[[], Any]]:
+    """Return the complex multiply-adds of an fft convolution as its model counts them, and their product."""
+    spec: Any = parse(problem)
+    x, w, _ = draw("conv_forward", spec, np.random.default_rng(0))
+    pictures = fft_conv.by_picture(nhwc(x, spec), spec)  # type: ignore[arg-type]
+    filters = fft_conv.by_filter(hwcf(w, spec), spec)  # type: ignore[arg-type]
+    height, width = size(spec)
+    return height * width / 2 * spec.n * spec.c * spec.f, lambda: pictures @ filters
+
+
+def measure(row: str) -> float:
+    """Return a row's constant: seconds for ``CALL`` and ``SECONDS_PER_…``, else a rate per second."""
+    words, _, problem = row.partition(" | ")
+    op, algorithm, constant = words.split()
+    if (algorithm, constant) == ("fft", "MADDS_PER_SECOND"):
+        count, run = product(problem)
+        return count / seconds(run)
+    run = ready(op, problem, algorithm)
+    if constant == "CALL":
+        return seconds(run)
+    count = steps(op, constant, problem)
+    return seconds(run) / count if constant.startswith("SECONDS") else count / seconds(run)
+
+
+def named(*, in_seconds: bool) -> list[str]:
+    """Return the rows of one unit as asv's parameters."""
+    return [
+        f"{op} {algorithm} {constant} | {problem}"
+        for op, algorithm, constant, problem in ROWS
+        if (constant == "CALL" or constant.startswith("SECONDS")) == in_seconds
+    ]
+
+
+class Rates:
+    """Constants that are rates."""
+
+    params = named(in_seconds=False)
+    param_names = ("constant",)
+    unit = "1/s"
+
+    def track_rate(self, constant: str) -> float:
+        """Measure it."""
+        return measure(constant)
+
+
+class Times:
+    """Constants that are times."""
+
+    params = named(in_seconds=True)
+    param_names = ("constant",)
+    unit = "seconds"
+
+    def track_time(self, constant: str) -> float:
+        """Measure it."""
+        return measure(constant)
