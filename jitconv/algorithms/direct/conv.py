@@ -1,147 +1,194 @@
-"""Direct convolution: the definition's loops, with the filters innermost so that they vectorise."""
+"""Direct convolution on the register tile: no column matrix, every sum in a register.
+
+Problems of few filters in a group (a depthwise convolution above all) leave a tile's lanes empty; plain
+loops serve them: `loops.py`.
+"""
 
 from __future__ import annotations
 
 from functools import partial
 
 import numpy as np
-from numba import prange
 
-from jitconv.algorithm import Algorithm, never_refuses, unprepared
+from jitconv.algorithm import Algorithm, Plan, never_refuses
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.views import Array, hwcf, nhwc
+from jitconv.algorithms.direct import loops
+from jitconv.algorithms.direct.correlate import Correlation, Correlator, pack
+from jitconv.algorithms.direct.weights import WeightGradient, pictures_nhwc
 from jitconv.hooks import hookimpl
-from jitconv.jit import Kernel
 from jitconv.specs import ConvSpec
 
-CALL = 8e-6
-MADDS_PER_SECOND = {"conv_forward": 4e9, "conv_backward": 3.6e9}
-STARTS_PER_SECOND = 0.6e9
-"""Inner loops begun per second; all three of two threads: asv_benchmarks/benchmarks/rates.py."""
+CALL = {"conv_forward": 10e-6, "conv_backward": 25e-6}
+MADDS_PER_SECOND = {"float32": 100e9, "float64": 50e9}
+BYTES_PER_SECOND = 8e9
+"""Of two threads: asv_benchmarks/benchmarks/rates.py."""
+
+LEAST_FILTERS = 4
+"""Filters, and channels, of a group from which the tile beats the plain loops."""
 
 
-def _forward(x, w, b, y, stride, pad, dilation, groups):
-    """One output row at a time; w is (KH, KW, C/groups, F) and contiguous."""
-    batch, height, width, _ = x.shape
-    kh_count, kw_count, group_c, filters = w.shape
-    oh_count, ow_count = y.shape[1], y.shape[2]
-    group_f = filters // groups
-    for row in prange(batch * oh_count):
-        n, oh = row // oh_count, row % oh_count
-        sums = np.empty(filters, y.dtype)
-        for ow in range(ow_count):
-            sums[:] = b
-            for kh in range(kh_count):
-                ih = oh * stride[0] - pad[0] + kh * dilation[0]
-                if ih < 0 or ih >= height:
-                    continue
-                for kw in range(kw_count):
-                    iw = ow * stride[1] - pad[1] + kw * dilation[1]
-                    if iw < 0 or iw >= width:
-                        continue
-                    for g in range(groups):
-                        for c in range(group_c):
-                            value = x[n, ih, iw, g * group_c + c]
-                            for f in range(g * group_f, (g + 1) * group_f):
-                                sums[f] += value * w[kh, kw, c, f]
-            for f in range(filters):
-                y[n, oh, ow, f] = sums[f]
+def build_forward(spec: ConvSpec) -> Plan:
+    """Return a plan: pack the filters, correlate."""
+    if not tiled(spec):
+        return partial(loops.forward, spec)
+    side_by_side = spec.groups == 1 and spec.dilation[1] == 1
+    group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
+    columns = [kw * spec.dilation[1] - spec.pad[2] for kw in range(1 if side_by_side else spec.kw)]
+    rows = [kh * spec.dilation[0] - spec.pad[0] for kh in range(spec.kh)]
+    geometry = Correlation(
+        rows=tuple(row for row in rows for _ in columns),
+        columns=tuple(columns) * spec.kh,
+        depth=group_c * spec.kw if side_by_side else group_c,
+        steps=spec.stride,
+        counts=(spec.oh, spec.ow),
+        reach=spec.kw if side_by_side else 1,
+    )
+    correlate = Correlator(
+        geometry, batch=spec.n, size=(spec.h, spec.w), channels=spec.c, filters=spec.f, groups=spec.groups,
+        strides=strides(spec.h, spec.w, spec.c, spec.layout),
+        out_strides=strides(spec.oh, spec.ow, spec.f, spec.layout), out_at=0,
+        itemsize=np.dtype(spec.dtype).itemsize,
+    )  # fmt: skip
+    places = np.array([place(kh, kw, spec) for kh in range(spec.kh) for kw in range(spec.kw)], np.int64)
+    channel, filter_, group = filter_strides(spec)
+
+    def plan(x: Array, w: Array, b: Array | None, y: Array) -> None:
+        correlate(x, pack(w, places, (channel, filter_, group), group_c, group_f, spec.groups), b, y)
+
+    return plan
 
 
-def _backward_x(dy, w, dx, stride, pad, dilation, groups):
-    """One row of dx at a time, gathered from the outputs it met; w is (KH, KW, F, C/groups)."""
-    batch, height, width, channels = dx.shape
-    kh_count, kw_count, filters, group_c = w.shape
-    oh_count, ow_count = dy.shape[1], dy.shape[2]
-    group_f = filters // groups
-    for row in prange(batch * height):
-        n, ih = row // height, row % height
-        sums = np.empty(channels, dx.dtype)
-        for iw in range(width):
-            sums[:] = 0
-            for kh in range(kh_count):
-                top = ih + pad[0] - kh * dilation[0]
-                if top < 0 or top % stride[0] != 0 or top // stride[0] >= oh_count:
-                    continue
-                for kw in range(kw_count):
-                    left = iw + pad[1] - kw * dilation[1]
-                    if left < 0 or left % stride[1] != 0 or left // stride[1] >= ow_count:
-                        continue
-                    for f in range(filters):
-                        value = dy[n, top // stride[0], left // stride[1], f]
-                        first = f // group_f * group_c
-                        for c in range(group_c):
-                            sums[first + c] += value * w[kh, kw, f, c]
-            for c in range(channels):
-                dx[n, ih, iw, c] = sums[c]
+def build_backward(spec: ConvSpec) -> Plan:
+    """Return a plan: dx a correlation for each phase of the stride, dw and db sums over pixels."""
+    if not tiled(spec):
+        return partial(loops.backward, spec)
+    phases = [Phase(spec, row, column) for row in range(spec.stride[0]) for column in range(spec.stride[1])]
+    gradient = WeightGradient(spec) if "w" in spec.wrt or "b" in spec.wrt else None
+    direct = spec.layout == "NHWC" and not spec.flip_kernel
+    unpadded = (0, 0, 0, 0)
+
+    def plan(dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None) -> None:
+        if dx is not None:
+            for phase in phases:
+                phase(dy, w, dx)
+        if gradient is None:
+            return
+        upstream = pictures_nhwc(dy, spec.layout, (spec.n, spec.oh, spec.ow, spec.f), unpadded)
+        if dw is not None:
+            pictures = pictures_nhwc(x, spec.layout, (spec.n, spec.h, spec.w, spec.c), spec.pad)
+            taps = dw if direct else np.empty((spec.kh, spec.kw, spec.c // spec.groups, spec.f), dw.dtype)
+            gradient(pictures, upstream, taps)
+            if not direct:
+                hwcf(dw, spec)[...] = taps
+        if db is not None:
+            gradient.bias(upstream, db)
+
+    return plan
 
 
-def _backward_w(dy, x, dw, stride, pad, dilation, groups):
-    """One tap and channel of dw at a time, over all pictures: no sum is split among threads."""
-    batch, height, width, _ = x.shape
-    kh_count, kw_count, group_c, filters = dw.shape
-    oh_count, ow_count = dy.shape[1], dy.shape[2]
-    group_f = filters // groups
-    for task in prange(kh_count * kw_count * group_c):
-        c = task % group_c
-        kw, kh = task // group_c % kw_count, task // group_c // kw_count
-        sums = np.zeros(filters, dw.dtype)
-        for n in range(batch):
-            for oh in range(oh_count):
-                ih = oh * stride[0] - pad[0] + kh * dilation[0]
-                if ih < 0 or ih >= height:
-                    continue
-                for ow in range(ow_count):
-                    iw = ow * stride[1] - pad[1] + kw * dilation[1]
-                    if iw < 0 or iw >= width:
-                        continue
-                    for g in range(groups):
-                        value = x[n, ih, iw, g * group_c + c]
-                        for f in range(g * group_f, (g + 1) * group_f):
-                            sums[f] += value * dy[n, oh, ow, f]
-        for f in range(filters):
-            dw[kh, kw, c, f] = sums[f]
+class Phase:
+    """The gradient of the pictures' rows and columns that are `row` and `column` modulo the stride."""
+
+    def __init__(self, spec: ConvSpec, row: int, column: int) -> None:
+        self._spec = spec
+        self._part = np.s_[:, row :: spec.stride[0], column :: spec.stride[1]]
+        taps_down = met(spec.kh, row, spec.pad[0], spec.dilation[0], spec.stride[0])
+        taps_across = met(spec.kw, column, spec.pad[2], spec.dilation[1], spec.stride[1])
+        counts = (-(-(spec.h - row) // spec.stride[0]), -(-(spec.w - column) // spec.stride[1]))
+        self._correlate: Correlator | None = None
+        if not (taps_down and taps_across and min(counts) > 0):
+            return
+        offsets = [offset for offset, _ in taps_across]
+        group_f = spec.f // spec.groups
+        side_by_side = spec.groups == 1 and offsets == list(range(offsets[0], offsets[0] + len(offsets)))
+        columns = offsets[:1] if side_by_side else offsets
+        geometry = Correlation(
+            rows=tuple(offset for offset, _ in taps_down for _ in columns),
+            columns=tuple(columns) * len(taps_down),
+            depth=group_f * len(offsets) if side_by_side else group_f,
+            steps=(1, 1),
+            counts=counts,
+            reach=len(offsets) if side_by_side else 1,
+        )
+        n, down, across, deep = strides(spec.h, spec.w, spec.c, spec.layout)
+        self._correlate = Correlator(
+            geometry, batch=spec.n, size=(spec.oh, spec.ow), channels=spec.f, filters=spec.c,
+            groups=spec.groups, strides=strides(spec.oh, spec.ow, spec.f, spec.layout),
+            out_strides=(n, down * spec.stride[0], across * spec.stride[1], deep),
+            out_at=row * down + column * across, itemsize=np.dtype(spec.dtype).itemsize,
+        )  # fmt: skip
+        self._places = np.array(
+            [place(kh, kw, spec) for _, kh in taps_down for _, kw in taps_across], np.int64
+        )  # fmt: skip
+
+    def __call__(self, dy: Array, w: Array, dx: Array) -> None:
+        """Fill the phase's part of `dx`."""
+        spec = self._spec
+        if self._correlate is None:
+            nhwc(dx, spec)[self._part] = 0
+            return
+        channel, filter_, group = filter_strides(spec)
+        group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
+        packed = pack(w, self._places, (filter_, channel, group), group_f, group_c, spec.groups)
+        self._correlate(dy, packed, None, dx)
 
 
-FORWARD, BACKWARD_X, BACKWARD_W = Kernel(_forward), Kernel(_backward_x), Kernel(_backward_w)
+def met(taps: int, phase: int, pad: int, dilation: int, stride: int) -> list[tuple[int, int]]:
+    """Return (offset, tap) of the taps that meet inputs of a phase, by ascending offset.
+
+    Input phase + q·stride meets, with tap k, the output q + offset.
+    """
+    found = [(phase + pad - k * dilation, k) for k in range(taps)]
+    return sorted((distance // stride, k) for distance, k in found if distance % stride == 0)
 
 
-def forward(spec: ConvSpec, x: Array, w: Array, b: Array | None, y: Array) -> None:
-    """Run the forward kernel on packed filters."""
-    packed = np.ascontiguousarray(hwcf(w, spec))
-    bias = np.zeros(spec.f, y.dtype) if b is None else b
-    FORWARD(spec.madds, nhwc(x, spec), packed, bias, nhwc(y, spec), *_geometry(spec))
+def tiled(spec: ConvSpec) -> bool:
+    """Whether a group has filters and channels enough to fill a tile."""
+    return spec.groups == 1 or min(spec.f, spec.c) // spec.groups >= LEAST_FILTERS
 
 
-def backward(
-    spec: ConvSpec, dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None
-) -> None:
-    """Run a kernel for each wanted gradient."""
-    upstream = nhwc(dy, spec)
-    if dx is not None:
-        packed = np.ascontiguousarray(hwcf(w, spec).swapaxes(2, 3))
-        BACKWARD_X(spec.madds, upstream, packed, nhwc(dx, spec), *_geometry(spec))
-    if dw is not None:
-        packed = np.empty((spec.kh, spec.kw, spec.c // spec.groups, spec.f), dw.dtype)
-        BACKWARD_W(spec.madds, upstream, nhwc(x, spec), packed, *_geometry(spec))
-        hwcf(dw, spec)[...] = packed
-    if db is not None:
-        upstream.sum(axis=(0, 1, 2), out=db)
+def strides(h: int, w: int, c: int, layout: str) -> tuple[int, int, int, int]:
+    """Return the steps (n, h, w, c) of pictures in a layout, in elements."""
+    return (h * w * c, w * c, c, 1) if layout == "NHWC" else (h * w * c, w, 1, h * w)
 
 
-def _geometry(spec: ConvSpec) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int], int]:
-    return spec.stride, (spec.pad[0], spec.pad[2]), spec.dilation, spec.groups
+def filter_strides(spec: ConvSpec) -> tuple[int, int, int]:
+    """Return the steps of w from channel to channel, filter to filter and group to group."""
+    group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
+    if spec.layout == "NHWC":
+        return spec.f, 1, group_f
+    return spec.kh * spec.kw, group_c * spec.kh * spec.kw, group_f * group_c * spec.kh * spec.kw
 
 
-def _workspace(spec: ConvSpec) -> int:
-    packed = spec.kh * spec.kw * (spec.c // spec.groups) * spec.f
-    return (packed + 2 * max(spec.f, spec.c)) * np.dtype(spec.dtype).itemsize
+def place(kh: int, kw: int, spec: ConvSpec) -> int:
+    """Return where the filters of a tap begin in w."""
+    if spec.flip_kernel:
+        kh, kw = spec.kh - 1 - kh, spec.kw - 1 - kw
+    return (kh * spec.kw + kw) * (spec.c // spec.groups * spec.f if spec.layout == "NHWC" else 1)
+
+
+def _workspace(op: str, spec: ConvSpec) -> int:
+    """Packed filters; rows of pictures for each task; for dw a padded or reordered copy of both."""
+    itemsize = np.dtype(spec.dtype).itemsize
+    packed = spec.kh * spec.kw * (spec.c // spec.groups + 32) * (spec.f + 32)
+    elements = packed + 16 * (spec.padded[1] + spec.kw) * (spec.c + spec.f) * spec.kh
+    if op == "conv_backward":
+        height, width = spec.padded
+        elements += spec.n * height * width * spec.c * (any(spec.pad) or spec.layout == "NCHW")
+        elements += spec.n * spec.oh * spec.ow * spec.f * (spec.layout == "NCHW")
+    return elements * itemsize
 
 
 def _cost(op: str, spec: ConvSpec) -> float:
-    madds = spec.flops(op) / 2
-    starts = madds / (spec.f // spec.groups)
-    return seconds(CALL + starts / STARTS_PER_SECOND, madds, MADDS_PER_SECOND[op])
+    if not tiled(spec):
+        return loops.cost(op, spec)
+    # a tile has whole vectors of columns
+    lanes = 16 if spec.dtype == "float32" else 8
+    group_f = spec.f // spec.groups
+    filled = group_f / (-(-group_f // lanes) * lanes)
+    madds = spec.flops(op) / 2 / filled
+    return seconds(CALL[op], madds, MADDS_PER_SECOND[spec.dtype], spec.traffic(op), BYTES_PER_SECOND)
 
 
 @hookimpl
@@ -153,8 +200,9 @@ def jitconv_algorithms() -> list[Algorithm]:
             "direct",
             why_not=never_refuses,
             cost=partial(_cost, op),
-            workspace=_workspace,
-            build=unprepared(run),
+            workspace=partial(_workspace, op),
+            build=build,
+            revision=2,
         )
-        for op, run in (("conv_forward", forward), ("conv_backward", backward))
+        for op, build in (("conv_forward", build_forward), ("conv_backward", build_backward))
     ]

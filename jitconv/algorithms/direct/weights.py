@@ -1,0 +1,141 @@
+"""The gradient of the filters on the register tile: rows are taps and channels, k runs over pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from jitconv.algorithms._shared.views import Array
+from jitconv.algorithms.direct.correlate import fetch
+from jitconv.jit import Kernel, team
+from jitconv.jit.tile import ROWS, VECTOR_BYTES, tile
+from jitconv.specs import ConvSpec
+
+BLOCK_BYTES = 512 * 1024
+"""Rows of pictures and gradients that are summed over at once: half of a second-level cache."""
+
+CHUNK = 4 * ROWS[0]
+"""Taps and channels of a unit of work."""
+
+
+def _gradient(x, dy, dw, table, depth, steps, runs, run_channels, panels_of, filters, group_f, block, parts):
+    """Sum over blocks of rows; every unit of (run, chunk, panel) is one part's own, whatever `parts` is.
+
+    `runs` holds for each run of contiguous taps and channels: its place in x, its filter row in dw, its
+    place in dy and its first filter.
+    """
+    lanes = VECTOR_BYTES // x.itemsize
+    chunks = (run_channels + CHUNK - 1) // CHUNK
+    units = runs.shape[0] * chunks * panels_of
+    rows = table.size // 2
+    for part in prange(parts):
+        for first in range(0, rows, block):
+            last = min(first + block, rows)
+            for unit in range(part, units, parts):
+                run = unit // panels_of // chunks
+                f = unit % panels_of * 2 * lanes
+                count = min(2 * lanes, group_f - f)
+                i = unit // panels_of % chunks * CHUNK
+                end = min(i + CHUNK, run_channels)
+                while i < end:
+                    height = 1
+                    for lower in ROWS:
+                        if lower <= end - i:
+                            height = lower
+                            break
+                    at = (runs[run, 1] + i) * filters + runs[run, 3] + f
+                    tile(height, 2 if count > lanes else 1, x, runs[run, 0] + i, 1, steps[0],
+                         dy, runs[run, 2] + f, steps[1], count % lanes, table, first, last, depth,
+                         dw, at, filters, first > 0, dw, at, filters, count, 0)  # fmt: skip
+                    i += height
+
+
+def _sums(dy, pixels, filters, db):
+    """db[f] = Σ dy, in blocks of pixels to keep the rounding small."""
+    lanes = 16
+    for task in prange((filters + lanes - 1) // lanes):
+        first, last = task * lanes, min((task + 1) * lanes, filters)
+        total = np.zeros(lanes, dy.dtype)
+        part = np.zeros(lanes, dy.dtype)
+        for begin in range(0, pixels, 256):
+            part[:] = 0
+            for p in range(begin, min(begin + 256, pixels)):
+                for i in range(last - first):
+                    part[i] += dy[p * filters + first + i]
+            for i in range(last - first):
+                total[i] += part[i]
+        for i in range(last - first):
+            db[first + i] = total[i]
+
+
+def _rows(source, strides, size, batch, pad, height, width, channels, out):
+    """Copy pictures in any layout to NHWC with padding, some rows at a time."""
+    block = 8
+    blocks = (height + block - 1) // block
+    for task in prange(batch * blocks):
+        n, first = task // blocks, task % blocks * block
+        count = min(block, height - first)
+        at = (n * height + first) * width * channels
+        fetch(source, n * strides[0], strides[1:], size, first - pad[0], -pad[1], count, width, channels,
+              out[at : at + count * width * channels])  # fmt: skip
+
+
+GRADIENT, SUMS, ROWS_OF = Kernel(_gradient), Kernel(_sums), Kernel(_rows)
+
+
+def pictures_nhwc(
+    source: Array, layout: str, shape: tuple[int, int, int, int], pad: tuple[int, int, int, int]
+) -> Array:
+    """Return pictures of NHWC `shape`, stored in a layout, as flat padded NHWC; no copy if none is needed."""
+    n, h, w, c = shape
+    if layout == "NHWC" and not any(pad):
+        return source.reshape(-1)
+    top, bottom, left, right = pad
+    height, width = h + top + bottom, w + left + right
+    strides = (h * w * c, w * c, c, 1) if layout == "NHWC" else (h * w * c, w, 1, h * w)
+    out = np.empty(n * height * width * c, source.dtype)
+    ROWS_OF(out.size, source.reshape(-1), strides, (h, w), n, (top, left), height, width, c, out)
+    return out
+
+
+class WeightGradient:
+    """dw and db of one problem, of pictures as `pictures_nhwc` gives them."""
+
+    def __init__(self, spec: ConvSpec) -> None:
+        height, width = spec.padded
+        group_c = spec.c // spec.groups
+        self._group_f = spec.f // spec.groups
+        itemsize = np.dtype(spec.dtype).itemsize
+        n, oh = np.divmod(np.arange(spec.n * spec.oh), spec.oh)
+        rows_of_x = (n * height + oh * spec.stride[0]) * width * spec.c
+        self._table = np.stack([rows_of_x, np.arange(spec.n * spec.oh) * spec.ow * spec.f], axis=1).reshape(
+            -1
+        )
+        side_by_side = spec.groups == 1 and spec.dilation[1] == 1
+        self._run_channels = group_c * spec.kw if side_by_side else group_c
+        runs = []
+        for g in range(spec.groups):
+            for kh in range(spec.kh):
+                for kw in range(1 if side_by_side else spec.kw):
+                    place = (kh * spec.dilation[0] * width + kw * spec.dilation[1]) * spec.c + g * group_c
+                    f = g * self._group_f
+                    runs.append((place, (kh * spec.kw + kw) * group_c, f, f))
+        self._runs = np.array(runs, np.int64)
+        row_bytes = (width * spec.c * spec.stride[0] + spec.ow * spec.f) * itemsize
+        self._block = max(1, BLOCK_BYTES // row_bytes)
+        self._panels = -(-self._group_f // (2 * (VECTOR_BYTES // itemsize)))
+        self._spec = spec
+
+    def __call__(self, x: Array, dy: Array, dw: Array) -> None:
+        """Fill `dw`, (KH, KW, C/groups, F), from flat padded NHWC pictures and flat NHWC gradients."""
+        spec = self._spec
+        steps = (spec.stride[1] * spec.c, spec.f)
+        GRADIENT(
+            spec.madds // 8, x, dy, dw.reshape(-1), self._table, spec.ow, steps, self._runs,
+            self._run_channels, self._panels, spec.f, self._group_f, self._block, team(),
+        )  # fmt: skip
+
+    def bias(self, dy: Array, db: Array) -> None:
+        """Fill `db` from flat NHWC gradients."""
+        spec = self._spec
+        SUMS(dy.size, dy, spec.n * spec.oh * spec.ow, spec.f, db)

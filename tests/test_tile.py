@@ -1,0 +1,113 @@
+"""The register tile: every size, every kind of end, and what the compiler made of it."""
+
+import re
+
+import numba
+import numpy as np
+import pytest
+
+from jitconv.jit.tile import ROWS, VECTOR_BYTES, VECTORS, tile
+
+
+@numba.njit
+def run(rows, vectors, a, a_row, a_step, b, b_step, masked, segments, depth, start, start_row, started,
+        c, c_row, columns, floor):  # fmt: skip
+    """Call the tile on arrays that begin at their first element."""
+    tile(rows, vectors, a, 0, a_row, a_step, b, 0, b_step, masked, segments, 0, segments.size // 2, depth,
+         start, 0, start_row, started, c, 0, c_row, columns, floor)  # fmt: skip
+
+
+def lanes(dtype):
+    return VECTOR_BYTES // np.dtype(dtype).itemsize
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("vectors", VECTORS)
+@pytest.mark.parametrize("rows", ROWS)
+def test_every_size_multiplies_matrices(rows, vectors, dtype):
+    rng = np.random.default_rng(0)
+    for columns in (1, vectors * lanes(dtype) - 1, vectors * lanes(dtype)):
+        a = rng.integers(-4, 5, (rows, 11)).astype(dtype)
+        b = rng.integers(-4, 5, (11, columns)).astype(dtype)
+        c = np.full((rows, columns + 1), 99, dtype)
+        flat = c.reshape(-1)
+        run(rows, vectors, a.reshape(-1), 11, 1, b.reshape(-1), columns, 1, np.zeros(2, np.int64), 11,
+            flat, 0, 0, flat, columns + 1, columns, 0)  # fmt: skip
+        np.testing.assert_array_equal(c[:, :columns], a @ b)
+        np.testing.assert_array_equal(c[:, columns], 99, "a column beyond the last was written")
+
+
+def test_free_strides_and_segments():
+    """Rows side by side, k far apart, two segments: as the gradient of the filters reads its operands."""
+    rng = np.random.default_rng(1)
+    a = rng.integers(-4, 5, (2, 5, 4)).astype(np.float32)  # segment, k, row
+    b = rng.integers(-4, 5, (2, 5, 6)).astype(np.float32)  # segment, k, column
+    c = np.empty((4, 6), np.float32)
+    segments = np.array([0, 0, 20, 30], np.int64)
+    run(
+        4,
+        1,
+        a.reshape(-1),
+        1,
+        4,
+        b.reshape(-1),
+        6,
+        1,
+        segments,
+        5,
+        c.reshape(-1),
+        0,
+        0,
+        c.reshape(-1),
+        6,
+        6,
+        0,
+    )
+    np.testing.assert_array_equal(c, np.einsum("ski,skj->ij", a, b))
+
+
+def test_sums_begin_with_a_bias_or_with_what_is_there():
+    a, b = np.ones(2, np.float32), np.arange(3, dtype=np.float32)
+    bias = np.array([10, 20, 30], np.float32)
+    c = np.empty((2, 3), np.float32)
+    one = np.zeros(2, np.int64)
+    run(2, 1, a, 1, 1, b, 3, 1, one, 1, bias, 0, 1, c.reshape(-1), 3, 3, 0)
+    np.testing.assert_array_equal(c, [[10, 21, 32]] * 2)
+    run(2, 1, a, 1, 1, b, 3, 1, one, 1, c.reshape(-1), 3, 1, c.reshape(-1), 3, 3, 0)
+    np.testing.assert_array_equal(c, [[10, 22, 34]] * 2)
+
+
+def test_no_segment_leaves_what_the_sums_begin_with():
+    bias, c = np.array([1, 2, 3], np.float32), np.empty(3, np.float32)
+    run(1, 1, bias, 1, 1, bias, 3, 1, np.empty(0, np.int64), 1, bias, 0, 1, c, 3, 3, 0)
+    np.testing.assert_array_equal(c, bias)
+
+
+def test_the_floor_lifts_negative_sums_and_keeps_a_nan():
+    a, c = np.ones(1, np.float32), np.empty(4, np.float32)
+    b = np.array([-2, 3, np.nan, -np.inf], np.float32)
+    run(1, 1, a, 1, 1, b, 4, 1, np.zeros(2, np.int64), 1, c, 0, 0, c, 4, 4, 1)
+    np.testing.assert_array_equal(c, [0, 3, np.nan, 0])
+
+
+@pytest.mark.skipif(
+    VECTOR_BYTES < 32, reason="this CPU has neither AVX2 nor AVX-512: its assembly is another"
+)
+@pytest.mark.parametrize(("kind", "suffix"), [(np.float32, "ps"), (np.float64, "pd")])
+def test_the_inner_loop_is_vector_fmas_without_a_spill(kind, suffix):
+    one = np.ones(1, kind)
+    run(1, 1, one, 1, 1, one, 1, 1, np.zeros(2, np.int64), 1, one, 0, 0, np.empty(1, kind), 1, 1, 0)
+    register = "zmm" if VECTOR_BYTES == 64 else "ymm"
+    wanted = ROWS[0] * VECTORS[0]
+    fma = re.compile(rf"vfmadd\w+{suffix}\b.*%{register}")
+    loops = [
+        block
+        for signature, text in run.inspect_asm().items()
+        if signature[2].dtype.name == np.dtype(kind).name
+        for block in re.split(r"^\.L\w+:", text, flags=re.M)
+        if len(fma.findall(block)) == wanted
+    ]
+    assert loops, f"no block of {wanted} vector FMAs in the assembly"
+    for loop in loops:
+        body = loop[: re.search(r"\n\tj\w+\t", loop).start()]
+        assert "(%rsp" not in body, f"the inner loop goes to the stack:\n{body}"
