@@ -41,12 +41,17 @@ ROWS: list[tuple[str, str, str, str]] = [
     *(
         (op, "direct", "MADDS_PER_SECOND", problem)
         for op in ("conv_forward", "conv_backward")
-        for problem in ("n1h56w56c64 k3x3f64 p1", "n4h28w28c128 k3x3f128 p1", "n1h56w56c64 k3x3f64 p1 nchw")
+        for problem in (
+            "n1h56w56c64 k3x3f64 p1",
+            "n4h28w28c128 k3x3f128 p1",
+            "n1h56w56c64 k3x3f64 p1 nchw",
+            "n4h28w28c128 k3x3f128 p1 float64",
+        )
     ),
     *(
         (op, "direct", "STARTS_PER_SECOND", problem)
         for op in ("conv_forward", "conv_backward")
-        for problem in ("n1h112w112c32 k3x3f32 p1 g32", "n1h112w112c16 k3x3f1 p1")
+        for problem in ("n1h112w112c32 k3x3f32 p1 g32", "n1h112w112c24 k3x3f24 p1 g8")
     ),
     *((op, "direct", "TAPS_PER_SECOND", problem) for op in POOL_OPS for problem in POOLS),
     *((op, "direct", "ELEMENTS_PER_SECOND", "n65536h4w4") for op in WINDOW_OPS),

@@ -17,16 +17,16 @@ FLAGS: dict[str, Any] = {
     "nogil": True,  # Python threads may run kernels side by side
 }
 
-THREADS_PAY_FROM = 2**15
-"""Steps of work from which two threads beat one; asv_benchmarks/benchmarks/crossover.py."""
+THREADS_PAY_FROM = 20_000
+"""Nanoseconds of serial work from which two threads beat one; asv_benchmarks/benchmarks/crossover.py."""
 
 
 class Kernel:
     """One loop and its two compilations, each made when it is first called.
 
-    ``Kernel(loop)(work, *arguments)`` runs the threaded twin where `work`, in innermost steps, pays
-    for a parallel region, and the serial one elsewhere. In `loop`, ``numba.prange`` marks what may
-    run in parallel.
+    ``Kernel(loop)(work, *arguments)`` runs the threaded twin where `work`, a guess at the serial time in
+    nanoseconds, pays for a parallel region, and the serial one elsewhere. In `loop`, ``numba.prange``
+    marks what may run in parallel.
     """
 
     def __init__(self, loop: Callable[..., None]) -> None:

@@ -192,7 +192,7 @@ def pack(
     """
     lanes = VECTOR_BYTES // filters.itemsize
     packed = np.empty(groups * taps.size * group_c * -(-group_f // lanes) * lanes, filters.dtype)
-    PACK(packed.size * 2, filters.reshape(-1), strides, taps, group_c, group_f, groups, packed)
+    PACK(packed.size, filters.reshape(-1), strides, taps, group_c, group_f, groups, packed)
     return packed
 
 
@@ -231,7 +231,7 @@ class Correlator:
         )  # fmt: skip
         self._depth, self._out_at = geometry.depth, out_at
         pixels = batch * geometry.counts[0] * geometry.counts[1]
-        self._work = pixels * len(geometry.rows) * geometry.depth * filters // 8
+        self._work = pixels * len(geometry.rows) * geometry.depth * filters // 40
 
     def __call__(
         self, source: Array, packed: Array, bias: Array | None, out: Array, *, floor: bool = False

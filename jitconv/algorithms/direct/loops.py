@@ -106,7 +106,7 @@ def forward(spec: ConvSpec, x: Array, w: Array, b: Array | None, y: Array) -> No
     """Run the forward kernel on packed filters."""
     packed = np.ascontiguousarray(hwcf(w, spec))
     bias = np.zeros(spec.f, y.dtype) if b is None else b
-    FORWARD(spec.madds, nhwc(x, spec), packed, bias, nhwc(y, spec), *_geometry(spec))
+    FORWARD(spec.madds // 2, nhwc(x, spec), packed, bias, nhwc(y, spec), *_geometry(spec))
 
 
 def backward(
@@ -116,10 +116,10 @@ def backward(
     upstream = nhwc(dy, spec)
     if dx is not None:
         packed = np.ascontiguousarray(hwcf(w, spec).swapaxes(2, 3))
-        BACKWARD_X(spec.madds, upstream, packed, nhwc(dx, spec), *_geometry(spec))
+        BACKWARD_X(spec.madds // 2, upstream, packed, nhwc(dx, spec), *_geometry(spec))
     if dw is not None:
         packed = np.empty((spec.kh, spec.kw, spec.c // spec.groups, spec.f), dw.dtype)
-        BACKWARD_W(spec.madds, upstream, nhwc(x, spec), packed, *_geometry(spec))
+        BACKWARD_W(spec.madds // 2, upstream, nhwc(x, spec), packed, *_geometry(spec))
         hwcf(dw, spec)[...] = packed
     if db is not None:
         upstream.sum(axis=(0, 1, 2), out=db)

@@ -94,7 +94,7 @@ def pictures_nhwc(
     height, width = h + top + bottom, w + left + right
     strides = (h * w * c, w * c, c, 1) if layout == "NHWC" else (h * w * c, w, 1, h * w)
     out = np.empty(n * height * width * c, source.dtype)
-    ROWS_OF(out.size, source.reshape(-1), strides, (h, w), n, (top, left), height, width, c, out)
+    ROWS_OF(out.size // 4, source.reshape(-1), strides, (h, w), n, (top, left), height, width, c, out)
     return out
 
 
@@ -131,11 +131,11 @@ class WeightGradient:
         spec = self._spec
         steps = (spec.stride[1] * spec.c, spec.f)
         GRADIENT(
-            spec.madds // 8, x, dy, dw.reshape(-1), self._table, spec.ow, steps, self._runs,
+            spec.madds // 40, x, dy, dw.reshape(-1), self._table, spec.ow, steps, self._runs,
             self._run_channels, self._panels, spec.f, self._group_f, self._block, team(),
         )  # fmt: skip
 
     def bias(self, dy: Array, db: Array) -> None:
         """Fill `db` from flat NHWC gradients."""
         spec = self._spec
-        SUMS(dy.size, dy, spec.n * spec.oh * spec.ow, spec.f, db)
+        SUMS(dy.size // 4, dy, spec.n * spec.oh * spec.ow, spec.f, db)
