@@ -16,7 +16,7 @@ from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
 from jitconv.jit.tile import ROWS, VECTOR_BYTES, tile
 
-SCRATCH_BYTES = 160 * 1024
+SCRATCH_BYTES = 384 * 1024
 """Rows of the padded pictures that a task takes at once: they and a panel of filters stay in the
 second-level cache; 64 KiB to 256 KiB measured alike on VGG and ResNet layers."""
 
@@ -82,10 +82,12 @@ def put(buffer, width, filters, rows, columns, out, at, down, right, deep):
 
 
 @inlined
-def row_of_tiles(vectors, a, a_at, a_row, b, b_at, table, segments, depth, bias, bias_at, has_bias,
+def row_of_tiles(vectors, a, a_at, a_row, b, b_at, b_step, table, segments, depth, bias, bias_at, biased,
                  c, c_at, c_row, count, lanes, floor):  # fmt: skip
     """Fill one row of `count` outputs; a tile may overlap the one before it by a seventh."""
-    step = vectors * (VECTOR_BYTES // a.itemsize)
+    width = VECTOR_BYTES // a.itemsize
+    step = b_step if b_step else vectors * width
+    masked = lanes % width if b_step else 0  # panels have whole vectors
     done = 0
     while done < count:
         rows = 1
@@ -94,15 +96,17 @@ def row_of_tiles(vectors, a, a_at, a_row, b, b_at, table, segments, depth, bias,
                 rows = height
                 break
         start = min(done, count - rows)
-        tile(rows, vectors, a, a_at + start * a_row, a_row, 1, b, b_at, step, 0, table, 0, segments, depth,
-             bias, bias_at, 0, has_bias, c, c_at + start * c_row, c_row, lanes, floor)  # fmt: skip
+        tile(rows, vectors, a, a_at + start * a_row, a_row, 1, b, b_at, step, masked, table, 0, segments,
+             depth, bias, bias_at, 0, biased, c, c_at + start * c_row, c_row, lanes, floor)  # fmt: skip
         done = start + rows
 
 
-def _correlate(source, strides, size, batch, packed, wide, narrow, depth, bias, has_bias, out, out_at,
-               out_strides, counts, window, steps, channels, filters, groups, block, splits,
+def _correlate(source, fetched, strides, size, batch, filters_of, b_step, wide, narrow, depth, bias, biased,
+               out, out_at, out_strides, counts, window, steps, channels, filters, groups, block, splits,
                floor):  # fmt: skip
     """Run tasks of `block` output rows, each from rows of the padded picture.
+
+    They are fetched into a buffer first, unless `source` itself serves: NHWC that no window leaves.
 
     `window` is (first row, first column, height, width) of what one output row needs.
     """
@@ -119,34 +123,34 @@ def _correlate(source, strides, size, batch, packed, wide, narrow, depth, bias, 
         n = task // splits // blocks
         first = task // splits % blocks * block
         last = min(first + block, rows)
-        height = (last - first - 1) * steps[0] + window[2]
-        scratch = np.empty(height * window[3] * channels, source.dtype)
-        fetch(source, n * strides[0], strides[1:], size, first * steps[0] + window[0], window[1],
-              height, window[3], channels, scratch)  # fmt: skip
+        if fetched:
+            height = (last - first - 1) * steps[0] + window[2]
+            scratch = np.empty(height * window[3] * channels, source.dtype)
+            begin = 0
+            fetch(source, n * strides[0], strides[1:], size, first * steps[0] + window[0], window[1],
+                  height, window[3], channels, scratch)  # fmt: skip
+        else:
+            scratch = source
+            begin = n * strides[0] + (first * steps[0] + window[0]) * strides[1] + window[1] * strides[2]
         buffer = np.empty(0 if in_place else (last - first) * columns * 2 * lanes, source.dtype)
         for g in range(groups):
             for panel in range(split, panels, splits):
-                f = panel * 2 * lanes
-                count = min(2 * lanes, group_f - f)
+                low = panel * 2 * lanes
+                count = min(2 * lanes, group_f - low)
                 vectors = 2 if count > lanes else 1
-                table = wide if vectors == 2 else narrow
-                weights = g * group_size + panel * segments * depth * 2 * lanes
-                f += g * group_f
+                f = g * group_f + low
+                b_at = f if b_step else g * group_size + segments * depth * low
                 for q in range(first, last):
-                    a_at = (q - first) * steps[0] * window[3] * channels + g * group_c
+                    a_at = begin + (q - first) * steps[0] * window[3] * channels + g * group_c
+                    target = out if in_place else buffer
+                    c_at = (q - first) * columns * 2 * lanes
                     if in_place:
-                        row_of_tiles(
-                            vectors, scratch, a_at, steps[1] * channels, packed, weights, table, segments,
-                            depth, bias, f, has_bias, out,
-                            out_at + n * out_strides[0] + q * out_strides[1] + f, out_strides[2],
-                            columns, count, floor,
-                        )  # fmt: skip
-                    else:
-                        row_of_tiles(
-                            vectors, scratch, a_at, steps[1] * channels, packed, weights, table, segments,
-                            depth, bias, f, has_bias, buffer,
-                            (q - first) * columns * 2 * lanes, 2 * lanes, columns, count, floor,
-                        )  # fmt: skip
+                        c_at = out_at + n * out_strides[0] + q * out_strides[1] + f
+                    row_of_tiles(
+                        vectors, scratch, a_at, steps[1] * channels, filters_of, b_at, b_step,
+                        wide if vectors == 2 else narrow, segments, depth, bias, f, biased,
+                        target, c_at, out_strides[2] if in_place else 2 * lanes, columns, count, floor,
+                    )  # fmt: skip
                 if not in_place:
                     put(buffer, 2 * lanes, count, last - first, columns, out,
                         out_at + n * out_strides[0] + first * out_strides[1] + f * out_strides[3],
@@ -197,18 +201,27 @@ def pack(
 
 
 class Correlator:
-    """One correlation, ready to run on pictures of one shape."""
+    """One correlation, ready to run on pictures of one shape.
+
+    With `places` the filters are read as they lie, (…, channel, filter): it says where those of each
+    segment begin. Else they come in panels, as `pack` makes them.
+    """
 
     def __init__(
         self, geometry: Correlation, *, batch: int, size: tuple[int, int], channels: int, filters: int,
         groups: int, strides: tuple[int, int, int, int], out_strides: tuple[int, int, int, int], out_at: int,
-        itemsize: int,
+        itemsize: int, places: Array | None = None,
     ) -> None:  # fmt: skip
         lanes = VECTOR_BYTES // itemsize
         top, left = min(geometry.rows), min(geometry.columns)
         down, across = geometry.steps
         height = max(geometry.rows) - top + 1
         width = (geometry.counts[1] - 1) * across + max(geometry.columns) - left + geometry.reach
+        bottom = (geometry.counts[0] - 1) * down + max(geometry.rows)
+        inside = top >= 0 and left >= 0 and bottom < size[0] and left + width <= size[1]
+        self._fetched = not (inside and strides[3] == 1)
+        if not self._fetched:
+            width = size[1]
         row_bytes = width * channels * itemsize
         block = max(1, (SCRATCH_BYTES // row_bytes - height) // down + 1)
         rows = geometry.counts[0]
@@ -222,6 +235,9 @@ class Correlator:
             table[:, place, 0] = ((row - top) * width + column - left) * channels
             table[:, place, 1] = place * geometry.depth * lanes
         table[0, :, 1] *= 2
+        if places is not None:
+            table[:, :, 1] = places
+        self._b_step = filters if places is not None else 0
         self.scratch_bytes = (block * down + height) * row_bytes
         self._wide, self._narrow = table[0].reshape(-1), table[1].reshape(-1)
         self._before = strides, size, batch
@@ -238,7 +254,7 @@ class Correlator:
     ) -> None:
         """Correlate `source` with packed filters into `out`; negative results become 0 with `floor`."""
         CORRELATE(
-            self._work, source.reshape(-1), *self._before, packed, self._wide, self._narrow, self._depth,
-            packed if bias is None else bias, bias is not None, out.reshape(-1), self._out_at, *self._after,
-            floor,
+            self._work, source.reshape(-1), self._fetched, *self._before, packed, self._b_step, self._wide,
+            self._narrow, self._depth, packed if bias is None else bias, bias is not None, out.reshape(-1),
+            self._out_at, *self._after, floor,
         )  # fmt: skip

@@ -14,6 +14,9 @@ from jitconv.specs import ConvSpec
 BLOCK_BYTES = 512 * 1024
 """Rows of pictures and gradients that are summed over at once: half of a second-level cache."""
 
+PIXELS_OF_A_SUM = 1024
+"""Pixels of dy that are summed one after the other for db; the sums of the chunks are added then."""
+
 CHUNK = 4 * ROWS[0]
 """Taps and channels of a unit of work."""
 
@@ -50,22 +53,18 @@ def _gradient(x, dy, dw, table, depth, steps, runs, run_channels, panels_of, fil
                     i += height
 
 
-def _sums(dy, pixels, filters, db):
-    """db[f] = Σ dy, in blocks of pixels to keep the rounding small."""
-    lanes = 16
-    for task in prange((filters + lanes - 1) // lanes):
-        first, last = task * lanes, min((task + 1) * lanes, filters)
-        total = np.zeros(lanes, dy.dtype)
-        part = np.zeros(lanes, dy.dtype)
-        for begin in range(0, pixels, 256):
-            part[:] = 0
-            for p in range(begin, min(begin + 256, pixels)):
-                for i in range(last - first):
-                    part[i] += dy[p * filters + first + i]
-            for i in range(last - first):
-                total[i] += part[i]
-        for i in range(last - first):
-            db[first + i] = total[i]
+def _sums(dy, pixels, filters, parts):
+    """parts[chunk, f] = Σ dy over a chunk of pixels: as many chunks on every number of threads."""
+    chunks = parts.size // filters
+    size = (pixels + chunks - 1) // chunks
+    for chunk in prange(chunks):
+        total = parts[chunk * filters : (chunk + 1) * filters]
+        for f in range(total.size):
+            total[f] = 0
+        for p in range(chunk * size, min((chunk + 1) * size, pixels)):
+            row = dy[p * filters : (p + 1) * filters]
+            for f in range(total.size):
+                total[f] += row[f]
 
 
 def _rows(source, strides, size, batch, pad, height, width, channels, out):
@@ -138,4 +137,7 @@ class WeightGradient:
     def bias(self, dy: Array, db: Array) -> None:
         """Fill `db` from flat NHWC gradients."""
         spec = self._spec
-        SUMS(dy.size // 4, dy, spec.n * spec.oh * spec.ow, spec.f, db)
+        pixels = spec.n * spec.oh * spec.ow
+        parts = np.empty((-(-pixels // PIXELS_OF_A_SUM), spec.f), db.dtype)
+        SUMS(dy.size // 4, dy, pixels, spec.f, parts.reshape(-1))
+        parts.sum(axis=0, out=db)

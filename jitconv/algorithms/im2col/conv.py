@@ -17,7 +17,9 @@ from jitconv.algorithms.im2col.columns import column_bytes, scatter, windows
 from jitconv.hooks import hookimpl
 from jitconv.jit import blas_threads
 from jitconv.specs import ConvSpec
+from jitconv.specs.values import nbytes
 
+RESULT_BYTES_PER_SECOND = 4e9
 CALL = 41e-6
 MADDS_PER_SECOND = 88e9
 COLUMN_BYTES_PER_SECOND = {"conv_forward": 9e9, "conv_backward": 1.5e9}
@@ -84,9 +86,10 @@ def _workspace(op: str, spec: ConvSpec) -> int:
 
 
 def _cost(op: str, spec: ConvSpec) -> float:
-    return seconds(
-        CALL, spec.flops(op) / 2, MADDS_PER_SECOND, column_bytes(spec), COLUMN_BYTES_PER_SECOND[op]
+    copied = (
+        column_bytes(spec) / COLUMN_BYTES_PER_SECOND[op] + nbytes(spec.outputs(op)) / RESULT_BYTES_PER_SECOND
     )
+    return seconds(CALL + copied, spec.flops(op) / 2, MADDS_PER_SECOND)
 
 
 @hookimpl
