@@ -95,10 +95,7 @@ def compare(
             title, jobs = shape, problem_jobs(shape, layout=layout, dtype=dtype)
         jobs = chosen(jobs, op)
         console.print(f"{title}; {dtype}, {layout}\n", highlight=False)
-        with Progress(
-            TextColumn("{task.description:<50}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-            console=console, transient=True,
-        ) as progress:  # fmt: skip
+        with _progress(console) as progress:
             task = progress.add_task("", total=len(jobs))
             found = run(
                 jobs, names, lambda done, what: progress.update(task, completed=done, description=what)
@@ -125,6 +122,61 @@ def compare(
         )
         print(f"jitconv: wrong or failed: {'; '.join(wrong)}", file=sys.stderr)
         raise typer.Exit(1)
+
+
+@app.command()
+def bench(
+    suites: Annotated[
+        list[str] | None, typer.Argument(help="Suites; by default resnet50, vgg16, alexnet and courses.")
+    ] = None,
+    op: Annotated[
+        str,
+        typer.Option(help="Ops, separated by commas; conv, pool, forward and backward stand for several."),
+    ] = "conv_forward",
+    batch: Annotated[int, typer.Option(min=1, help="Pictures of each problem.")] = 1,
+    dtype: Annotated[Dtype, typer.Option(help="What to compute in.")] = "float32",
+    layout: Annotated[Layout, typer.Option(help="Order of the axes.")] = "NHWC",
+    threads: Threads = None,
+    algorithm: Annotated[str, typer.Option(help="A name, or auto.")] = "auto",
+    peer: Annotated[
+        str | None, typer.Option(help="Another algorithm to measure against, such as torch.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0.01, help="Measured time of each, on each layer.")] = 0.2,
+    errors: Annotated[
+        bool, typer.Option("--errors", help="Compare with naive in float64 too (slow).")
+    ] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+) -> None:
+    """Measure the layers of networks, against a peer in the same process."""
+    from jitconv.bench import ceiling, report, tables
+    from jitconv.bench import suites as lists
+    from jitconv.bench.bench import bench as run
+
+    console = Console()
+    if console.width < 110:  # a table of figures is wrapped by the terminal rather than cut
+        console.width = 110
+    ops = _ops(op)
+    for name in filter(None, (peer, algorithm if algorithm != "auto" else None)):
+        _algorithms(name)
+    with config(threads=threads):
+        layers = [
+            layer
+            for suite in suites or ("resnet50", "vgg16", "alexnet", "courses")
+            for layer in lists.layers(suite, batch=batch, layout=layout, dtype=dtype)
+        ]
+        total = sum(one in layer.spec.ops for layer in layers for one in ops)
+        with _progress(console) as progress:
+            task = progress.add_task("the machine's ceilings", total=total)
+            limits = ceiling.measure(dtype)
+            rows = run(
+                layers, ops, algorithm, peer, limits, seconds=seconds, errors=errors,
+                tell=lambda done, what: progress.update(task, completed=done, description=what),
+            )  # fmt: skip
+        tables.show(rows, peer, limits, console)
+        if json_file:
+            facts = tables.as_dict(rows, peer, limits)
+            report.write_beside(json_file, (json.dumps(facts, indent=1) + "\n").encode())
+            console.print(f"Saved {json_file}", highlight=False)
 
 
 @app.command()
@@ -184,6 +236,20 @@ def explain(
         raise ParameterError(f"{op} takes no such problem: {problem!r} is one of {', '.join(spec.ops)}")
     with config(threads=threads) as settings:
         print(select(op, spec, algorithm, settings))
+
+
+def _progress(console: Console) -> Progress:
+    columns = TextColumn("{task.description:<50}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    return Progress(*columns, console=console, transient=True)
+
+
+def _ops(text: str) -> list[str]:
+    """Return the ops that a list of names stands for."""
+    several = {word: [op for op in OPS if word in op] for word in ("conv", "pool", "forward", "backward")}
+    found: list[str] = []
+    for name in text.split(","):
+        found += several.get(name.strip()) or [choice("--op", name.strip(), [*OPS, *several])]
+    return list(dict.fromkeys(found))
 
 
 def _algorithms(text: str | None) -> Sequence[str] | None:

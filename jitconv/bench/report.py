@@ -104,6 +104,17 @@ def as_dict(found: Comparison, about: Mapping[str, Any]) -> dict[str, Any]:
         {"op": op, "label": label, "regret": value} for (op, label), value in found.regrets().items()
     ]  # fmt: skip
     return {
+        **machine(),
+        **about,
+        "agree": not found.bad,
+        "regrets": regrets,
+        "rows": [asdict(row) for row in found.rows],
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Return the versions and the machine that figures come from."""
+    return {
         "jitconv": version("jitconv"),
         "machine": {
             "python": platform.python_version(),
@@ -113,10 +124,6 @@ def as_dict(found: Comparison, about: Mapping[str, Any]) -> dict[str, Any]:
             "cores": os.cpu_count(),
             "threads": team(),
         },
-        **about,
-        "agree": not found.bad,
-        "regrets": regrets,
-        "rows": [asdict(row) for row in found.rows],
     }
 
 

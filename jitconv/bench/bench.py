@@ -1,0 +1,141 @@
+"""Layers of networks: jitconv's choice against a peer, interleaved in one process on the same arrays."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jitconv.bench.ceiling import Ceiling
+from jitconv.bench.measure import Timing, interleave
+from jitconv.bench.suites import Layer
+from jitconv.errors import UnknownAlgorithmError, UnsupportedError
+from jitconv.ops import Call, prepare
+from jitconv.specs import ConvSpec
+from jitconv.testing import draw, reference, relative_error
+
+NOISY = 0.15
+"""A row whose quartiles lie further apart than this share of the median is marked."""
+
+
+@dataclass
+class Row:
+    """One op of one layer; times in seconds, rates in GFLOP/s (of a convolution) or GB/s."""
+
+    op: str
+    suite: str
+    problem: str
+    times: int
+    algorithm: str
+    seconds: float
+    spread: float
+    rate: float
+    share: float
+    """Of the machine's ceiling: of multiply-adds for a convolution, of a copy for a pooling."""
+    error: float | None = None
+    peer_seconds: float | None = None
+    peer_spread: float | None = None
+    peer_error: float | None = None
+    ratio: float | None = None
+    """The peer's time over jitconv's: above 1 jitconv is faster."""
+
+    @property
+    def noisy(self) -> bool:
+        """Whether the figure is to be taken with care."""
+        return max(self.spread, self.peer_spread or 0.0) > NOISY
+
+
+def bench(
+    layers: Sequence[Layer],
+    ops: Sequence[str],
+    algorithm: str,
+    peer: str | None,
+    ceiling: Ceiling,
+    *,
+    seconds: float,
+    errors: bool,
+    tell: Callable[[int, str], None],
+) -> list[Row]:
+    """Measure every op of every layer.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        The problems.
+    ops : sequence of str
+        Which ops; a layer has those of its kind.
+    algorithm, peer : str
+        Names of algorithms; `peer` may be None.
+    ceiling : Ceiling
+        What shares are taken of.
+    seconds : float
+        Measured time of each algorithm on each layer.
+    errors : bool
+        Whether to compare both with naive in float64, on a smaller batch of one.
+    tell : callable
+        Is told how many are done, and what comes now.
+    """
+    jobs = [(op, layer) for layer in layers for op in layer.spec.ops if op in ops]
+    rows = []
+    for done, (op, layer) in enumerate(jobs):
+        tell(done, f"{op} {layer.spec}")
+        rows.append(_row(op, layer, algorithm, peer, ceiling, seconds, errors))
+    return rows
+
+
+def _row(
+    op: str, layer: Layer, algorithm: str, peer: str | None, ceiling: Ceiling, seconds: float, errors: bool
+) -> Row:
+    spec = layer.spec
+    operands = draw(op, spec, np.random.default_rng(0))
+    own = prepare(op, spec, algorithm)
+    calls = {"own": own}
+    if peer is not None:
+        with contextlib.suppress(UnsupportedError, UnknownAlgorithmError):  # the row says that it refuses
+            calls["peer"] = prepare(op, spec, peer)
+    for call in calls.values():
+        call.run(operands)
+    timings = interleave({name: _bound(call, operands) for name, call in calls.items()}, seconds)
+    timing, other = timings["own"], timings.get("peer")
+    conv = isinstance(spec, ConvSpec)
+    rate = (spec.flops(op) if conv else spec.traffic(op)) / timing.median / 1e9
+    row = Row(
+        op, layer.suite, str(spec), layer.times, own.explanation.choice.name, timing.median, timing.spread,
+        rate, rate / (ceiling.gflops if conv else ceiling.copy),
+    )  # fmt: skip
+    if other is not None:
+        row.peer_seconds, row.peer_spread = other.median, other.spread
+        row.ratio = other.median / timing.median
+    if errors:
+        wanted = reference(op, spec, operands)
+        row.error = _error(own, operands, wanted)
+        row.peer_error = _error(calls["peer"], operands, wanted) if "peer" in calls else None
+    return row
+
+
+def _bound(call: Call, operands: Sequence[np.ndarray[Any, Any] | None]) -> Callable[[], object]:
+    return lambda: call.run(operands)
+
+
+def _error(call: Call, operands: Sequence[object], wanted: Sequence[object]) -> float:
+    got = call.run(operands)  # type: ignore[arg-type]
+    return max(
+        relative_error(one, other)  # type: ignore[arg-type]
+        for one, other in zip(got, wanted, strict=True)
+        if one is not None and other is not None
+    )
+
+
+def mean_ratio(rows: Sequence[Row], *, weighted: bool) -> float | None:
+    """Return the geometric mean of the ratios; weighted by how often a network has each layer."""
+    found = [(row.ratio, row.times if weighted else 1) for row in rows if row.ratio]
+    if not found:
+        return None
+    logs, weights = np.log([ratio for ratio, _ in found]), [times for _, times in found]
+    return float(np.exp(np.average(logs, weights=weights)))
+
+
+__all__ = ["Ceiling", "Layer", "Row", "Timing", "bench", "mean_ratio"]
