@@ -13,9 +13,9 @@ import numpy as np
 from jitconv.algorithm import Algorithm, Plan, never_refuses
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.views import Array, hwcf, nhwc
+from jitconv.algorithms._shared.weights import WeightGradient, pictures_nhwc
 from jitconv.algorithms.direct import loops
 from jitconv.algorithms.direct.correlate import Correlation, Correlator, pack
-from jitconv.algorithms.direct.weights import WeightGradient, pictures_nhwc
 from jitconv.hooks import hookimpl
 from jitconv.specs import ConvSpec
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import prange
 
+from jitconv.algorithms._shared.memory import fetch, put
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
@@ -40,45 +41,6 @@ class Correlation:
     """Output rows and columns."""
     reach: int
     """Columns that a segment spans: the taps that lie side by side in `depth`."""
-
-
-@inlined
-def fetch(source, at, strides, size, top, left, height, width, channels, scratch):
-    """Copy rows of one picture into (height, width, channels), zeros where the picture ends."""
-    down, right, deep = strides
-    for r in range(height):
-        base = r * width * channels
-        if top + r < 0 or top + r >= size[0]:
-            for i in range(base, base + width * channels):
-                scratch[i] = 0
-            continue
-        first, last = max(0, -left), min(width, size[1] - left)
-        for i in range(base, base + first * channels):
-            scratch[i] = 0
-        for i in range(base + max(first, last) * channels, base + width * channels):
-            scratch[i] = 0
-        row = at + (top + r) * down
-        if deep == 1 and right == channels:
-            start = row + (left + first) * channels
-            count = (last - first) * channels
-            for i in range(count):
-                scratch[base + first * channels + i] = source[start + i]
-        else:
-            for c in range(channels):
-                start = row + left * right + c * deep
-                for w in range(first, last):
-                    scratch[base + w * channels + c] = source[start + w * right]
-
-
-@inlined
-def put(buffer, width, filters, rows, columns, out, at, down, right, deep):
-    """Copy (rows, columns, width) from a buffer to where the strides say."""
-    for f in range(filters):
-        for q in range(rows):
-            start = at + q * down + f * deep
-            base = q * columns * width + f
-            for j in range(columns):
-                out[start + j * right] = buffer[base + j * width]
 
 
 @inlined

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
+from jitconv.algorithms._shared.memory import fetch
 from jitconv.algorithms._shared.views import Array
-from jitconv.algorithms.direct.correlate import fetch
 from jitconv.jit import Kernel, team
 from jitconv.jit.tile import ROWS, VECTOR_BYTES, tile
 from jitconv.specs import ConvSpec

@@ -1,0 +1,1 @@
+"""Fewer multiplications: small tiles of the picture and the filters, transformed (Winograd)."""

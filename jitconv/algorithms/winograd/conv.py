@@ -1,0 +1,138 @@
+"""Convolution by Winograd's small tiles: forward, and the gradient of the pictures.
+
+The gradient of the filters is a sum over pixels on the register tile, as in `direct`.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from jitconv.algorithm import Algorithm, Plan
+from jitconv.algorithms._shared.cost import seconds
+from jitconv.algorithms._shared.views import Array, hwcf
+from jitconv.algorithms._shared.weights import WeightGradient, pictures_nhwc
+from jitconv.algorithms.winograd.correlate import OUT, POINTS, Winograd, tiles_of_a_task
+from jitconv.hooks import hookimpl
+from jitconv.specs import ConvSpec
+
+CALL = {"conv_forward": 30e-6, "conv_backward": 60e-6}
+MADDS_PER_SECOND = {"float32": 85e9, "float64": 42e9}
+TRANSFORMED_BYTES_PER_SECOND = 25e9
+FILTER_BYTES_PER_SECOND = 8e9
+"""Of two threads: asv_benchmarks/benchmarks/rates.py."""
+
+UNPADDED = (0, 0, 0, 0)
+
+
+def why_not(spec: ConvSpec) -> str | None:
+    """Refuse what the tile F(4x4, 3x3) is not made for."""
+    if (spec.kh, spec.kw) != (3, 3):
+        return f"needs a 3x3 kernel, got {spec.kh}x{spec.kw}"
+    if spec.stride != (1, 1):
+        return f"needs a stride of 1, got {spec.stride[0]}x{spec.stride[1]}"
+    if spec.dilation != (1, 1):
+        return f"needs a dilation of 1, got {spec.dilation[0]}x{spec.dilation[1]}"
+    if spec.groups != 1:
+        return f"needs one group, got {spec.groups}"
+    return None
+
+
+def build_forward(spec: ConvSpec) -> Plan:
+    """Return a plan: transform the filters, correlate."""
+    correlate = Winograd(
+        batch=spec.n, size=(spec.h, spec.w), pad=(spec.pad[0], spec.pad[2]), channels=spec.c, filters=spec.f,
+        counts=(spec.oh, spec.ow), out_strides=strides(spec.oh, spec.ow, spec.f, spec.layout),
+        itemsize=np.dtype(spec.dtype).itemsize,
+    )  # fmt: skip
+
+    def plan(x: Array, w: Array, b: Array | None, y: Array) -> None:
+        pictures = pictures_nhwc(x, spec.layout, (spec.n, spec.h, spec.w, spec.c), UNPADDED)
+        correlate(pictures, correlate.filters(np.ascontiguousarray(hwcf(w, spec))), b, y)
+
+    return plan
+
+
+def build_backward(spec: ConvSpec) -> Plan:
+    """Return a plan: dx is the correlation of dy with the filters turned round."""
+    correlate = Winograd(
+        batch=spec.n, size=(spec.oh, spec.ow), pad=(2 - spec.pad[0], 2 - spec.pad[2]), channels=spec.f,
+        filters=spec.c, counts=(spec.h, spec.w), out_strides=strides(spec.h, spec.w, spec.c, spec.layout),
+        itemsize=np.dtype(spec.dtype).itemsize,
+    )  # fmt: skip
+    gradient = WeightGradient(spec)
+    direct = spec.layout == "NHWC" and not spec.flip_kernel
+
+    def plan(dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None) -> None:
+        upstream = pictures_nhwc(dy, spec.layout, (spec.n, spec.oh, spec.ow, spec.f), UNPADDED)
+        if dx is not None:
+            turned = np.ascontiguousarray(hwcf(w, spec)[::-1, ::-1].swapaxes(2, 3))
+            correlate(upstream, correlate.filters(turned), None, dx)
+        if dw is not None:
+            pictures = pictures_nhwc(x, spec.layout, (spec.n, spec.h, spec.w, spec.c), spec.pad)
+            taps = dw if direct else np.empty((3, 3, spec.c, spec.f), dw.dtype)
+            gradient(pictures, upstream, taps)
+            if not direct:
+                hwcf(dw, spec)[...] = taps
+        if db is not None:
+            gradient.bias(upstream, db)
+
+    return plan
+
+
+def strides(h: int, w: int, c: int, layout: str) -> tuple[int, int, int, int]:
+    """Return the steps (n, h, w, c) of pictures in a layout, in elements."""
+    return (h * w * c, w * c, c, 1) if layout == "NHWC" else (h * w * c, w, 1, h * w)
+
+
+def _tiles(n: int, h: int, w: int) -> int:
+    return n * -(-h // OUT) * -(-w // OUT)
+
+
+def _workspace(op: str, spec: ConvSpec) -> int:
+    """Transformed filters; patches and products of each task; copies of what must be NHWC or padded."""
+    itemsize = np.dtype(spec.dtype).itemsize
+    tiles = _tiles(spec.n, max(spec.h, spec.oh), max(spec.w, spec.ow))
+    block = tiles_of_a_task(tiles, min(spec.c, spec.f), itemsize)
+    elements = POINTS * spec.c * spec.f + 2 * POINTS * block * (max(spec.c, spec.f) + 32)
+    x, y = spec.n * spec.h * spec.w * spec.c, spec.n * spec.oh * spec.ow * spec.f
+    if op == "conv_forward":
+        elements += x * (spec.layout == "NCHW")
+    else:
+        height, width = spec.padded
+        elements += y * (spec.layout == "NCHW") + spec.n * height * width * spec.c + 2 * 9 * spec.c * spec.f
+    return elements * itemsize
+
+
+def _cost(op: str, spec: ConvSpec) -> float:
+    itemsize = np.dtype(spec.dtype).itemsize
+    filters = POINTS * spec.c * spec.f * itemsize / FILTER_BYTES_PER_SECOND
+    total = CALL[op]
+    if op == "conv_forward" or "x" in spec.wrt:
+        h, w = (spec.oh, spec.ow) if op == "conv_forward" else (spec.h, spec.w)
+        tiles = _tiles(spec.n, h, w)
+        moved = 2 * tiles * POINTS * (spec.c + spec.f) * itemsize
+        products = tiles * POINTS * spec.c * spec.f
+        total += filters
+        total += seconds(0, products, MADDS_PER_SECOND[spec.dtype], moved, TRANSFORMED_BYTES_PER_SECOND)
+    if op == "conv_backward" and "w" in spec.wrt:
+        total += seconds(0, spec.madds, MADDS_PER_SECOND[spec.dtype], spec.traffic(op), 20e9)
+    return total
+
+
+@hookimpl
+def jitconv_algorithms() -> list[Algorithm]:
+    """Register the convolutions by Winograd's tiles."""
+    return [
+        Algorithm(
+            op,
+            "winograd",
+            why_not=why_not,
+            cost=partial(_cost, op),
+            workspace=partial(_workspace, op),
+            build=build,
+            error_class="winograd",
+        )
+        for op, build in (("conv_forward", build_forward), ("conv_backward", build_backward))
+    ]
