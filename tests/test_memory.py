@@ -103,7 +103,11 @@ def test_no_algorithm_returns_an_alias_where_the_output_equals_the_input(op, nam
         "avg_pool_backward": lambda: jitconv.avg_pool_backward(x, x.shape, 1, algorithm=name),
         "create_mask": lambda: jitconv.create_mask(x, algorithm=name),
         "distribute_value": lambda: jitconv.distribute_value(x, 1, algorithm=name)[..., 0, 0],
-    }[op]()
+    }[op]
+    try:
+        same = same()
+    except jitconv.UnsupportedError as refusal:
+        pytest.skip(str(refusal))
     assert not np.shares_memory(same, x)
     if op != "create_mask":
         np.testing.assert_allclose(same, x, rtol=1e-5, atol=1e-5)
@@ -120,7 +124,10 @@ FILLED = [
 @pytest.mark.parametrize(("op", "name"), FILLED)
 def test_out_is_filled_and_returned(op, name):
     given = operands(op)
-    wanted = arrays(CALLS[op](*given, algorithm=name))
+    try:
+        wanted = arrays(CALLS[op](*given, algorithm=name))
+    except jitconv.UnsupportedError as refusal:
+        pytest.skip(str(refusal))
     out = np.full_like(wanted[0], np.nan)
     got = arrays(CALLS[op](*given, algorithm=name, out=out))
     assert got[0] is out

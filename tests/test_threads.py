@@ -16,12 +16,12 @@ from jitconv.specs import parse
 from jitconv.testing import draw
 
 LARGE = {  # all of them large enough for threads
-    "conv_forward": "n2h24w24c8 k5x5f16 s1 p2 bias",
-    "conv_backward": "n2h24w24c8 k5x5f16 s1 p2",
-    "max_pool_forward": "n4h32w32c16 k2x2 s2",
-    "max_pool_backward": "n4h32w32c16 k2x2 s2",
-    "avg_pool_forward": "n4h32w32c16 k2x2 s2",
-    "avg_pool_backward": "n4h32w32c16 k2x2 s2",
+    "conv_forward": "n2h24w24c16 k3x3f16 s1 p1 bias",
+    "conv_backward": "n2h24w24c16 k3x3f16 s1 p1",
+    "max_pool_forward": "n4h40w40c32 k2x2 s2",
+    "max_pool_backward": "n4h40w40c32 k2x2 s2",
+    "avg_pool_forward": "n4h40w40c32 k2x2 s2",
+    "avg_pool_backward": "n4h40w40c32 k2x2 s2",
     "create_mask": "n900h9w11",
     "distribute_value": "n900h9w11",
 }

@@ -55,7 +55,7 @@ n1h7w8c3 k3x3 s2 p1 ceil               | ceil_mode, padded
 n1h5w5c2 k2x2 s3 p1 ceil               | ceil_mode drops a window
 n1h2w3c2 k3x4 s2 ceil                  | a window larger than the input
 n0h6w6c2 k2x2 s2                       | an empty batch
-n4h32w32c16 k2x2 s2                    | large enough for threads
+n4h40w40c32 k2x2 s2                    | large enough for threads
 n2h20w20c9 k7x7 s1 p3                  | large windows
 """
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.memory import fetch
-from jitconv.algorithms._shared.views import Array
+from jitconv.algorithms._shared.views import Array, hwcf
 from jitconv.jit import Kernel, team
 from jitconv.jit.tile import ROWS, VECTOR_BYTES, tile
+from jitconv.jit.workspace import borrowed
 from jitconv.specs import ConvSpec
 
 BLOCK_BYTES = 512 * 1024
@@ -82,23 +86,25 @@ def _rows(source, strides, size, batch, pad, height, width, channels, out):
 GRADIENT, SUMS, ROWS_OF = Kernel(_gradient), Kernel(_sums), Kernel(_rows)
 
 
+@contextlib.contextmanager
 def pictures_nhwc(
     source: Array, layout: str, shape: tuple[int, int, int, int], pad: tuple[int, int, int, int]
-) -> Array:
-    """Return pictures of NHWC `shape`, stored in a layout, as flat padded NHWC; no copy if none is needed."""
+) -> Iterator[Array]:
+    """Lend pictures of NHWC `shape`, stored in a layout, as flat padded NHWC; no copy if none is needed."""
     n, h, w, c = shape
     if layout == "NHWC" and not any(pad):
-        return source.reshape(-1)
+        yield source.reshape(-1)
+        return
     top, bottom, left, right = pad
     height, width = h + top + bottom, w + left + right
     strides = (h * w * c, w * c, c, 1) if layout == "NHWC" else (h * w * c, w, 1, h * w)
-    out = np.empty(n * height * width * c, source.dtype)
-    ROWS_OF(out.size // 4, source.reshape(-1), strides, (h, w), n, (top, left), height, width, c, out)
-    return out
+    with borrowed(n * height * width * c, source.dtype) as out:
+        ROWS_OF(out.size // 4, source.reshape(-1), strides, (h, w), n, (top, left), height, width, c, out)
+        yield out
 
 
 class WeightGradient:
-    """dw and db of one problem, of pictures as `pictures_nhwc` gives them."""
+    """dw and db of one problem."""
 
     def __init__(self, spec: ConvSpec) -> None:
         height, width = spec.padded
@@ -125,8 +131,22 @@ class WeightGradient:
         self._panels = -(-self._group_f // (2 * (VECTOR_BYTES // itemsize)))
         self._spec = spec
 
-    def __call__(self, x: Array, dy: Array, dw: Array) -> None:
-        """Fill `dw`, (KH, KW, C/groups, F), from flat padded NHWC pictures and flat NHWC gradients."""
+    def __call__(self, x: Array, upstream: Array, dw: Array | None, db: Array | None) -> None:
+        """Fill `dw` and `db`, where they are wanted, from `x` as it is stored and flat NHWC gradients."""
+        spec = self._spec
+        if db is not None:
+            self._bias(upstream, db)
+        if dw is None:
+            return
+        with pictures_nhwc(x, spec.layout, (spec.n, spec.h, spec.w, spec.c), spec.pad) as pictures:
+            if spec.layout == "NHWC" and not spec.flip_kernel:
+                self._taps(pictures, upstream, dw)
+            else:
+                taps = np.empty((spec.kh, spec.kw, spec.c // spec.groups, spec.f), dw.dtype)
+                self._taps(pictures, upstream, taps)
+                hwcf(dw, spec)[...] = taps
+
+    def _taps(self, x: Array, dy: Array, dw: Array) -> None:
         spec = self._spec
         steps = (spec.stride[1] * spec.c, spec.f)
         GRADIENT(
@@ -134,8 +154,7 @@ class WeightGradient:
             self._run_channels, self._panels, spec.f, self._group_f, self._block, team(),
         )  # fmt: skip
 
-    def bias(self, dy: Array, db: Array) -> None:
-        """Fill `db` from flat NHWC gradients."""
+    def _bias(self, dy: Array, db: Array) -> None:
         spec = self._spec
         pixels = spec.n * spec.oh * spec.ow
         parts = np.empty((-(-pixels // PIXELS_OF_A_SUM), spec.f), db.dtype)

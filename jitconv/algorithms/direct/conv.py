@@ -12,7 +12,7 @@ import numpy as np
 
 from jitconv.algorithm import Algorithm, Plan, never_refuses
 from jitconv.algorithms._shared.cost import seconds
-from jitconv.algorithms._shared.views import Array, hwcf, nhwc
+from jitconv.algorithms._shared.views import Array, nhwc
 from jitconv.algorithms._shared.weights import WeightGradient, pictures_nhwc
 from jitconv.algorithms.direct import loops
 from jitconv.algorithms.direct.correlate import Correlation, Correlator, pack
@@ -20,8 +20,8 @@ from jitconv.hooks import hookimpl
 from jitconv.specs import ConvSpec
 
 CALL = {"conv_forward": 10e-6, "conv_backward": 25e-6}
-MADDS_PER_SECOND = {"float32": 100e9, "float64": 50e9}
-BYTES_PER_SECOND = 20e9
+MADDS_PER_SECOND = {"float32": 108e9, "float64": 54e9}
+BYTES_PER_SECOND = 24e9
 """Of two threads: asv_benchmarks/benchmarks/rates.py."""
 
 LEAST_FILTERS = 4
@@ -70,25 +70,16 @@ def build_backward(spec: ConvSpec) -> Plan:
     if not tiled(spec):
         return partial(loops.backward, spec)
     phases = [Phase(spec, row, column) for row in range(spec.stride[0]) for column in range(spec.stride[1])]
-    gradient = WeightGradient(spec) if "w" in spec.wrt or "b" in spec.wrt else None
-    direct = spec.layout == "NHWC" and not spec.flip_kernel
-    unpadded = (0, 0, 0, 0)
+    gradient = WeightGradient(spec)
+    outputs = (spec.n, spec.oh, spec.ow, spec.f)
 
     def plan(dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None) -> None:
         if dx is not None:
             for phase in phases:
                 phase(dy, w, dx)
-        if gradient is None:
-            return
-        upstream = pictures_nhwc(dy, spec.layout, (spec.n, spec.oh, spec.ow, spec.f), unpadded)
-        if dw is not None:
-            pictures = pictures_nhwc(x, spec.layout, (spec.n, spec.h, spec.w, spec.c), spec.pad)
-            taps = dw if direct else np.empty((spec.kh, spec.kw, spec.c // spec.groups, spec.f), dw.dtype)
-            gradient(pictures, upstream, taps)
-            if not direct:
-                hwcf(dw, spec)[...] = taps
-        if db is not None:
-            gradient.bias(upstream, db)
+        if dw is not None or db is not None:
+            with pictures_nhwc(dy, spec.layout, outputs, (0, 0, 0, 0)) as upstream:
+                gradient(x, upstream, dw, db)
 
     return plan
 

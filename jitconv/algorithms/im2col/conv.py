@@ -21,7 +21,7 @@ from jitconv.specs.values import nbytes
 
 RESULT_BYTES_PER_SECOND = 4e9
 CALL = 41e-6
-MADDS_PER_SECOND = 88e9
+MADDS_PER_SECOND = 82e9
 COLUMN_BYTES_PER_SECOND = {"conv_forward": 9e9, "conv_backward": 1.5e9}
 """The product's rate, and that of making and scattering columns: asv_benchmarks/benchmarks/rates.py."""
 

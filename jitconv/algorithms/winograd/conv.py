@@ -18,10 +18,10 @@ from jitconv.hooks import hookimpl
 from jitconv.specs import ConvSpec
 
 CALL = {"conv_forward": 30e-6, "conv_backward": 60e-6}
-MADDS_PER_SECOND = {"float32": 85e9, "float64": 42e9}
-TRANSFORMED_BYTES_PER_SECOND = 25e9
-FILTER_BYTES_PER_SECOND = 8e9
-"""Of two threads: asv_benchmarks/benchmarks/rates.py."""
+MADDS_PER_SECOND = {"float32": 105e9, "float64": 52e9}
+PATCH_BYTES_PER_SECOND = 30e9
+FILTER_BYTES_PER_SECOND = 50e9
+"""Of two threads; filters are read again for every task's tiles. asv_benchmarks/benchmarks/rates.py."""
 
 UNPADDED = (0, 0, 0, 0)
 
@@ -47,9 +47,13 @@ def build_forward(spec: ConvSpec) -> Plan:
         itemsize=np.dtype(spec.dtype).itemsize,
     )  # fmt: skip
 
+    inputs = (spec.n, spec.h, spec.w, spec.c)
+
     def plan(x: Array, w: Array, b: Array | None, y: Array) -> None:
-        pictures = pictures_nhwc(x, spec.layout, (spec.n, spec.h, spec.w, spec.c), UNPADDED)
-        correlate(pictures, correlate.filters(np.ascontiguousarray(hwcf(w, spec))), b, y)
+        pictures_of = pictures_nhwc(x, spec.layout, inputs, UNPADDED)
+        filters_of = correlate.filters(np.ascontiguousarray(hwcf(w, spec)))
+        with pictures_of as pictures, filters_of as filters:
+            correlate(pictures, filters, b, y)
 
     return plan
 
@@ -62,21 +66,15 @@ def build_backward(spec: ConvSpec) -> Plan:
         itemsize=np.dtype(spec.dtype).itemsize,
     )  # fmt: skip
     gradient = WeightGradient(spec)
-    direct = spec.layout == "NHWC" and not spec.flip_kernel
+    outputs = (spec.n, spec.oh, spec.ow, spec.f)
 
     def plan(dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None) -> None:
-        upstream = pictures_nhwc(dy, spec.layout, (spec.n, spec.oh, spec.ow, spec.f), UNPADDED)
-        if dx is not None:
-            turned = np.ascontiguousarray(hwcf(w, spec)[::-1, ::-1].swapaxes(2, 3))
-            correlate(upstream, correlate.filters(turned), None, dx)
-        if dw is not None:
-            pictures = pictures_nhwc(x, spec.layout, (spec.n, spec.h, spec.w, spec.c), spec.pad)
-            taps = dw if direct else np.empty((3, 3, spec.c, spec.f), dw.dtype)
-            gradient(pictures, upstream, taps)
-            if not direct:
-                hwcf(dw, spec)[...] = taps
-        if db is not None:
-            gradient.bias(upstream, db)
+        with pictures_nhwc(dy, spec.layout, outputs, UNPADDED) as upstream:
+            if dx is not None:
+                turned = np.ascontiguousarray(hwcf(w, spec)[::-1, ::-1].swapaxes(2, 3))
+                with correlate.filters(turned) as filters:
+                    correlate(upstream, filters, None, dx)
+            gradient(x, upstream, dw, db)
 
     return plan
 
@@ -94,8 +92,8 @@ def _workspace(op: str, spec: ConvSpec) -> int:
     """Transformed filters; patches and products of each task; copies of what must be NHWC or padded."""
     itemsize = np.dtype(spec.dtype).itemsize
     tiles = _tiles(spec.n, max(spec.h, spec.oh), max(spec.w, spec.ow))
-    block = tiles_of_a_task(tiles, min(spec.c, spec.f), itemsize)
-    elements = POINTS * spec.c * spec.f + 2 * POINTS * block * (max(spec.c, spec.f) + 32)
+    block = tiles_of_a_task(tiles, spec.c, spec.f, itemsize)
+    elements = POINTS * (spec.c + 1) * (spec.f + 31) + 2 * POINTS * block * (spec.c + spec.f)
     x, y = spec.n * spec.h * spec.w * spec.c, spec.n * spec.oh * spec.ow * spec.f
     if op == "conv_forward":
         elements += x * (spec.layout == "NCHW")
@@ -106,16 +104,18 @@ def _workspace(op: str, spec: ConvSpec) -> int:
 
 
 def _cost(op: str, spec: ConvSpec) -> float:
-    itemsize = np.dtype(spec.dtype).itemsize
-    filters = POINTS * spec.c * spec.f * itemsize / FILTER_BYTES_PER_SECOND
     total = CALL[op]
     if op == "conv_forward" or "x" in spec.wrt:
+        itemsize = np.dtype(spec.dtype).itemsize
         h, w = (spec.oh, spec.ow) if op == "conv_forward" else (spec.h, spec.w)
         tiles = _tiles(spec.n, h, w)
-        moved = 2 * tiles * POINTS * (spec.c + spec.f) * itemsize
+        tasks = -(-tiles // tiles_of_a_task(tiles, spec.c, spec.f, itemsize))
+        total += (tasks + 2) * POINTS * spec.c * spec.f * itemsize / FILTER_BYTES_PER_SECOND
+        patches = 2 * tiles * POINTS * (spec.c + spec.f) * itemsize
         products = tiles * POINTS * spec.c * spec.f
-        total += filters
-        total += seconds(0, products, MADDS_PER_SECOND[spec.dtype], moved, TRANSFORMED_BYTES_PER_SECOND)
+        total += seconds(0, products, MADDS_PER_SECOND[spec.dtype], patches, PATCH_BYTES_PER_SECOND)
+        if spec.layout == "NCHW":
+            total += seconds(0, moved=spec.traffic("conv_forward"), bandwidth=PATCH_BYTES_PER_SECOND / 3)
     if op == "conv_backward" and "w" in spec.wrt:
         total += seconds(0, spec.madds, MADDS_PER_SECOND[spec.dtype], spec.traffic(op), 20e9)
     return total

@@ -1,0 +1,72 @@
+"""Borrowed buffers: used again, never shared, and not kept without bound."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from jitconv.jit import workspace
+from jitconv.jit.workspace import KEPT_BYTES, WORTH_KEEPING, borrowed, kept_bytes
+
+
+@pytest.fixture(autouse=True)
+def empty_pool(monkeypatch):
+    monkeypatch.setattr(workspace, "_free", [])
+
+
+def test_a_large_buffer_is_used_again_for_what_nearly_fills_it():
+    with borrowed(WORTH_KEEPING, np.float32) as first:
+        address = first.ctypes.data
+    with borrowed(WORTH_KEEPING // 2 - 1, np.float64) as again:
+        assert again.ctypes.data == address
+        assert again.shape == (WORTH_KEEPING // 2 - 1,)
+
+
+def test_two_borrowers_have_buffers_of_their_own():
+    with borrowed(WORTH_KEEPING, np.float32) as one, borrowed(WORTH_KEEPING, np.float32) as other:
+        assert not np.shares_memory(one, other)
+
+
+def test_what_is_kept_is_bounded():
+    size = KEPT_BYTES // 3
+    with (
+        borrowed(size, np.uint8),
+        borrowed(size, np.uint8),
+        borrowed(size, np.uint8),
+        borrowed(size, np.uint8),
+    ):
+        assert kept_bytes() == 0
+    assert 0 < kept_bytes() <= KEPT_BYTES
+    with borrowed(2 * KEPT_BYTES, np.uint8):
+        pass
+    assert kept_bytes() <= KEPT_BYTES
+
+
+def test_a_small_buffer_is_left_to_the_allocator():
+    with borrowed(16, np.float32) as buffer:
+        assert buffer.shape == (16,)
+    assert kept_bytes() == 0
+
+
+def test_a_buffer_comes_back_after_an_error():
+    with pytest.raises(ZeroDivisionError), borrowed(WORTH_KEEPING, np.uint8):
+        raise ZeroDivisionError
+    assert kept_bytes() == WORTH_KEEPING
+
+
+def test_threads_never_hold_the_same_buffer():
+    wrong = []
+
+    def work(number):
+        for _ in range(50):
+            with borrowed(WORTH_KEEPING, np.uint8) as buffer:
+                buffer[:64] = number
+                if not (buffer[:64] == number).all():
+                    wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
