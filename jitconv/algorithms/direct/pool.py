@@ -73,10 +73,14 @@ def max_backward(spec: PoolSpec) -> Plan:
     """Return the plan of max_pool_backward."""
     loops, work, numbers = kernels(spec), spec.flops("max_pool_backward") // 4, geometry(spec)
     rule = RULES[spec.ties]
+    tiling = (spec.kh, spec.kw) == spec.stride and spec.dilation == (1, 1) and not any(spec.pad)
+    tiling = tiling and (spec.oh * spec.kh, spec.ow * spec.kw) == (spec.h, spec.w)
 
     def plan(dy: Array, x: Array, indices: Array | None, dx: Array) -> None:
         gradient, target = dy.reshape(-1), dx.reshape(-1)
-        if indices is None:
+        if indices is None and tiling and rule == 0 and spec.layout == "NHWC":
+            loops.TILES_BACKWARD(work, gradient, x.reshape(-1), target, *numbers[:3])
+        elif indices is None:
             loops.MAX_BACKWARD(work, gradient, x.reshape(-1), target, rule, *numbers)
         else:
             loops.GIVEN_BACKWARD(work, gradient, indices.reshape(-1), target, *numbers[:2])

@@ -13,7 +13,12 @@ from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined, met
 
 CHANNELS = 32
-"""Channels of a backward task: whole cache lines, and windows that overlap share no memory among tasks."""
+"""Channels of a backward task where there are few pictures: whole cache lines, and windows that overlap
+share no memory among tasks. Where there are pictures enough a task has all channels of one: memory is then
+read as it lies."""
+
+PICTURES = 4
+"""So many pictures are enough."""
 
 
 @inlined
@@ -71,10 +76,11 @@ def _max_forward(x, y, indices, keep, shape, counts, window, stride, pad, dilati
 def _max_backward(dy, x, dx, rule, shape, counts, window, stride, pad, dilation):
     """Some channels of one picture at a time; rule 0 gives to the first, 1 to all, 2 shares."""
     batch, height, width, channels = shape
-    groups = (channels + CHANNELS - 1) // CHANNELS
+    share = CHANNELS if batch < PICTURES else channels
+    groups = (channels + share - 1) // share
     for task in prange(batch * groups):
-        n, low = task // groups, task % groups * CHANNELS
-        size = min(CHANNELS, channels - low)
+        n, low = task // groups, task % groups * share
+        size = min(share, channels - low)
         best, ties = np.empty(size, x.dtype), np.empty(size, x.dtype)
         winner = np.empty(size, np.int32)
         plane = n * height * width * channels + low
@@ -140,6 +146,31 @@ def _max_backward(dy, x, dx, rule, shape, counts, window, stride, pad, dilation)
                                         target[c] += gradient[c] / ties[c]
 
 
+def _tiles_backward(dy, x, dx, shape, counts, window):
+    """Windows that tile the picture, the first maximum of each: a row of windows at a time, all written."""
+    batch, _, width, channels = shape
+    for row in prange(batch * counts[0]):
+        best, winner = np.empty(channels, x.dtype), np.empty(channels, np.int32)
+        for ow in range(counts[1]):
+            corner = (row * window[0] * width + ow * window[1]) * channels
+            for tap in range(window[0] * window[1]):
+                at = corner + (tap // window[1] * width + tap % window[1]) * channels
+                taps = x[at : at + channels]
+                if tap == 0:
+                    for c in range(best.size):
+                        best[c] = taps[c]
+                        winner[c] = 0
+                else:
+                    take_winner(best, winner, taps, np.int32(tap))
+            start = (row * counts[1] + ow) * channels
+            gradient = dy[start : start + channels]
+            for tap in range(window[0] * window[1]):
+                at = corner + (tap // window[1] * width + tap % window[1]) * channels
+                target = dx[at : at + channels]
+                for c in range(best.size):
+                    target[c] = gradient[c] if winner[c] == np.int32(tap) else 0
+
+
 def _given_backward(dy, indices, dx, shape, counts):
     """Add every gradient where its index says; some channels of one picture at a time."""
     batch, height, width, channels = shape
@@ -194,8 +225,7 @@ def _avg_backward(dy, divisor, dx, shape, counts, window, stride, pad, dilation)
         for iw in range(width):
             at = (row * width + iw) * channels
             target = dx[at : at + channels]
-            for c in range(target.size):
-                target[c] = 0
+            begun = False
             first_ow, last_ow = met(iw + pad[1], window[1], stride[1], dilation[1], counts[1])
             for oh in range(first_oh, last_oh):
                 if (ih + pad[0] - oh * stride[0]) % dilation[0] != 0:
@@ -207,8 +237,16 @@ def _avg_backward(dy, divisor, dx, shape, counts, window, stride, pad, dilation)
                     source = (n * counts[0] * counts[1] + place) * channels
                     gradient = dy[source : source + channels]
                     part = 1 / divisor[place]
-                    for c in range(target.size):
-                        target[c] += gradient[c] * part
+                    if begun:
+                        for c in range(target.size):
+                            target[c] += gradient[c] * part
+                    else:
+                        for c in range(target.size):
+                            target[c] = gradient[c] * part
+                        begun = True
+            if not begun:
+                for c in range(target.size):
+                    target[c] = 0
 
 
 MAX_FORWARD, MAX_BACKWARD, GIVEN_BACKWARD = (
@@ -216,4 +254,5 @@ MAX_FORWARD, MAX_BACKWARD, GIVEN_BACKWARD = (
     Kernel(_max_backward),
     Kernel(_given_backward),
 )
+TILES_BACKWARD = Kernel(_tiles_backward)
 AVG_FORWARD, AVG_BACKWARD = Kernel(_avg_forward), Kernel(_avg_backward)

@@ -22,7 +22,7 @@ BYTES_PER_SECOND = {
     "max_pool_forward": 6.4e9,
     "max_pool_backward": 0.55e9,
     "avg_pool_forward": 7e9,
-    "avg_pool_backward": 26e9,
+    "avg_pool_backward": 9e9,
 }
 """Bytes of x by one thread; asv_benchmarks/benchmarks/rates.py."""
 
