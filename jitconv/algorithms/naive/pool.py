@@ -20,6 +20,7 @@ SECONDS_PER_WINDOW = {
     "avg_pool_forward": 7e-6,
     "avg_pool_backward": 7.8e-6,
 }
+TAPS_PER_SECOND = 0.1e9
 """Of one thread; asv_benchmarks/benchmarks/rates.py."""
 
 
@@ -84,7 +85,7 @@ def _inside(place: int, taps: int, stride: int, lead: int, dilation: int, size: 
 
 
 def _cost(op: str, spec: PoolSpec) -> float:
-    return seconds(spec.n * spec.oh * spec.ow * SECONDS_PER_WINDOW[op], spec.flops(op), 1e9)
+    return seconds(spec.n * spec.oh * spec.ow * SECONDS_PER_WINDOW[op], spec.flops(op), TAPS_PER_SECOND)
 
 
 @hookimpl

@@ -21,7 +21,7 @@ CALL = {"conv_forward": 30e-6, "conv_backward": 60e-6}
 MADDS_PER_SECOND = {"float32": 105e9, "float64": 52e9}
 PATCH_BYTES_PER_SECOND = 30e9
 FILTER_BYTES_PER_SECOND = 50e9
-"""Of two threads; filters are read again for every task's tiles. asv_benchmarks/benchmarks/rates.py."""
+"""Of two threads, fitted to the times of docs/performance.md; filters are read again for every task."""
 
 UNPADDED = (0, 0, 0, 0)
 
