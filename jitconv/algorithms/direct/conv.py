@@ -22,10 +22,10 @@ from jitconv.specs import ConvSpec
 CALL = {"conv_forward": 10e-6, "conv_backward": 25e-6}
 MADDS_PER_SECOND = {"float32": 108e9, "float64": 54e9}
 BYTES_PER_SECOND = 24e9
-"""Of two threads: asv_benchmarks/benchmarks/rates.py."""
+"""Of two threads: near the ceiling that `jitconv bench` measures; bytes are an estimate, not fitted."""
 
 LEAST_FILTERS = 4
-"""Filters, and channels, of a group from which the tile beats the plain loops."""
+"""Filters, and channels, of a group from which the tile is used: a quarter of a vector. Not measured."""
 
 
 def build_forward(spec: ConvSpec) -> Plan:
@@ -45,8 +45,8 @@ def build_forward(spec: ConvSpec) -> Plan:
         reach=spec.kw if side_by_side else 1,
     )
     places = np.array([place(kh, kw, spec) for kh in range(spec.kh) for kw in range(spec.kw)], np.int64)
-    # NHWC filters lie as a tile reads them: packed ones were slower on every layer of ResNet-50, by
-    # 1.05 (16 pictures of 14x14) to 4.6 (one of 7x7)
+    # NHWC filters lie as a tile reads them: packed ones were slower on all eleven layers tried, by
+    # 1.07 (16 pictures of 14x14, 256 channels) to 4.6 (one of 7x7, 512 channels)
     as_they_lie = spec.layout == "NHWC" and not spec.flip_kernel
     correlate = Correlator(
         geometry, batch=spec.n, size=(spec.h, spec.w), channels=spec.c, filters=spec.f, groups=spec.groups,

@@ -31,7 +31,7 @@ TAPS_PER_SECOND = {
         "avg_pool_backward": 5e9,
     },
 }
-"""Taps of windows, of two threads; asv_benchmarks/benchmarks/rates.py."""
+"""Taps of windows, of two threads: estimates from single layers, not fitted yet."""
 
 BYTES_PER_SECOND = 20e9
 

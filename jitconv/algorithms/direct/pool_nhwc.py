@@ -18,7 +18,7 @@ share no memory among tasks. Where there are pictures enough a task has all chan
 read as it lies."""
 
 PICTURES = 4
-"""So many pictures are enough."""
+"""So many pictures are enough for two threads; not swept."""
 
 
 @inlined
