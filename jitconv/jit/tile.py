@@ -31,7 +31,7 @@ VECTOR_BYTES = _vector_bytes()
 
 ROWS = (14, 7, 4, 2, 1) if VECTOR_BYTES == 64 else (6, 4, 2, 1)
 """Heights of a tile. 14 x 2 sums, 2 vectors of b and the broadcast fit in AVX-512's 32 registers, 6 x 2
-in AVX2's 16; the lower ones are for the ends of rows. A tile of 7 x 4 spills (seen before jitconv, not tried again)."""
+in AVX2's 16; the lower ones are for the ends of rows. A tile of 7 x 4 spills (seen in earlier trials)."""
 
 VECTORS = (2, 1)
 """Widths of a tile, in vectors."""

@@ -16,7 +16,8 @@ from jitconv.jit.workspace import borrowed
 from jitconv.specs import ConvSpec
 
 BLOCK_BYTES = 512 * 1024
-"""Rows of pictures and gradients that are summed over at once: half of a second-level cache of 1 MiB, not swept."""
+"""Rows of pictures and gradients that are summed over at once: half of a second-level cache of
+1 MiB, not swept."""
 
 PIXELS_OF_A_SUM = 1024
 """Pixels of dy that are summed one after the other for db; the sums of the chunks are added then."""

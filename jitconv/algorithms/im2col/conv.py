@@ -23,7 +23,8 @@ RESULT_BYTES_PER_SECOND = 4e9
 CALL = 41e-6
 MADDS_PER_SECOND = 82e9
 COLUMN_BYTES_PER_SECOND = {"conv_forward": 9e9, "conv_backward": 1.5e9}
-"""The product's rate, and that of making and scattering columns: asv_benchmarks/benchmarks/rates.py."""
+"""The product's rate, and that of making and scattering columns: asv_benchmarks/benchmarks/rates.py; that
+of copying the product to the result is an estimate."""
 
 
 def forward(spec: ConvSpec, x: Array, w: Array, b: Array | None, y: Array) -> None:
