@@ -12,6 +12,7 @@ import numpy as np
 from jitconv.algorithm import Plan
 from jitconv.config import Settings, current
 from jitconv.errors import AlgorithmError, DtypeError, JitconvError, ParameterError, ShapeError
+from jitconv.jit.workspace import output
 from jitconv.selector import Explanation, revision, select
 from jitconv.specs import Spec
 
@@ -130,10 +131,10 @@ class Call:
             for a in operands
         ]
         if out is None:
-            outputs = [None if o is None else np.empty(o[0], o[1]) for o in self._outputs]
+            outputs = [None if o is None else output(o[0], o[1]) for o in self._outputs]
         else:
             self._check_out(out, operands)
-            outputs = [out, *(None if o is None else np.empty(o[0], o[1]) for o in self._outputs[1:])]
+            outputs = [out, *(None if o is None else output(o[0], o[1]) for o in self._outputs[1:])]
         with _blamed_on(self):
             made = self._plan(*plain, *outputs)
         return tuple(outputs) if made is None else self._taken(made, outputs, out)
