@@ -23,6 +23,11 @@ def hwcf(filters: Array, spec: ConvSpec) -> Array:
     return taps[::-1, ::-1] if spec.flip_kernel else taps
 
 
+def strides(h: int, w: int, c: int, layout: str) -> tuple[int, int, int, int]:
+    """Return the steps (n, h, w, c) of pictures in a layout, in elements."""
+    return (h * w * c, w * c, c, 1) if layout == "NHWC" else (h * w * c, w, 1, h * w)
+
+
 def padded(x: Array, spec: ConvSpec | PoolSpec, value: float = 0.0) -> Array:
     """Return an NHWC copy of `x` with the spec's padding (and a pooling's overhang) around it."""
     top, _, left, _ = spec.pad

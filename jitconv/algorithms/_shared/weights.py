@@ -10,7 +10,7 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.memory import fetch
-from jitconv.algorithms._shared.views import Array, hwcf
+from jitconv.algorithms._shared.views import Array, hwcf, strides
 from jitconv.jit import Kernel, team
 from jitconv.jit.tile import TALLEST, VECTOR_BYTES, WIDEST, tiles_across, width_of
 from jitconv.jit.workspace import borrowed
@@ -103,9 +103,19 @@ def pictures_nhwc(
         return
     top, bottom, left, right = pad
     height, width = h + top + bottom, w + left + right
-    strides = (h * w * c, w * c, c, 1) if layout == "NHWC" else (h * w * c, w, 1, h * w)
     with borrowed(n * height * width * c, source.dtype) as out:
-        ROWS_OF(out.size // 4, source.reshape(-1), strides, (h, w), n, (top, left), height, width, c, out)
+        ROWS_OF(
+            out.size // 4,
+            source.reshape(-1),
+            strides(h, w, c, layout),
+            (h, w),
+            n,
+            (top, left),
+            height,
+            width,
+            c,
+            out,
+        )
         yield out
 
 

@@ -13,10 +13,12 @@ import numpy as np
 
 from jitconv.algorithm import Algorithm, Plan, never_refuses, with_weights
 from jitconv.algorithms._shared.cost import seconds
-from jitconv.algorithms._shared.views import Array, nhwc
+from jitconv.algorithms._shared.filters import filter_strides, place, taps
+from jitconv.algorithms._shared.views import Array, nhwc, strides
 from jitconv.algorithms._shared.weights import WeightGradient, pictures_nhwc
 from jitconv.algorithms.direct import loops
 from jitconv.algorithms.direct.correlate import Correlation, Correlator, pack
+from jitconv.algorithms.direct.spread import Spread, suits
 from jitconv.hooks import hookimpl
 from jitconv.specs import ConvSpec
 
@@ -66,11 +68,6 @@ def correlation(spec: ConvSpec) -> Correlator:
     )  # fmt: skip
 
 
-def taps(spec: ConvSpec) -> Array:
-    """Return where the filters of each tap begin in w."""
-    return np.array([place(kh, kw, spec) for kh in range(spec.kh) for kw in range(spec.kw)], np.int64)
-
-
 def packer(spec: ConvSpec) -> Callable[[Array], Array]:
     """Return what puts filters in the panels that a tile reads."""
     places, steps = taps(spec), filter_strides(spec)
@@ -82,7 +79,11 @@ def build_backward(spec: ConvSpec) -> Plan:
     """Return a plan: dx a correlation for each phase of the stride, dw and db sums over pixels."""
     if not tiled(spec):
         return partial(loops.backward, spec)
-    phases = [Phase(spec, row, column) for row in range(spec.stride[0]) for column in range(spec.stride[1])]
+    phases: list[Phase | Spread] = [Spread(spec)]
+    if not suits(spec):
+        phases = [
+            Phase(spec, row, column) for row in range(spec.stride[0]) for column in range(spec.stride[1])
+        ]
     gradient = WeightGradient(spec)
     outputs = (spec.n, spec.oh, spec.ow, spec.f)
 
@@ -156,26 +157,6 @@ def met(taps: int, phase: int, pad: int, dilation: int, stride: int) -> list[tup
 def tiled(spec: ConvSpec) -> bool:
     """Whether a group has filters and channels enough to fill a tile."""
     return spec.groups == 1 or min(spec.f, spec.c) // spec.groups >= LEAST_FILTERS
-
-
-def strides(h: int, w: int, c: int, layout: str) -> tuple[int, int, int, int]:
-    """Return the steps (n, h, w, c) of pictures in a layout, in elements."""
-    return (h * w * c, w * c, c, 1) if layout == "NHWC" else (h * w * c, w, 1, h * w)
-
-
-def filter_strides(spec: ConvSpec) -> tuple[int, int, int]:
-    """Return the steps of w from channel to channel, filter to filter and group to group."""
-    group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
-    if spec.layout == "NHWC":
-        return spec.f, 1, group_f
-    return spec.kh * spec.kw, group_c * spec.kh * spec.kw, group_f * group_c * spec.kh * spec.kw
-
-
-def place(kh: int, kw: int, spec: ConvSpec) -> int:
-    """Return where the filters of a tap begin in w."""
-    if spec.flip_kernel:
-        kh, kw = spec.kh - 1 - kh, spec.kw - 1 - kw
-    return (kh * spec.kw + kw) * (spec.c // spec.groups * spec.f if spec.layout == "NHWC" else 1)
 
 
 def _workspace(op: str, spec: ConvSpec) -> int:

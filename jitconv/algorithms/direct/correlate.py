@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import prange
 
+from jitconv.algorithms._shared.filters import BLOCK
 from jitconv.algorithms._shared.memory import fetch, put
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
@@ -126,19 +127,23 @@ def _pack(filters, strides, taps, group_c, group_f, groups, packed):
         f = panel * panel_width
         count = min(panel_width, group_f - f)
         width = width_of(count, lanes) * lanes
-        for c in range(group_c):
-            at = taps[t] + g * strides[2] + c * strides[0] + f * strides[1]
-            to = g * group_size + depth * f + (t * group_c + c) * width
-            target = packed[to : to + width]
+        at = taps[t] + g * strides[2] + f * strides[1]
+        to = g * group_size + depth * f + t * group_c * width
+        for first in range(0, group_c, BLOCK):
+            last = min(first + BLOCK, group_c)
             if strides[1] == 1:
-                source = filters[at : at + count]
-                for i in range(source.size):
-                    target[i] = source[i]
+                for c in range(first, last):
+                    begin = at + c * strides[0]
+                    source, target = filters[begin : begin + count], packed[to + c * width :]
+                    for i in range(source.size):
+                        target[i] = source[i]
             else:
                 for i in range(count):
-                    target[i] = filters[at + i * strides[1]]
-            for i in range(count, width):
-                target[i] = 0
+                    for c in range(first, last):
+                        packed[to + c * width + i] = filters[at + c * strides[0] + i * strides[1]]
+            for c in range(first, last):
+                for i in range(count, width):
+                    packed[to + c * width + i] = 0
 
 
 CORRELATE, PACK = Kernel(_correlate), Kernel(_pack)

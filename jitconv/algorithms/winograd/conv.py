@@ -1,6 +1,6 @@
-"""Convolution by Winograd's small tiles: forward, and the gradient of the pictures.
+"""Convolution by Winograd's small tiles: forward, and the gradients of the pictures and the filters.
 
-The gradient of the filters is a sum over pixels on the register tile, as in `direct`.
+With few tiles the gradient of the filters is a sum over pixels on the register tile, as in `direct`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ import numpy as np
 
 from jitconv.algorithm import Algorithm, Plan
 from jitconv.algorithms._shared.cost import seconds
-from jitconv.algorithms._shared.views import Array, hwcf
+from jitconv.algorithms._shared.filters import taps_first, turned
+from jitconv.algorithms._shared.views import Array, hwcf, strides
 from jitconv.algorithms._shared.weights import WeightGradient, pictures_nhwc
-from jitconv.algorithms.winograd.correlate import OUT, POINTS, Winograd, tiles_of_a_task
+from jitconv.algorithms.winograd.correlate import Winograd, fused, group_of, moved, tiles_of, tiles_of_a_task
+from jitconv.algorithms.winograd.pieces import POINTS
+from jitconv.algorithms.winograd.weights import LEAST_TILES, WinogradWeights
 from jitconv.hooks import hookimpl
+from jitconv.jit.tile import VECTOR_BYTES, WIDEST
 from jitconv.specs import ConvSpec
 
 CALL = {"conv_forward": 30e-6, "conv_backward": 60e-6}
@@ -55,7 +59,7 @@ def build_forward(spec: ConvSpec) -> Plan:
 
     def plan(x: Array, w: Array, b: Array | None, y: Array) -> None:
         pictures_of = pictures_nhwc(x, spec.layout, inputs, UNPADDED)
-        filters_of = correlate.filters(np.ascontiguousarray(hwcf(w, spec)))
+        filters_of = correlate.filters(taps_first(w, spec))
         with pictures_of as pictures, filters_of as filters:
             correlate(pictures, filters, b, y)
 
@@ -66,7 +70,7 @@ def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -
     """Return a plan that holds the transformed filters."""
     correlate, floor = correlation(spec), activation == "relu"
     inputs = (spec.n, spec.h, spec.w, spec.c)
-    filters = correlate.kept_filters(np.ascontiguousarray(hwcf(w, spec)))
+    filters = correlate.kept_filters(taps_first(w, spec))
 
     def plan(x: Array, y: Array) -> None:
         with pictures_nhwc(x, spec.layout, inputs, UNPADDED) as pictures:
@@ -82,60 +86,90 @@ def build_backward(spec: ConvSpec) -> Plan:
         filters=spec.c, counts=(spec.h, spec.w), out_strides=strides(spec.h, spec.w, spec.c, spec.layout),
         itemsize=np.dtype(spec.dtype).itemsize,
     )  # fmt: skip
-    gradient = WeightGradient(spec)
-    outputs = (spec.n, spec.oh, spec.ow, spec.f)
+    gradient, tiled_gradient = WeightGradient(spec), tiled_weights(spec)
+    inputs, outputs = (spec.n, spec.h, spec.w, spec.c), (spec.n, spec.oh, spec.ow, spec.f)
 
     def plan(dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None) -> None:
         with pictures_nhwc(dy, spec.layout, outputs, UNPADDED) as upstream:
             if dx is not None:
-                turned = np.ascontiguousarray(hwcf(w, spec)[::-1, ::-1].swapaxes(2, 3))
-                with correlate.filters(turned) as filters:
+                with correlate.filters(turned(w, spec)) as filters:
                     correlate(upstream, filters, None, dx)
-            gradient(x, upstream, dw, db)
+            if dw is None or tiled_gradient is None:
+                gradient(x, upstream, dw, db)
+                return
+            gradient(x, upstream, None, db)
+            as_it_lies = spec.layout == "NHWC" and not spec.flip_kernel
+            taps = dw if as_it_lies else np.empty((3, 3, spec.c, spec.f), dw.dtype)
+            with pictures_nhwc(x, spec.layout, inputs, UNPADDED) as pictures:
+                tiled_gradient(pictures, upstream, taps)
+            if not as_it_lies:
+                hwcf(dw, spec)[...] = taps
 
     return plan
 
 
-def strides(h: int, w: int, c: int, layout: str) -> tuple[int, int, int, int]:
-    """Return the steps (n, h, w, c) of pictures in a layout, in elements."""
-    return (h * w * c, w * c, c, 1) if layout == "NHWC" else (h * w * c, w, 1, h * w)
-
-
-def _tiles(n: int, h: int, w: int) -> int:
-    return n * -(-h // OUT) * -(-w // OUT)
+def tiled_weights(spec: ConvSpec) -> WinogradWeights | None:
+    """Return the gradient of the filters by tiles, where there are tiles enough."""
+    if tiles_of(spec.n, (spec.oh, spec.ow)) < LEAST_TILES:
+        return None
+    return WinogradWeights(
+        batch=spec.n, size=(spec.h, spec.w), pad=(spec.pad[0], spec.pad[2]), channels=spec.c, filters=spec.f,
+        counts=(spec.oh, spec.ow), itemsize=np.dtype(spec.dtype).itemsize,
+    )  # fmt: skip
 
 
 def _workspace(op: str, spec: ConvSpec) -> int:
     """Transformed filters; patches and products of each task; copies of what must be NHWC or padded."""
     itemsize = np.dtype(spec.dtype).itemsize
-    tiles = _tiles(spec.n, max(spec.h, spec.oh), max(spec.w, spec.ow))
-    block = tiles_of_a_task(tiles, spec.c, spec.f, itemsize)
-    elements = POINTS * (spec.c + 1) * (spec.f + 31) + 2 * POINTS * block * (spec.c + spec.f)
     x, y = spec.n * spec.h * spec.w * spec.c, spec.n * spec.oh * spec.ow * spec.f
+    nchw = spec.layout == "NCHW"
     if op == "conv_forward":
-        elements += x * (spec.layout == "NCHW")
-    else:
-        height, width = spec.padded
-        elements += y * (spec.layout == "NCHW") + spec.n * height * width * spec.c + 2 * 9 * spec.c * spec.f
-    return elements * itemsize
+        return itemsize * (_correlated(spec.c, spec.f, spec.n, (spec.oh, spec.ow), itemsize) + x * nchw)
+    dx = _correlated(spec.f, spec.c, spec.n, (spec.h, spec.w), itemsize) + 9 * spec.c * spec.f
+    height, width = spec.padded
+    dw = spec.n * height * width * spec.c + 9 * spec.c * spec.f
+    tiles = tiles_of(spec.n, (spec.oh, spec.ow))
+    if tiles >= LEAST_TILES:
+        group = group_of(tiles, spec.c, spec.f, itemsize)
+        dw = POINTS * (group * (spec.c + spec.f) + spec.c * spec.f) + x * nchw + 9 * spec.c * spec.f
+    return itemsize * (max(dx * ("x" in spec.wrt), dw * ("w" in spec.wrt)) + y * nchw)
+
+
+def _correlated(channels: int, filters: int, n: int, counts: tuple[int, int], itemsize: int) -> int:
+    """Return the elements that a correlation needs: filters, and what two tasks have."""
+    tiles = tiles_of(n, counts)
+    block = 2 * (tiles_of_a_task(tiles, channels, filters, itemsize) + 1)
+    if not fused(tiles, channels, filters, itemsize):
+        block = group_of(tiles, channels, filters, itemsize) + 2
+    panels = -(-filters * itemsize // (WIDEST * VECTOR_BYTES)) * WIDEST * VECTOR_BYTES // itemsize
+    return POINTS * (channels + 1) * panels + POINTS * block * (channels + filters)
 
 
 def _cost(op: str, spec: ConvSpec, *, transforms: int = 2) -> float:
     """Predict a time; `transforms` counts how often the filters are moved to transform them."""
     total = CALL[op]
+    itemsize = np.dtype(spec.dtype).itemsize
+    rate = MADDS_PER_SECOND[spec.dtype]
+    sums = POINTS * spec.c * spec.f * itemsize
     if op == "conv_forward" or "x" in spec.wrt:
-        itemsize = np.dtype(spec.dtype).itemsize
-        h, w = (spec.oh, spec.ow) if op == "conv_forward" else (spec.h, spec.w)
-        tiles = _tiles(spec.n, h, w)
-        tasks = -(-tiles // tiles_of_a_task(tiles, spec.c, spec.f, itemsize))
-        total += (tasks + transforms) * POINTS * spec.c * spec.f * itemsize / FILTER_BYTES_PER_SECOND
-        patches = 2 * tiles * POINTS * (spec.c + spec.f) * itemsize
-        products = tiles * POINTS * spec.c * spec.f
-        total += seconds(0, products, MADDS_PER_SECOND[spec.dtype], patches, PATCH_BYTES_PER_SECOND)
+        tiles = tiles_of(spec.n, (spec.oh, spec.ow) if op == "conv_forward" else (spec.h, spec.w))
+        in_blocks, in_groups = moved(tiles, spec.c, spec.f, itemsize)
+        total += transforms * sums / FILTER_BYTES_PER_SECOND
+        total += tiles * POINTS * spec.c * spec.f / rate
+        if in_blocks <= in_groups:
+            total += in_blocks / FILTER_BYTES_PER_SECOND
+            total += 2 * tiles * POINTS * (spec.c + spec.f) * itemsize / PATCH_BYTES_PER_SECOND
+        else:
+            total += in_groups / PATCH_BYTES_PER_SECOND
         if spec.layout == "NCHW":
             total += seconds(0, moved=spec.traffic("conv_forward"), bandwidth=PATCH_BYTES_PER_SECOND / 3)
     if op == "conv_backward" and "w" in spec.wrt:
-        total += seconds(0, spec.madds, MADDS_PER_SECOND[spec.dtype], spec.traffic(op), 20e9)
+        tiles = tiles_of(spec.n, (spec.oh, spec.ow))
+        if tiles < LEAST_TILES:
+            return total + seconds(0, spec.madds, rate, spec.traffic(op), 20e9)
+        groups = -(-tiles // group_of(tiles, spec.c, spec.f, itemsize))
+        through = 2 * tiles * POINTS * (spec.c + spec.f) * itemsize + 2 * (groups + 1) * sums
+        total += seconds(0, tiles * POINTS * spec.c * spec.f, rate, through, PATCH_BYTES_PER_SECOND)
     return total
 
 

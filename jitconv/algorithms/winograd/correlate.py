@@ -1,8 +1,4 @@
-"""A 3x3 correlation of stride 1 by Winograd's F(4x4, 3x3): 36 products for 16 outputs, instead of 144.
-
-Source: A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2015; the points of the
-interpolation are 0, ±1, ±2 and infinity.
-"""
+"""A 3x3 correlation of stride 1 by Winograd's F(4x4, 3x3): 36 products for 16 outputs, instead of 144."""
 
 from __future__ import annotations
 
@@ -12,46 +8,19 @@ from collections.abc import Iterator
 import numpy as np
 from numba import prange
 
-from jitconv.algorithms._shared.memory import fetch
 from jitconv.algorithms._shared.views import Array
+from jitconv.algorithms.winograd.pieces import FILTER, OUT, PATCH, POINTS, transform_patch, write_result
 from jitconv.jit import Kernel
 from jitconv.jit.tile import TALLEST, VECTOR_BYTES, WIDEST, tiles, width_of
-from jitconv.jit.transform import transform
 from jitconv.jit.workspace import borrowed
-
-OUT, PATCH = 4, 6
-POINTS = PATCH * PATCH
-
-PICTURE = transform(
-    "picture",
-    [
-        [4, 0, -5, 0, 1, 0],
-        [0, -4, -4, 1, 1, 0],
-        [0, 4, -4, -1, 1, 0],
-        [0, -2, -1, 2, 1, 0],
-        [0, 2, -1, -2, 1, 0],
-        [0, 4, 0, -5, 0, 1],
-    ],
-)
-FILTER = transform(
-    "filter",
-    [
-        [1 / 4, 0, 0],
-        [-1 / 6, -1 / 6, -1 / 6],
-        [-1 / 6, 1 / 6, -1 / 6],
-        [1 / 24, 1 / 12, 1 / 6],
-        [1 / 24, -1 / 12, 1 / 6],
-        [0, 0, 1],
-    ],
-)
-RESULT = transform(
-    "result",
-    [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]],
-)
 
 BLOCK_BYTES = 1536 * 1024
 """Transformed patches and products of a task: 512 KiB, 1.5, 3 and 6 MiB gave 366, 445, 316 and 345
 effective GFLOP/s on n16h14w14c256, 514, 492, 428 and 419 on n16h56w56c64."""
+
+GROUP_BYTES = 40 * 2**20
+"""Transformed patches and products of a group of tiles at most; four times the filters' bytes, if that is
+less: then the filters are a small part of what is moved."""
 
 CHUNK = 16
 """Channels of filters that are transformed by a task."""
@@ -71,18 +40,13 @@ def _filters(w, channels, filters, out, step):
                    out, panel * POINTS * step + c * width, PATCH * step, step, w, 0, 0, count, 0)  # fmt: skip
 
 
-def _correlate(x, size, batch, pad, channels, transformed, step, filters, bias, biased, y, counts, y_strides,
-               block, splits, floor):  # fmt: skip
-    """Run tasks of `block` tiles: transform their patches, multiply, transform back.
-
-    `x` is NHWC; `y` has the strides (n, h, w, c), in elements.
-    """
+def _fused(x, size, batch, pad, channels, transformed, step, filters, bias, biased, y, counts, y_strides,
+           block, splits, floor):  # fmt: skip
+    """Run tasks of `block` tiles, each from patch to result within the second-level cache."""
     lanes = VECTOR_BYTES // x.itemsize
     width = WIDEST * lanes
-    down, across = (counts[0] + OUT - 1) // OUT, (counts[1] + OUT - 1) // OUT
-    total = batch * down * across
+    total = batch * ((counts[0] + OUT - 1) // OUT) * ((counts[1] + OUT - 1) // OUT)
     panels = (filters + width - 1) // width
-    strides = (size[1] * channels, channels, 1)
     table = np.zeros(2, np.int64)
     for task in prange((total + block - 1) // block * splits):
         split = task % splits
@@ -93,17 +57,8 @@ def _correlate(x, size, batch, pad, channels, transformed, step, filters, bias, 
         patch = np.empty(PATCH * PATCH * channels, x.dtype)
         results = np.empty(OUT * OUT * width, x.dtype)
         for t in range(first, last):
-            n = t // (down * across)
-            top, left = t // across % down * OUT - pad[0], t % across * OUT - pad[1]
-            to = (t - first) * channels
-            if top >= 0 and left >= 0 and top + PATCH <= size[0] and left + PATCH <= size[1]:
-                at = ((n * size[0] + top) * size[1] + left) * channels
-                PICTURE(x, at, strides[0], channels, patches, to, PATCH * block * channels,
-                        block * channels, x, 0, 0, channels, 0)  # fmt: skip
-            else:
-                fetch(x, n * size[0] * strides[0], strides, size, top, left, PATCH, PATCH, channels, patch)
-                PICTURE(patch, 0, PATCH * channels, channels, patches, to, PATCH * block * channels,
-                        block * channels, x, 0, 0, channels, 0)  # fmt: skip
+            transform_patch(x, size, pad, channels, counts, t, patch, patches, (t - first) * channels,
+                            block * channels)  # fmt: skip
         for point in range(POINTS):
             for panel in range(split, panels, splits):
                 count = min(width, filters - panel * width)
@@ -112,48 +67,75 @@ def _correlate(x, size, batch, pad, channels, transformed, step, filters, bias, 
                       bias, 0, 0, 0, products, point * block * filters + panel * width, filters, count,
                       0)  # fmt: skip
         for t in range(first, last):
-            n = t // (down * across)
-            oh, ow = t // across % down * OUT, t % across * OUT
             for panel in range(split, panels, splits):
                 f = panel * width
-                count = min(width, filters - f)
-                at = (t - first) * filters + f
-                to = n * y_strides[0] + oh * y_strides[1] + ow * y_strides[2] + f * y_strides[3]
-                if y_strides[3] == 1 and oh + OUT <= counts[0] and ow + OUT <= counts[1]:
-                    RESULT(products, at, PATCH * block * filters, block * filters, y, to, y_strides[1],
-                           y_strides[2], bias, f, biased, count, floor)  # fmt: skip
-                    continue
-                RESULT(products, at, PATCH * block * filters, block * filters, results, 0, OUT * width, width,
-                       bias, f, biased, count, floor)  # fmt: skip
-                for c in range(count):
-                    for i in range(min(OUT, counts[0] - oh)):
-                        for j in range(min(OUT, counts[1] - ow)):
-                            y[to + i * y_strides[1] + j * y_strides[2] + c * y_strides[3]] = results[
-                                (i * OUT + j) * width + c
-                            ]
+                write_result(products, (t - first) * filters + f, block * filters, t, bias, biased, floor,
+                             results, y, counts, y_strides, f, min(width, filters - f))  # fmt: skip
 
 
-FILTERS, CORRELATE = Kernel(_filters), Kernel(_correlate)
+def _patches(x, size, pad, channels, counts, first, last, patches):
+    """Transform the patches of tiles first..last-1: (point, tile, channel)."""
+    group = last - first
+    for t in prange(group):
+        patch = np.empty(PATCH * PATCH * channels, x.dtype)
+        transform_patch(x, size, pad, channels, counts, first + t, patch, patches, t * channels,
+                        group * channels)  # fmt: skip
+
+
+def _products(patches, channels, transformed, step, filters, group, products):
+    """products[point, tile, f] = Σ_c patches[point, tile, c] · filters[point, c, f]."""
+    lanes = VECTOR_BYTES // patches.itemsize
+    width = WIDEST * lanes
+    panels = (filters + width - 1) // width
+    table = np.zeros(2, np.int64)
+    for unit in prange(POINTS * panels):
+        point, panel = unit // panels, unit % panels
+        count = min(width, filters - panel * width)
+        tiles(group, width_of(count, lanes), patches, point * group * channels, channels,
+              transformed, (panel * POINTS + point) * step, width, 0, table, 0, 1, channels,
+              patches, 0, 0, 0, products, point * group * filters + panel * width, filters, count,
+              0)  # fmt: skip
+
+
+def _results(products, filters, first, last, bias, biased, y, counts, y_strides, floor):
+    """Transform the products of tiles first..last-1 to results."""
+    width = WIDEST * (VECTOR_BYTES // products.itemsize)
+    group = last - first
+    for t in prange(group):
+        results = np.empty(OUT * OUT * width, products.dtype)
+        for f in range(0, filters, width):
+            write_result(products, t * filters + f, group * filters, first + t, bias, biased, floor, results,
+                         y, counts, y_strides, f, min(width, filters - f))  # fmt: skip
+
+
+FILTERS, FUSED = Kernel(_filters), Kernel(_fused)
+PATCHES, PRODUCTS, RESULTS = Kernel(_patches), Kernel(_products), Kernel(_results)
 
 
 class Winograd:
-    """One correlation, ready to run on NHWC pictures of one shape."""
+    """One correlation, ready to run on NHWC pictures of one shape.
+
+    Tiles go through all steps in small blocks (fused), for which the transformed filters are read again
+    and again; or in large groups through one step after the other, for which patches and products go
+    through memory. Whichever moves fewer bytes is taken.
+    """
 
     def __init__(
         self, *, batch: int, size: tuple[int, int], pad: tuple[int, int], channels: int, filters: int,
         counts: tuple[int, int], out_strides: tuple[int, int, int, int], itemsize: int,
     ) -> None:  # fmt: skip
-        total = batch * -(-counts[0] // OUT) * -(-counts[1] // OUT)
-        self._block = block = tiles_of_a_task(total, channels, filters, itemsize)
+        self._tiles = tiles_of(batch, counts)
         panels = -(-filters // (WIDEST * VECTOR_BYTES // itemsize))
-        splits = 1 if -(-total // block) > 1 else min(2, panels)
         self._channels, self._filters = channels, filters
         # a point's panel and one row more: steps of a power of two would all meet in one set of a cache
         self._step = (channels + 1) * WIDEST * VECTOR_BYTES // itemsize
         self._filters_size = panels * POINTS * self._step
-        self._before = size, batch, pad, channels
-        self._after = counts, out_strides, block, splits
-        self._work = total * POINTS * channels * filters // 40
+        self._pictures, self._out = (size, pad, channels), (counts, out_strides)
+        self._batch, self._size, self._pad = batch, size, pad
+        self._block = tiles_of_a_task(self._tiles, channels, filters, itemsize)
+        self._splits = 1 if self._tiles > self._block else min(2, panels)
+        self._group = group_of(self._tiles, channels, filters, itemsize)
+        self._fused = fused(self._tiles, channels, filters, itemsize)
 
     @contextlib.contextmanager
     def filters(self, w: Array) -> Iterator[Array]:
@@ -175,15 +157,60 @@ class Winograd:
         self, x: Array, transformed: Array, bias: Array | None, y: Array, *, floor: bool = False
     ) -> None:
         """Correlate flat NHWC pictures with transformed filters into `y`."""
-        CORRELATE(
-            self._work, x, *self._before, transformed, self._step, self._filters,
-            transformed if bias is None else bias, bias is not None, y.reshape(-1), *self._after, floor,
-        )  # fmt: skip
+        added = transformed if bias is None else bias, bias is not None
+        work = POINTS * self._channels * self._filters // 40
+        if self._fused:
+            FUSED(
+                self._tiles * work, x, self._size, self._batch, self._pad, self._channels, transformed,
+                self._step, self._filters, *added, y.reshape(-1), *self._out, self._block,
+                self._splits, floor,
+            )  # fmt: skip
+            return
+        with (
+            borrowed(POINTS * self._group * self._channels, x.dtype) as patches,
+            borrowed(POINTS * self._group * self._filters, x.dtype) as products,
+        ):
+            for first in range(0, self._tiles, self._group):
+                last = min(first + self._group, self._tiles)
+                PATCHES(patches.size // 4, x, *self._pictures, self._out[0], first, last, patches)
+                PRODUCTS(
+                    (last - first) * work, patches, self._channels, transformed, self._step, self._filters,
+                    last - first, products,
+                )  # fmt: skip
+                RESULTS(
+                    products.size // 4, products, self._filters, first, last, *added, y.reshape(-1),
+                    *self._out, floor,
+                )  # fmt: skip
+
+
+def tiles_of(batch: int, counts: tuple[int, int]) -> int:
+    """Return how many tiles of 4x4 cover `counts` rows and columns of every picture."""
+    return batch * -(-counts[0] // OUT) * -(-counts[1] // OUT)
 
 
 def tiles_of_a_task(total: int, channels: int, filters: int, itemsize: int) -> int:
     """Return how many tiles a task takes: what the cache holds, in whole register tiles."""
-    most = (
-        max(1, BLOCK_BYTES // (POINTS * (channels + filters) * itemsize) // TALLEST[WIDEST]) * TALLEST[WIDEST]
-    )
+    rows = TALLEST[WIDEST]
+    most = max(1, BLOCK_BYTES // (POINTS * (channels + filters) * itemsize) // rows) * rows
     return max(1, min(most, -(-total // 2)))
+
+
+def group_of(total: int, channels: int, filters: int, itemsize: int) -> int:
+    """Return how many tiles go through a step at once, in groups of nearly one size."""
+    sums = POINTS * channels * filters * itemsize
+    most = max(1, min(GROUP_BYTES, 4 * sums) // (POINTS * (channels + filters) * itemsize))
+    return -(-total // -(-total // most))
+
+
+def moved(total: int, channels: int, filters: int, itemsize: int) -> tuple[int, int]:
+    """Return the bytes that a fused correlation reads of filters, and those that one in groups moves."""
+    size = POINTS * channels * filters * itemsize
+    tasks = -(-total // tiles_of_a_task(total, channels, filters, itemsize))
+    groups = -(-total // group_of(total, channels, filters, itemsize))
+    return tasks * size, 2 * total * POINTS * (channels + filters) * itemsize + groups * size
+
+
+def fused(total: int, channels: int, filters: int, itemsize: int) -> bool:
+    """Whether a correlation is fused."""
+    in_blocks, in_groups = moved(total, channels, filters, itemsize)
+    return in_blocks <= in_groups

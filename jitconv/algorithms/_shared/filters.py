@@ -1,0 +1,77 @@
+"""Filters in the order that a kernel reads them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from jitconv.algorithms._shared.views import Array
+from jitconv.jit import Kernel
+from jitconv.specs import ConvSpec
+
+BLOCK = 16
+"""Rows that are written side by side: a cache line that is read holds one element of each."""
+
+
+def _arrange(w, places, row_step, column_step, rows, columns, out):
+    """out[t, row, column] = w[places[t] + row·row_step + column·column_step]."""
+    blocks = (rows + BLOCK - 1) // BLOCK
+    for task in prange(places.size * blocks):
+        t, first = task // blocks, task % blocks * BLOCK
+        last = min(first + BLOCK, rows)
+        if column_step == 1:
+            for row in range(first, last):
+                at = places[t] + row * row_step
+                source, target = w[at : at + columns], out[(t * rows + row) * columns :]
+                for column in range(source.size):
+                    target[column] = source[column]
+            continue
+        for column in range(columns):
+            at = places[t] + column * column_step
+            for row in range(first, last):
+                out[(t * rows + row) * columns + column] = w[at + row * row_step]
+
+
+ARRANGE = Kernel(_arrange)
+
+
+def taps_first(w: Array, spec: ConvSpec) -> Array:
+    """Return filters of one group as (KH, KW, C, F), as cross-correlation wants them."""
+    if spec.layout == "NHWC" and not spec.flip_kernel:
+        return w
+    channel, filter_, _ = filter_strides(spec)
+    return _arranged(w, taps(spec), channel, filter_, spec.c, spec.f, spec)
+
+
+def turned(w: Array, spec: ConvSpec) -> Array:
+    """Return filters of one group as (KH, KW, F, C), turned by 180 degrees: as the gradient dx wants them."""
+    channel, filter_, _ = filter_strides(spec)
+    return _arranged(w, taps(spec)[::-1].copy(), filter_, channel, spec.f, spec.c, spec)
+
+
+def _arranged(
+    w: Array, places: Array, row_step: int, column_step: int, rows: int, columns: int, spec: ConvSpec
+) -> Array:
+    out = np.empty((spec.kh, spec.kw, rows, columns), w.dtype)
+    ARRANGE(out.size, w.reshape(-1), places, row_step, column_step, rows, columns, out.reshape(-1))
+    return out
+
+
+def taps(spec: ConvSpec) -> Array:
+    """Return where the filters of each tap begin in w."""
+    return np.array([place(kh, kw, spec) for kh in range(spec.kh) for kw in range(spec.kw)], np.int64)
+
+
+def place(kh: int, kw: int, spec: ConvSpec) -> int:
+    """Return where the filters of a tap begin in w."""
+    if spec.flip_kernel:
+        kh, kw = spec.kh - 1 - kh, spec.kw - 1 - kw
+    return (kh * spec.kw + kw) * (spec.c // spec.groups * spec.f if spec.layout == "NHWC" else 1)
+
+
+def filter_strides(spec: ConvSpec) -> tuple[int, int, int]:
+    """Return the steps of w from channel to channel, filter to filter and group to group."""
+    group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
+    if spec.layout == "NHWC":
+        return spec.f, 1, group_f
+    return spec.kh * spec.kw, group_c * spec.kh * spec.kw, group_f * group_c * spec.kh * spec.kw

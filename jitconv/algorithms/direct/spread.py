@@ -1,0 +1,111 @@
+"""dx of few channels: what each output gives to its whole window, spread over the picture.
+
+Three channels would leave most lanes of a tile empty. Here the columns of the product are a window's taps
+and channels, P[oh, ow, (kh, kw, c)] = Σ_f dy[oh, ow, f] · w[kh, kw, c, f], a row of outputs at a time, and
+dx[oh·stride - pad + kh, ow·stride - pad + kw, c] is the sum of what lands there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from jitconv.algorithms._shared.filters import taps_first
+from jitconv.algorithms._shared.views import Array, nhwc
+from jitconv.algorithms._shared.weights import pictures_nhwc
+from jitconv.algorithms.direct.correlate import TASKS, pack
+from jitconv.jit import Kernel
+from jitconv.jit.loops import inlined
+from jitconv.jit.tile import VECTOR_BYTES, WIDEST, tiles, width_of
+from jitconv.specs import ConvSpec
+
+
+@inlined
+def spread_row(
+    products, width, target, columns, picture_width, channels, taps, first_tap, stride, pad, dilation
+):
+    """Add a row of products, of the taps of one kh, to a row of dx."""
+    for ow in range(columns):
+        left = ow * stride - pad
+        at = ow * width + first_tap * channels
+        if dilation == 1:
+            low, high = max(0, -left), min(taps, picture_width - left)
+            given = products[at + low * channels : at + max(low, high) * channels]
+            taken = target[(left + low) * channels :]
+            for i in range(given.size):
+                taken[i] += given[i]
+            continue
+        for kw in range(taps):
+            iw = left + kw * dilation
+            if 0 <= iw < picture_width:
+                for c in range(channels):
+                    target[iw * channels + c] += products[at + kw * channels + c]
+
+
+def _spread(dy, packed, dx, shape, counts, filters, window, stride, pad, dilation, band):
+    """Run tasks of `band` rows of dx, each over all rows of dy that meet it."""
+    batch, height, width, channels = shape
+    taps = window[0] * window[1] * channels
+    lanes = VECTOR_BYTES // dy.itemsize
+    panel_width = WIDEST * lanes
+    padded = packed.size // filters
+    bands = (height + band - 1) // band
+    table = np.zeros(2, np.int64)
+    reach = (window[0] - 1) * dilation[0]
+    for task in prange(batch * bands):
+        n, top = task // bands, task % bands * band
+        bottom = min(top + band, height)
+        base = n * height * width * channels
+        rows = dx[base + top * width * channels : base + bottom * width * channels]
+        for i in range(rows.size):
+            rows[i] = 0
+        products = np.empty(counts[1] * padded, dy.dtype)
+        first = max(0, -((reach - top - pad[0]) // stride[0]))
+        last = min(counts[0], (bottom - 1 + pad[0]) // stride[0] + 1)
+        for oh in range(first, last):
+            at = (n * counts[0] + oh) * counts[1] * filters
+            for low in range(0, taps, panel_width):
+                count = min(panel_width, taps - low)
+                vectors = width_of(count, lanes)
+                tiles(counts[1], vectors, dy, at, filters, packed, low * filters, vectors * lanes, 0,
+                      table, 0, 1, filters, dy, 0, 0, 0, products, low, padded, count, 0)  # fmt: skip
+            for kh in range(window[0]):
+                ih = oh * stride[0] - pad[0] + kh * dilation[0]
+                if top <= ih < bottom:
+                    target = rows[(ih - top) * width * channels : (ih - top + 1) * width * channels]
+                    spread_row(products, padded, target, counts[1], width, channels, window[1],
+                               kh * window[1], stride[1], pad[1], dilation[1])  # fmt: skip
+
+
+SPREAD = Kernel(_spread)
+
+
+def suits(spec: ConvSpec) -> bool:
+    """Whether the channels fill at most half of a vector, and a window's taps more."""
+    itemsize = np.dtype(spec.dtype).itemsize
+    return spec.groups == 1 and spec.kh * spec.kw > 1 and 2 * spec.c * itemsize <= VECTOR_BYTES
+
+
+class Spread:
+    """dx of one problem."""
+
+    def __init__(self, spec: ConvSpec) -> None:
+        self._spec = spec
+        bands = min(-(-TASKS // spec.n), max(1, spec.h // (2 * spec.extent[0])))
+        self._numbers = (
+            (spec.n, spec.h, spec.w, spec.c), (spec.oh, spec.ow), spec.f, (spec.kh, spec.kw), spec.stride,
+            (spec.pad[0], spec.pad[2]), spec.dilation, -(-spec.h // bands),
+        )  # fmt: skip
+        self._work = spec.madds // 40
+
+    def __call__(self, dy: Array, w: Array, dx: Array) -> None:
+        """Fill `dx`."""
+        spec = self._spec
+        filters = taps_first(w, spec)
+        packed = pack(filters, np.zeros(1, np.int64), (1, spec.f, 0), spec.f, filters.size // spec.f, 1)
+        direct = spec.layout == "NHWC"
+        gradient = dx if direct else np.empty((spec.n, spec.h, spec.w, spec.c), dx.dtype)
+        with pictures_nhwc(dy, spec.layout, (spec.n, spec.oh, spec.ow, spec.f), (0, 0, 0, 0)) as upstream:
+            SPREAD(self._work, upstream, packed, gradient.reshape(-1), *self._numbers)
+        if not direct:
+            nhwc(dx, spec)[...] = gradient
