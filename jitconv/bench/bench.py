@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jitconv.bench.ceiling import Ceiling
-from jitconv.bench.measure import Timing, interleave
+from jitconv.bench.measure import PAUSE, Timing, interleave
 from jitconv.bench.suites import Layer
 from jitconv.errors import ParameterError, UnknownAlgorithmError, UnsupportedError
 from jitconv.ops import ConvPlan, Weights, prepare
@@ -107,7 +107,7 @@ def _row(
             runs["peer"] = _ready(op, spec, peer, operands, plan)[1]
     for run in runs.values():
         run()
-    timings = interleave(runs, seconds)
+    timings = interleave(runs, seconds, pause=PAUSE if "peer" in runs else 0.0)
     timing, other = timings["own"], timings.get("peer")
     conv = isinstance(spec, ConvSpec)
     rate = (spec.flops(op) if conv else spec.traffic(op)) / timing.median / 1e9
