@@ -141,6 +141,9 @@ def bench(
     peer: Annotated[
         str | None, typer.Option(help="Another algorithm to measure against, such as torch.")
     ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Plans of both: weights given beforehand (conv_forward alone).")
+    ] = False,
     seconds: Annotated[float, typer.Option(min=0.01, help="Measured time of each, on each layer.")] = 0.2,
     errors: Annotated[
         bool, typer.Option("--errors", help="Compare with naive in float64 too (slow).")
@@ -169,12 +172,12 @@ def bench(
             task = progress.add_task("the machine's ceilings", total=total)
             limits = ceiling.measure(dtype)
             rows = run(
-                layers, ops, algorithm, peer, limits, seconds=seconds, errors=errors,
+                layers, ops, algorithm, peer, limits, seconds=seconds, errors=errors, plan=plan,
                 tell=lambda done, what: progress.update(task, completed=done, description=what),
             )  # fmt: skip
         tables.show(rows, peer, limits, console)
         if json_file:
-            facts = tables.as_dict(rows, peer, limits)
+            facts = tables.as_dict(rows, peer, limits, plan=plan)
             report.write_beside(json_file, (json.dumps(facts, indent=1) + "\n").encode())
             console.print(f"Saved {json_file}", highlight=False)
 

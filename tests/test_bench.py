@@ -74,6 +74,32 @@ def test_the_summary_names_the_worst_layers_and_the_noisy_rows():
     assert "4 rows vary by more than 15 %" in lines[2]
 
 
+def test_the_command_measures_plans(registry, monkeypatch, capsys, tmp_path):
+    class Plugin:
+        @jitconv.hookimpl
+        def jitconv_suites(self):
+            return {"tiny": ["n1h8w8c3 k3x3f4 s1 p1 bias"]}
+
+    registry.register("tiny", Plugin())
+    monkeypatch.setattr("jitconv.bench.ceiling.measure", lambda dtype: Ceiling(100.0, 10.0))
+    file = tmp_path / "figures.json"
+    command = ["jitconv", "bench", "tiny", "--plan", "--peer", "naive", "--seconds", "0.01", "--errors"]
+    monkeypatch.setattr(sys, "argv", [*command, "--json", str(file)])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert not left.value.code
+    figures = json.loads(file.read_text())
+    assert figures["plan"]
+    (one,) = figures["rows"]
+    assert one["error"] < 1e-6
+    assert one["peer_error"] < 1e-6
+    monkeypatch.setattr(sys, "argv", [*command, "--op", "conv"])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 2
+    assert "--plan measures conv_forward, which alone has plans; got conv_backward" in capsys.readouterr().err
+
+
 def test_the_command_measures_a_peer(registry, monkeypatch, capsys, tmp_path):
     class Plugin:
         @jitconv.hookimpl

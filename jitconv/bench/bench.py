@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from jitconv.bench.ceiling import Ceiling
-from jitconv.bench.measure import Timing, interleave
+from jitconv.bench.measure import PAUSE, Timing, interleave
 from jitconv.bench.suites import Layer
-from jitconv.errors import UnknownAlgorithmError, UnsupportedError
-from jitconv.ops import Call, prepare
-from jitconv.specs import ConvSpec
+from jitconv.errors import ParameterError, UnknownAlgorithmError, UnsupportedError
+from jitconv.ops import ConvPlan, Weights, prepare
+from jitconv.specs import ConvSpec, Spec
 from jitconv.testing import draw, reference, relative_error
+
+Arrays = Sequence[np.ndarray[Any, Any] | None]
 
 NOISY = 0.15
 """A row whose quartiles lie further apart than this share of the median is marked."""
@@ -57,6 +59,7 @@ def bench(
     *,
     seconds: float,
     errors: bool,
+    plan: bool,
     tell: Callable[[int, str], None],
 ) -> list[Row]:
     """Measure every op of every layer.
@@ -75,35 +78,41 @@ def bench(
         Measured time of each algorithm on each layer.
     errors : bool
         Whether to compare both with naive in float64, on a smaller batch of one.
+    plan : bool
+        Whether to measure plans, of jitconv and of the peer, whose weights are given beforehand; only
+        conv_forward has them.
     tell : callable
         Is told how many are done, and what comes now.
     """
+    if plan and (others := sorted({*ops} - {"conv_forward"})):
+        raise ParameterError(f"--plan measures conv_forward, which alone has plans; got {', '.join(others)}")
     jobs = [(op, layer) for layer in layers for op in layer.spec.ops if op in ops]
     rows = []
     for done, (op, layer) in enumerate(jobs):
         tell(done, f"{op} {layer.spec}")
-        rows.append(_row(op, layer, algorithm, peer, ceiling, seconds, errors))
+        rows.append(_row(op, layer, algorithm, peer, ceiling, seconds, errors, plan))
     return rows
 
 
 def _row(
-    op: str, layer: Layer, algorithm: str, peer: str | None, ceiling: Ceiling, seconds: float, errors: bool
-) -> Row:
+    op: str, layer: Layer, algorithm: str, peer: str | None, ceiling: Ceiling, seconds: float, errors: bool,
+    plan: bool,
+) -> Row:  # fmt: skip
     spec = layer.spec
     operands = draw(op, spec, np.random.default_rng(0))
-    own = prepare(op, spec, algorithm)
-    calls = {"own": own}
+    name, own = _ready(op, spec, algorithm, operands, plan)
+    runs = {"own": own}
     if peer is not None:
         with contextlib.suppress(UnsupportedError, UnknownAlgorithmError):  # the row says that it refuses
-            calls["peer"] = prepare(op, spec, peer)
-    for call in calls.values():
-        call.run(operands)
-    timings = interleave({name: _bound(call, operands) for name, call in calls.items()}, seconds)
+            runs["peer"] = _ready(op, spec, peer, operands, plan)[1]
+    for run in runs.values():
+        run()
+    timings = interleave(runs, seconds, pause=PAUSE if "peer" in runs else 0.0)
     timing, other = timings["own"], timings.get("peer")
     conv = isinstance(spec, ConvSpec)
     rate = (spec.flops(op) if conv else spec.traffic(op)) / timing.median / 1e9
     row = Row(
-        op, layer.suite, str(spec), layer.times, own.explanation.choice.name, timing.median, timing.spread,
+        op, layer.suite, str(spec), layer.times, name, timing.median, timing.spread,
         rate, rate / (ceiling.gflops if conv else ceiling.copy),
     )  # fmt: skip
     if other is not None:
@@ -111,19 +120,27 @@ def _row(
         row.ratio = other.median / timing.median
     if errors:
         wanted = reference(op, spec, operands)
-        row.error = _error(own, operands, wanted)
-        row.peer_error = _error(calls["peer"], operands, wanted) if "peer" in calls else None
+        row.error = _error(own(), wanted)
+        row.peer_error = _error(runs["peer"](), wanted) if "peer" in runs else None
     return row
 
 
-def _bound(call: Call, operands: Sequence[np.ndarray[Any, Any] | None]) -> Callable[[], object]:
-    return lambda: call.run(operands)
+def _ready(
+    op: str, spec: Spec, algorithm: str, operands: Arrays, plan: bool
+) -> tuple[str, Callable[[], Arrays]]:
+    """Return the name of what runs, and a run of it on the operands."""
+    if plan:
+        x, w, b = operands
+        call = prepare(op, spec, algorithm, Weights(w, b))  # type: ignore[arg-type]
+        held = ConvPlan(call, None)
+        return call.explanation.choice.name, lambda: (held(x),)  # type: ignore[arg-type]
+    call = prepare(op, spec, algorithm)
+    return call.explanation.choice.name, lambda: call.run(operands)
 
 
-def _error(call: Call, operands: Sequence[object], wanted: Sequence[object]) -> float:
-    got = call.run(operands)  # type: ignore[arg-type]
+def _error(got: Arrays, wanted: Arrays) -> float:
     return max(
-        relative_error(one, other)  # type: ignore[arg-type]
+        relative_error(one, other)
         for one, other in zip(got, wanted, strict=True)
         if one is not None and other is not None
     )

@@ -11,6 +11,10 @@ BLOCK = 0.03
 """Seconds of one call before it is another's turn: where two pools of threads live in one process,
 the idle ones of the one still spin while the other starts, so the first call of a block is dropped."""
 
+PAUSE = 0.1
+"""Seconds of rest before a block where a peer brings threads of its own: idle ones of ONNX Runtime 1.31
+spin for some 60 ms, in which a kernel of 2.2 ms took 5 to 8 (two cores)."""
+
 LEAST_LAPS = 3
 
 
@@ -29,8 +33,12 @@ class Timing:
         return (self.high - self.low) / self.median if self.median else 0.0
 
 
-def interleave(calls: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, Timing]:
+def interleave(
+    calls: Mapping[str, Callable[[], object]], seconds: float, *, pause: float = 0.0
+) -> dict[str, Timing]:
     """Time calls in alternating blocks, about `seconds` for each (a slow one still has its laps).
+
+    Each block begins after `pause` seconds of rest.
 
     Every call is expected to have run once already, so that nothing is left to compile.
     """
@@ -38,6 +46,7 @@ def interleave(calls: Mapping[str, Callable[[], object]], seconds: float) -> dic
     spent = dict.fromkeys(calls, 0.0)
     while waiting := [name for name in calls if spent[name] < seconds or len(laps[name]) < LEAST_LAPS]:
         for name in waiting:
+            time.sleep(pause)
             block = _block(calls[name])
             spent[name] += sum(block)
             laps[name] += block[1:] if len(block) > 1 else block

@@ -77,7 +77,7 @@ def summary(rows: Sequence[Row], peer: str | None) -> list[str]:
     return lines + [f"[yellow]{noisy} rows vary by more than 15 % and are marked noisy[/]"] * (noisy > 0)
 
 
-def as_dict(rows: Sequence[Row], peer: str | None, ceiling: Ceiling) -> dict[str, Any]:
+def as_dict(rows: Sequence[Row], peer: str | None, ceiling: Ceiling, *, plan: bool) -> dict[str, Any]:
     """Return all figures for JSON."""
     ops = {
         op: {
@@ -90,6 +90,7 @@ def as_dict(rows: Sequence[Row], peer: str | None, ceiling: Ceiling) -> dict[str
     return {
         **machine(),
         "peer": peer,
+        "plan": plan,
         "ceiling": asdict(ceiling),
         "ops": ops,
         "rows": [asdict(row) for row in rows],

@@ -30,6 +30,9 @@ n2h5w6c1 k3x3f5 s1 p1                  | C = 1
 n2h5w6c5 k3x3f1 s1 p1 bias             | F = 1
 n3h4w4c16 k1x1f17                      | 1x1, more filters than a vector
 n1h6w7c2 k1x4f3 s1x2 p0.0.3.1          | a flat kernel
+n2h9w11c20 k1x1f12 s1 p0 g2 bias       | 1x1 in groups, planes of more than a panel
+n1h15w19c7 k1x1f150 s2x3 p0 bias       | 1x1 with strides, more filters than a task has at once
+n1h6w6c600 k1x1f50 s1 p0 flip bias     | 1x1, more channels than are summed at once
 n2h5w6c3 k3x2f4 s1 p1 flip bias        | flipped
 n2h6w5c4 k3x3f6 s2 p1 g2 flip          | flipped, in groups
 n2h5w7c3 k3x3f4 s2 p1 wrt=x            | dx alone

@@ -16,7 +16,7 @@ from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.filters import filter_strides, place, taps
 from jitconv.algorithms._shared.views import Array, nhwc, strides
 from jitconv.algorithms._shared.weights import WeightGradient, pictures_nhwc
-from jitconv.algorithms.direct import loops
+from jitconv.algorithms.direct import loops, planes
 from jitconv.algorithms.direct.correlate import Correlation, Correlator, pack
 from jitconv.algorithms.direct.spread import Spread, suits
 from jitconv.hooks import hookimpl
@@ -35,6 +35,9 @@ def build_forward(spec: ConvSpec) -> Plan:
     """Return a plan: pack the filters, correlate."""
     if not tiled(spec):
         return partial(loops.forward, spec)
+    if planes.serves(spec):
+        by_planes = planes.Planes(spec)
+        return lambda x, w, b, y: by_planes.holding(w, b)(x, y)
     correlate, packed = correlation(spec), packer(spec)
     return lambda x, w, b, y: correlate(x, packed(w), b, y)
 
@@ -43,6 +46,8 @@ def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -
     """Return a plan that holds the packed filters."""
     if not tiled(spec):
         return with_weights(build_forward(spec), w, b, activation)
+    if planes.serves(spec):
+        return planes.Planes(spec).holding(w, b, floor=activation == "relu")
     return correlation(spec).holding(packer(spec)(w), b, floor=activation == "relu")
 
 
@@ -193,7 +198,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             cost=partial(_cost, op),
             workspace=partial(_workspace, op),
             build=build,
-            revision=2,
+            revision=3,
             prepare=prepare if op == "conv_forward" else None,
         )
         for op, build in (("conv_forward", build_forward), ("conv_backward", build_backward))

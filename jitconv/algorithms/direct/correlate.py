@@ -230,7 +230,8 @@ class Correlator:
             bias is not None,
         )  # fmt: skip
         after = self._out_at, *self._after, floor
-        return lambda source, out: CORRELATE(work, source.reshape(-1), *before, out.reshape(-1), *after)
+        # of contiguous arrays ravel is a view, made in half the time of a reshape
+        return lambda source, out: CORRELATE(work, source.ravel(), *before, out.ravel(), *after)
 
 
 def _parts(depth: int, most: int) -> int:

@@ -1,0 +1,13 @@
+"""ONNX Runtime's CPU convolution and pooling as algorithms of jitconv, all named ``onnxruntime``."""
+
+from __future__ import annotations
+
+from jitconv import Algorithm, hookimpl
+
+from jitconv_onnxruntime import conv, pool
+
+
+@hookimpl
+def jitconv_algorithms() -> list[Algorithm]:
+    """Register the three forward ops; ONNX Runtime is imported when a plan is first built."""
+    return [*conv.algorithms(), *pool.algorithms()]
