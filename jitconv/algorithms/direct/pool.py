@@ -12,8 +12,9 @@ from jitconv.algorithm import Algorithm, Plan, never_refuses, no_workspace
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.pooling import divisors
 from jitconv.algorithms._shared.views import Array
-from jitconv.algorithms.direct import pool_nchw, pool_nhwc
+from jitconv.algorithms.direct import pool_kernels
 from jitconv.hooks import hookimpl
+from jitconv.jit.interleave import lanes
 from jitconv.specs import PoolSpec
 
 CALL = 5e-6
@@ -35,71 +36,117 @@ TAPS_PER_SECOND = {
 
 BYTES_PER_SECOND = 20e9
 
-RULES = {"first": 0, "all": 1, "split": 2}
+BAND_BYTES = 2**17
+"""Bytes of the rows of x that a task works on."""
+
+TASKS = 8
+"""So many tasks balance two threads; where there are fewer, the channels are divided too."""
+
+GROUP = 64
+"""Channels of a task where they are divided: four vectors of float32 abreast."""
+
+RULES = {"first": pool_kernels.FIRST, "all": pool_kernels.ALL, "split": pool_kernels.SPLIT}
 
 NO_INDICES = np.empty(0, np.int64)
-
-
-def kernels(spec: PoolSpec) -> Any:
-    """Return the module of the layout's loops."""
-    return pool_nhwc if spec.layout == "NHWC" else pool_nchw
+NO_SHARE = {dtype: np.empty(0, dtype) for dtype in ("float32", "float64")}
 
 
 def geometry(spec: PoolSpec) -> tuple[tuple[int, ...], ...]:
-    """Return what every loop is given of the spec."""
-    shape = (spec.n, spec.h, spec.w, spec.c)
+    """Return what both loops are given of the spec; a plane of NCHW is a picture of one channel."""
+    planes = spec.layout == "NCHW"
+    shape = (spec.n * spec.c, spec.h, spec.w, 1) if planes else (spec.n, spec.h, spec.w, spec.c)
     pad = (spec.pad[0], spec.pad[2])
     return shape, (spec.oh, spec.ow), (spec.kh, spec.kw), spec.stride, pad, spec.dilation
 
 
+def tasks(spec: PoolSpec, rows: int, row_elements: int) -> tuple[int, int, int]:
+    """Return how many planes are interleaved, and the rows and channels of a task.
+
+    `rows` are to be divided, of which each needs `row_elements` of x for each channel.
+    """
+    itemsize = np.dtype(spec.dtype).itemsize
+    if spec.layout == "NCHW":
+        side = lanes(np.dtype(spec.dtype))
+        band = max(1, BAND_BYTES // (row_elements * itemsize * side))
+        blocks = -(-spec.n * spec.c // side)
+        return side, max(1, min(band, rows * blocks // TASKS, rows)), 1
+    band = max(1, BAND_BYTES // (row_elements * itemsize * spec.c))
+    band = max(1, min(band, rows * spec.n // TASKS, rows))
+    few = spec.n * -(-rows // band) < TASKS
+    return 1, band, GROUP if few and spec.c > GROUP else spec.c
+
+
 def max_forward(spec: PoolSpec) -> Plan:
     """Return the plan of max_pool_forward."""
-    loops, work, numbers = kernels(spec), spec.flops("max_pool_forward") // 4, geometry(spec)
+    work, numbers = spec.flops("max_pool_forward") // 4, geometry(spec)
+    split, no_share = tasks(spec, spec.oh, spec.stride[0] * spec.w), NO_SHARE[spec.dtype]
 
     def plan(x: Array, y: Array, indices: Array | None) -> None:
-        source, best = x.reshape(-1), y.reshape(-1)
-        if spec.layout == "NHWC":
-            positions = NO_INDICES if indices is None else indices.reshape(-1)
-            loops.MAX_FORWARD(work, source, best, positions, indices is not None, *numbers)
-        elif indices is None:
-            loops.MAX_FORWARD(work, source, best, *numbers)
-        else:
-            loops.WINNERS(work, source, best, indices.reshape(-1), *numbers)
+        what = pool_kernels.MAXIMA if indices is None else pool_kernels.WINNERS
+        places = NO_INDICES if indices is None else indices.reshape(-1)
+        pool_kernels.FORWARD(work, x.reshape(-1), y.reshape(-1), places, no_share, what, split, *numbers)
 
     return plan
 
 
 def max_backward(spec: PoolSpec) -> Plan:
     """Return the plan of max_pool_backward."""
-    loops, work, numbers = kernels(spec), spec.flops("max_pool_backward") // 4, geometry(spec)
-    rule = RULES[spec.ties]
-    tiling = (spec.kh, spec.kw) == spec.stride and spec.dilation == (1, 1) and not any(spec.pad)
-    tiling = tiling and (spec.oh * spec.kh, spec.ow * spec.kw) == (spec.h, spec.w)
+    work, numbers = spec.flops("max_pool_backward") // 2, geometry(spec)
+    rule, adding, no_share = RULES[spec.ties], int(not tiling(spec)), NO_SHARE[spec.dtype]
+    split = backward_tasks(spec)
 
     def plan(dy: Array, x: Array, indices: Array | None, dx: Array) -> None:
         gradient, target = dy.reshape(-1), dx.reshape(-1)
-        if indices is None and tiling and rule == 0 and spec.layout == "NHWC":
-            loops.TILES_BACKWARD(work, gradient, x.reshape(-1), target, *numbers[:3])
-        elif indices is None:
-            loops.MAX_BACKWARD(work, gradient, x.reshape(-1), target, rule, *numbers)
+        if indices is None:
+            pool_kernels.BACKWARD(
+                work, gradient, x.reshape(-1), target, no_share, rule, adding, split, *numbers
+            )
         else:
-            loops.GIVEN_BACKWARD(work, gradient, indices.reshape(-1), target, *numbers[:2])
+            pool_kernels.GIVEN_BACKWARD(work, gradient, indices.reshape(-1), target, GROUP, *numbers[:2])
 
     return plan
 
 
 def avg_forward(spec: PoolSpec) -> Plan:
     """Return the plan of avg_pool_forward, which knows the divisors."""
-    loops, work, numbers = kernels(spec), spec.flops("avg_pool_forward") // 4, geometry(spec)
-    divisor = divisors(spec).reshape(-1)
-    return lambda x, y: loops.AVG_FORWARD(work, x.reshape(-1), divisor, y.reshape(-1), *numbers)
+    work, numbers = spec.flops("avg_pool_forward") // 4, geometry(spec)
+    split, share = tasks(spec, spec.oh, spec.stride[0] * spec.w), shares(spec)
+
+    def plan(x: Array, y: Array) -> None:
+        source, means = x.reshape(-1), y.reshape(-1)
+        pool_kernels.FORWARD(work, source, means, NO_INDICES, share, pool_kernels.MEANS, split, *numbers)
+
+    return plan
 
 
 def avg_backward(spec: PoolSpec) -> Plan:
     """Return the plan of avg_pool_backward, which knows the divisors."""
-    loops, work, numbers = kernels(spec), spec.flops("avg_pool_backward") // 4, geometry(spec)
-    divisor = divisors(spec).reshape(-1)
-    return lambda dy, dx: loops.AVG_BACKWARD(work, dy.reshape(-1), divisor, dx.reshape(-1), *numbers)
+    work, numbers = spec.flops("avg_pool_backward") // 4, geometry(spec)
+    split, share, adding = backward_tasks(spec), shares(spec), int(not tiling(spec))
+
+    def plan(dy: Array, dx: Array) -> None:
+        gradient, target, spread = dy.reshape(-1), dx.reshape(-1), pool_kernels.SPREAD
+        pool_kernels.BACKWARD(work, gradient, gradient, target, share, spread, adding, split, *numbers)
+
+    return plan
+
+
+def shares(spec: PoolSpec) -> Array:
+    """Return what every window's sum is multiplied by: its reciprocal costs an average half an ulp."""
+    share = 1 / divisors(spec).reshape(-1)
+    return share
+
+
+def tiling(spec: PoolSpec) -> bool:
+    """Whether every element lies in one window: then its gradient is written, not added to zeros."""
+    covered = (spec.oh * spec.kh, spec.ow * spec.kw) == (spec.h, spec.w)
+    return (spec.kh, spec.kw) == spec.stride and spec.dilation == (1, 1) and covered and not any(spec.pad)
+
+
+def backward_tasks(spec: PoolSpec) -> tuple[int, int, int]:
+    """Return the tasks of a loop over rows of dx: bands of whole strides."""
+    side, band, group = tasks(spec, spec.h, spec.w)
+    return side, min(spec.h, -(-band // spec.stride[0]) * spec.stride[0]), group
 
 
 def _cost(op: str, spec: PoolSpec) -> float:
