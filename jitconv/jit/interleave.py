@@ -91,18 +91,29 @@ class _Square:
         self.lanes = lanes
         self.vectors = Vectors(self.builder, element, lanes)
         build, last = self.builder, self.builder.sub(planes, I64(1))
-        start = build.gep(base, [at])
+        self.start, self.plane = build.gep(base, [at]), plane
         self.planes = []
         for lane in range(lanes):
             inside = build.icmp_signed("<", I64(lane), planes)
-            self.planes.append(build.gep(start, [build.mul(build.select(inside, I64(lane), last), plane)]))
+            self.planes.append(build.gep(self.start, [build.mul(build.select(inside, I64(lane), last), plane)]))
 
     def each(self, count: Any, body: Any) -> None:
-        """Write ``body(p, mask)`` for the squares of `count` elements: whole ones, then a masked one."""
+        """Write ``body(p, mask)`` for the squares of `count` elements.
+
+        Where all planes lie alike in cache lines a masked square leads to the first whole line: a vector
+        across two lines costs twice, and planes that lie whole pages apart throw each other's lines out.
+        """
         build, side = self.builder, I64(self.lanes)
-        with cgutils.for_range(build, build.sdiv(count, side)) as whole:
-            body(build.mul(whole.index, side), None)
-        rest = build.srem(count, side)
+        alike = build.icmp_signed("==", build.srem(self.plane, side), I64(0))
+        address = build.sdiv(build.ptrtoint(self.start, I64), I64(self.vectors.bits // 8))
+        head = build.select(alike, build.srem(build.neg(build.srem(address, side)), side), I64(0))
+        head = build.select(build.icmp_signed("<", head, I64(0)), build.add(head, side), head)
+        head = build.select(build.icmp_signed("<", head, count), head, I64(0))
+        with build.if_then(build.icmp_signed(">", head, I64(0))):
+            body(I64(0), self.vectors.below(head))
+        with cgutils.for_range(build, build.sdiv(build.sub(count, head), side)) as whole:
+            body(build.add(head, build.mul(whole.index, side)), None)
+        rest = build.srem(build.sub(count, head), side)
         with build.if_then(build.icmp_signed(">", rest, I64(0))):
             body(build.sub(count, rest), self.vectors.below(rest))
         build.ret_void()

@@ -21,12 +21,18 @@ from jitconv.jit.vectors import Vectors, emit, lanes_of
 ABREAST = 4
 """Vectors of channels at a time: their chains of comparisons or additions do not wait for one another."""
 
+UNROLLED = (2, 3)
+"""Sides of the square windows whose loops over taps are unrolled."""
+
 Values = list[Any]
 
 
 @intrinsic
 def maxima(typing, x, at, rows, cols, down, right, step, windows, channels, y, to, y_step):
-    """Put each window's maximum into y; a NaN wins."""
+    """Put each window's maximum into y; a NaN wins.
+
+    NaNs are noted apart: no comparison then waits for more than the one before it.
+    """
     signature = types.void(x, at, rows, cols, down, right, step, windows, channels, y, to, y_step)
 
     def write(function: Any) -> None:
@@ -34,15 +40,20 @@ def maxima(typing, x, at, rows, cols, down, right, step, windows, channels, y, t
         run = _Run(function, windows, channels, rows, cols)
 
         def window(w: Any, c: Any, masks: Values) -> None:
-            best = [run.lowest() for _ in masks]
+            best, nans = [run.lowest() for _ in masks], [run.lowest() for _ in masks]
 
             def tap(r: Any, q: Any) -> None:
                 taps = run.loads(x, run.place(at, (w, step), (c, 1), (r, down), (q, right)), masks)
-                for value, place in zip(taps, best, strict=True):
-                    run.keep(place, value, run.wins(value, place))
+                for value, place, nan in zip(taps, best, nans, strict=True):
+                    run.keep(place, value, run.builder.fcmp_ordered(">", value, run.builder.load(place)))
+                    run.keep(nan, value, run.nan(value))
 
             run.each_tap(tap)
-            run.stores(run.values(best), y, run.place(to, (w, y_step), (c, 1)), masks)
+            results = [
+                run.builder.select(run.nan(nan), nan, value)
+                for value, nan in zip(run.values(best), run.values(nans), strict=True)
+            ]
+            run.stores(results, y, run.place(to, (w, y_step), (c, 1)), masks)
 
         run.each_window(window)
 
@@ -139,7 +150,7 @@ def spread(typing, dx, at, rows, cols, down, right, step, windows, channels, dy,
         (dx, at, rows, cols, down, right, step, windows, channels, dy, start, dy_step, share,
          adding) = function.args  # fmt: skip
         run = _Run(function, windows, channels, rows, cols)
-        added = run.vectors.splat(run.builder.icmp_signed("!=", adding, I64(0)))
+        added = run.builder.icmp_signed("!=", adding, I64(0))
         scale = run.vectors.splat(share)
 
         def window(w: Any, c: Any, masks: Values) -> None:
@@ -186,7 +197,7 @@ def _write_route(function: Any, shared: bool) -> None:
      dx, dx_at, first, last, adding, dividing) = function.args  # fmt: skip
     run = _Run(function, windows, channels, rows, cols)
     build = run.builder
-    added = run.vectors.splat(build.icmp_signed("!=", adding, I64(0)))
+    added = build.icmp_signed("!=", adding, I64(0))
     divided = run.vectors.splat(build.icmp_signed("!=", dividing, I64(0)))
     ones = ir.Constant(run.vectors.kind, [1.0] * run.lanes)
 
@@ -260,7 +271,24 @@ class _Run:
         self.windows, self.channels, self.rows, self.cols = windows, channels, rows, cols
 
     def each_window(self, write: Callable[[Any, Any, Values], None]) -> None:
-        """Write ``write(window, channel, masks)`` for blocks of whole vectors, then for one at a time."""
+        """Write ``write(window, channel, masks)`` once for each usual window, and once for any other."""
+        build = self.builder
+        rows, cols = self.rows, self.cols
+        for side in UNROLLED:
+            usual = build.and_(*(build.icmp_signed("==", count, I64(side)) for count in (rows, cols)))
+            here, other = (self.builder.append_basic_block(f"{word}_{side}") for word in ("usual", "other"))
+            build.cbranch(usual, here, other)
+            build.position_at_end(here)
+            self.rows = self.cols = I64(side)
+            self._windows(write)
+            build.ret_void()
+            build.position_at_end(other)
+        self.rows, self.cols = rows, cols
+        self._windows(write)
+        build.ret_void()
+
+    def _windows(self, write: Callable[[Any, Any, Values], None]) -> None:
+        """Write the loops over windows and channels: blocks of whole vectors, then one at a time."""
         build, block = self.builder, self.lanes * ABREAST
         whole = build.sdiv(self.channels, I64(block))
         begin = build.mul(whole, I64(block))
@@ -271,7 +299,6 @@ class _Run:
             with cgutils.for_range(build, count) as rest:
                 c = build.add(begin, build.mul(rest.index, I64(self.lanes)))
                 write(windows.index, c, [self.vectors.below(build.sub(self.channels, c))])
-        build.ret_void()
 
     def each_tap(self, write: Callable[[Any, Any], None], first: Any = None, last: Any = None) -> None:
         """Write ``write(row, column)`` for the taps of a window, or those in some of its rows."""
@@ -301,10 +328,13 @@ class _Run:
 
     def add(self, values: Values, base: Any, at: Any, masks: Values, added: Any) -> None:
         """Add vectors to what stands there, or put them there."""
-        read = [added if mask is None else self.builder.and_(mask, added) for mask in masks]
-        before = self.loads(base, at, read)
-        sums = [self.builder.fadd(a, b) for a, b in zip(before, values, strict=True)]
-        self.stores(sums, base, at, masks)
+        with self.builder.if_else(added) as (adding, putting):
+            with adding:
+                before = self.loads(base, at, masks)
+                sums = [self.builder.fadd(a, b) for a, b in zip(before, values, strict=True)]
+                self.stores(sums, base, at, masks)
+            with putting:
+                self.stores(values, base, at, masks)
 
     def lowest(self) -> Any:
         """Return a place for maxima, -inf."""
@@ -317,6 +347,10 @@ class _Run:
     def splat(self, value: Any) -> Any:
         """Return a position in 32 bits, in all lanes."""
         return self.vectors.splat(self.builder.trunc(value, I32))
+
+    def nan(self, value: Any) -> Any:
+        """Return where a value is a NaN."""
+        return self.builder.fcmp_unordered("uno", value, value)
 
     def wins(self, value: Any, best: Any) -> Any:
         """Return where a value beats the best so far: it is greater, or the first NaN."""
