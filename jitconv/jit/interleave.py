@@ -51,6 +51,7 @@ def interleave(typing, x, at, plane, planes, count, buffer):
                     square.vectors.store(column, square.of_buffer(buffer, p, place))
 
             square.each(count, body)
+            square.builder.ret_void()
 
         return emit(context, builder, signature, arguments, "interleave", write)
 
@@ -75,10 +76,62 @@ def deinterleave(typing, like, buffer, y, at, plane, planes, count):
                     square.vectors.store(row, square.of_plane(lane, p), rest)
 
             square.each(count, body)
+            square.builder.ret_void()
 
         return emit(context, builder, signature, arguments, "deinterleave", write)
 
     return signature, generate
+
+
+def _plane_reduction(name: str, start: float, combine: Any) -> Any:
+    """Return the piece that reduces whole planes; ``combine(builder, total, value)`` writes one step."""
+
+    @intrinsic
+    def reduction(typing, x, at, plane, planes, count, y, to):
+        signature = types.void(x, at, plane, planes, count, y, to)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            element = context.get_value_type(signature.args[0].dtype)
+
+            def write(function: Any) -> None:
+                x, at, plane, planes, count, y, to = function.args
+                square = _Square(function, element, lanes_of(element), x, at, plane, planes)
+                vectors, build = square.vectors, square.builder
+                begin = ir.Constant(vectors.kind, [start] * square.lanes)
+                totals = [vectors.variable(begin) for _ in square.planes]
+
+                def step(p: Any, mask: Any) -> None:
+                    for lane, total in enumerate(totals):
+                        value = vectors.load(square.of_plane(lane, p), mask)
+                        value = value if mask is None else build.select(mask, value, begin)
+                        build.store(combine(build, build.load(total), value), total)
+
+                square.each(count, step, aligned=False)
+                rows = square.transposed([build.load(total) for total in totals])
+                while len(rows) > 1:
+                    pairs = zip(rows[::2], rows[1::2], strict=True)
+                    rows = [combine(build, one, other) for one, other in pairs]
+                vectors.store(rows[0], build.gep(y, [to]), vectors.below(planes))
+                build.ret_void()
+
+            return emit(context, builder, signature, arguments, name, write)
+
+        return signature, generate
+
+    return reduction
+
+
+def _greater(build: Any, best: Any, value: Any) -> Any:
+    """Return the greater one; a NaN wins."""
+    wins = build.fcmp_unordered(">", value, best)
+    return build.select(build.and_(wins, build.fcmp_ordered("ord", best, best)), value, best)
+
+
+plane_maxima = _plane_reduction("plane_maxima", float("-inf"), _greater)
+"""Put the maximum of each of some planes (as `interleave` has them) into y from y[to] on; a NaN wins."""
+
+plane_sums = _plane_reduction("plane_sums", 0.0, lambda build, total, value: build.fadd(total, value))
+"""Put the sum of each of some planes into y from y[to] on."""
 
 
 class _Square:
@@ -97,14 +150,14 @@ class _Square:
             inside = build.icmp_signed("<", I64(lane), planes)
             self.planes.append(build.gep(self.start, [build.mul(build.select(inside, I64(lane), last), plane)]))
 
-    def each(self, count: Any, body: Any) -> None:
+    def each(self, count: Any, body: Any, *, aligned: bool = True) -> None:
         """Write ``body(p, mask)`` for the squares of `count` elements.
 
         Where all planes lie alike in cache lines a masked square leads to the first whole line: a vector
         across two lines costs twice, and planes that lie whole pages apart throw each other's lines out.
         """
         build, side = self.builder, I64(self.lanes)
-        alike = build.icmp_signed("==", build.srem(self.plane, side), I64(0))
+        alike = build.icmp_signed("==", build.srem(self.plane, side), I64(0 if aligned else -1))
         address = build.sdiv(build.ptrtoint(self.start, I64), I64(self.vectors.bits // 8))
         head = build.select(alike, build.srem(build.neg(build.srem(address, side)), side), I64(0))
         head = build.select(build.icmp_signed("<", head, I64(0)), build.add(head, side), head)
@@ -116,7 +169,6 @@ class _Square:
         rest = build.srem(build.sub(count, head), side)
         with build.if_then(build.icmp_signed(">", rest, I64(0))):
             body(build.sub(count, rest), self.vectors.below(rest))
-        build.ret_void()
 
     def of_plane(self, lane: int, p: Any) -> Any:
         return self.builder.gep(self.planes[lane], [p])
