@@ -148,7 +148,9 @@ class _Square:
         self.planes = []
         for lane in range(lanes):
             inside = build.icmp_signed("<", I64(lane), planes)
-            self.planes.append(build.gep(self.start, [build.mul(build.select(inside, I64(lane), last), plane)]))
+            self.planes.append(
+                build.gep(self.start, [build.mul(build.select(inside, I64(lane), last), plane)])
+            )
 
     def each(self, count: Any, body: Any, *, aligned: bool = True) -> None:
         """Write ``body(p, mask)`` for the squares of `count` elements.

@@ -1,57 +1,61 @@
-"""Direct pooling: in each layout loops of its own, over memory as it lies."""
+"""Direct pooling: memory is read and written once, and all windows of it pooled while it is in the cache."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import math
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
+import numba
 import numpy as np
 
-from jitconv.algorithm import Algorithm, Plan, never_refuses, no_workspace
+from jitconv.algorithm import Algorithm, Plan, never_refuses
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.pooling import divisors
 from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct import pool_kernels, pool_planes
+from jitconv.algorithms.direct.pool_tasks import (
+    GROUP,
+    backward_tasks,
+    buffer_bytes,
+    forward_tasks,
+    geometry,
+    halves,
+    tiling,
+    whole_planes,
+)
 from jitconv.hooks import hookimpl
-from jitconv.jit.interleave import lanes
+from jitconv.jit.workspace import borrowed
 from jitconv.specs import PoolSpec
 
 CALL = 5e-6
 TAPS_PER_SECOND = {
+    "max_pool_forward": 24e9,
+    "max_pool_backward": 9e9,
+    "avg_pool_forward": 40e9,
+    "avg_pool_backward": 15e9,
+}
+"""Taps of windows of 7x7 (backward maximum: 9x9), of two threads; asv_benchmarks/benchmarks/rates.py."""
+
+TRAFFIC_PER_SECOND = {
     "NHWC": {
-        "max_pool_forward": 8e9,
-        "max_pool_backward": 2e9,
-        "avg_pool_forward": 8e9,
-        "avg_pool_backward": 6e9,
+        "max_pool_forward": 20e9,
+        "max_pool_backward": 12e9,
+        "avg_pool_forward": 20e9,
+        "avg_pool_backward": 10e9,
     },
     "NCHW": {
-        "max_pool_forward": 5e9,
-        "max_pool_backward": 1e9,
-        "avg_pool_forward": 5e9,
-        "avg_pool_backward": 5e9,
+        "max_pool_forward": 12e9,
+        "max_pool_backward": 8e9,
+        "avg_pool_forward": 12e9,
+        "avg_pool_backward": 7e9,
     },
 }
-"""Taps of windows, of two threads: estimates from single layers, not fitted yet."""
+"""Bytes beyond the caches, of two threads, into new arrays; asv_benchmarks/benchmarks/rates.py."""
 
-BYTES_PER_SECOND = 20e9
-
-BAND_BYTES = 2**17
-"""Bytes of the rows of x that a task works on."""
-
-TASKS = 8
-"""So many tasks balance two threads; where there are fewer, the channels are divided too."""
-
-GROUP = 64
-"""Channels of a task where they are divided: four vectors of float32 abreast."""
-
-TAPS_PER_NANOSECOND = {
-    "max_pool_forward": 8,
-    "max_pool_backward": 3,
-    "avg_pool_forward": 10,
-    "avg_pool_backward": 6,
-}
-BYTES_PER_NANOSECOND = 24
+CACHED_BYTES_PER_SECOND = {"NHWC": 24e9, "NCHW": 8e9}
+"""Bytes of small problems, of one thread, seen in single layers of batch 1; not swept."""
 
 RULES = {"first": pool_kernels.FIRST, "all": pool_kernels.ALL, "split": pool_kernels.SPLIT}
 
@@ -59,53 +63,30 @@ NO_INDICES = np.empty(0, np.int64)
 NO_SHARE = {dtype: np.empty(0, dtype) for dtype in ("float32", "float64")}
 
 
-def serial_time(op: str, spec: PoolSpec) -> int:
-    """Guess the nanoseconds of one thread: by its taps, or by the bytes that it moves."""
-    return max(spec.flops(op) // TAPS_PER_NANOSECOND[op], spec.traffic(op) // BYTES_PER_NANOSECOND)
-
-
-def geometry(spec: PoolSpec) -> tuple[tuple[int, ...], ...]:
-    """Return what both loops are given of the spec; a plane of NCHW is a picture of one channel."""
-    planes = spec.layout == "NCHW"
-    shape = (spec.n * spec.c, spec.h, spec.w, 1) if planes else (spec.n, spec.h, spec.w, spec.c)
-    pad = (spec.pad[0], spec.pad[2])
-    return shape, (spec.oh, spec.ow), (spec.kh, spec.kw), spec.stride, pad, spec.dilation
-
-
-def tasks(spec: PoolSpec, rows: int, row_elements: int, least: int = 1) -> tuple[int, int, int]:
-    """Return how many planes are interleaved, and the rows and channels of a task.
-
-    `rows` are to be divided, of which each needs `row_elements` of x for each channel, into bands of
-    `least` rows or more.
-    """
-    dtype = np.dtype(spec.dtype)
-    side = lanes(dtype) if spec.layout == "NCHW" else 1
-    pictures = -(-spec.n * spec.c // side) if side > 1 else spec.n
-    group = side if side > 1 else spec.c
-    row_bytes = row_elements * dtype.itemsize
-    fair = rows * pictures // TASKS
-    band = min(rows, max(least, min(fair, BAND_BYTES // (row_bytes * group))))
-    if side > 1:
-        return side, band, 1
-    parts = max(-(-TASKS // (pictures * -(-rows // band))), band * row_bytes * group // BAND_BYTES)
-    if parts > 1:
-        group = max(GROUP, -(-group // parts // GROUP) * GROUP)
-    return 1, band, min(group, spec.c)
-
-
 def max_forward(spec: PoolSpec) -> Plan:
     """Return the plan of max_pool_forward."""
+    if parts := halves("max_pool_forward", spec):
+        along, across = map(max_forward, parts)
+
+        def two_passes(x: Array, y: Array, indices: Array | None) -> None:
+            with half_way(parts) as middle:
+                along(x, middle, None)
+                across(middle, y, None)
+
+        return two_passes
     work, numbers = serial_time("max_pool_forward", spec), geometry(spec)
-    split, no_share = tasks(spec, spec.oh, spec.stride[0] * spec.w), NO_SHARE[spec.dtype]
-    planes, side = whole_planes(spec), split[0]
+    tasks, planes, no_share = forward_tasks(spec), whole_planes(spec), NO_SHARE[spec.dtype]
 
     def plan(x: Array, y: Array, indices: Array | None) -> None:
-        if indices is None and planes:
-            pool_planes.MAXIMA(work, x.reshape(-1), y.reshape(-1), spec.h * spec.w, side)
-            return
-        what = pool_kernels.MAXIMA if indices is None else pool_kernels.WINNERS
-        places = NO_INDICES if indices is None else indices.reshape(-1)
-        pool_kernels.FORWARD(work, x.reshape(-1), y.reshape(-1), places, no_share, what, split, *numbers)
+        source, maxima = x.reshape(-1), y.reshape(-1)
+        if indices is not None:
+            what, places = pool_kernels.WINNERS, indices.reshape(-1)
+            pool_kernels.FORWARD(work, source, maxima, places, no_share, what, tasks, *numbers)
+        elif planes:
+            pool_planes.MAXIMA(work, source, maxima, spec.h * spec.w, tasks[0])
+        else:
+            what = pool_kernels.MAXIMA
+            pool_kernels.FORWARD(work, source, maxima, NO_INDICES, no_share, what, tasks, *numbers)
 
     return plan
 
@@ -114,84 +95,105 @@ def max_backward(spec: PoolSpec) -> Plan:
     """Return the plan of max_pool_backward."""
     work, numbers = serial_time("max_pool_backward", spec), geometry(spec)
     rule, adding, no_share = RULES[spec.ties], int(not tiling(spec)), NO_SHARE[spec.dtype]
-    split, planes = backward_tasks(spec), whole_planes(spec)
+    tasks, planes = backward_tasks("max_pool_backward", spec), whole_planes(spec) and spec.ties == "first"
 
     def plan(dy: Array, x: Array, indices: Array | None, dx: Array) -> None:
-        gradient, target = dy.reshape(-1), dx.reshape(-1)
-        if indices is None and planes and rule == pool_kernels.FIRST:
-            pool_planes.ROUTE(work, gradient, x.reshape(-1), target, spec.h * spec.w, split[0])
-        elif indices is None:
-            pool_kernels.BACKWARD(
-                work, gradient, x.reshape(-1), target, no_share, rule, adding, split, *numbers
-            )
-        else:
+        gradient, source, target = dy.reshape(-1), x.reshape(-1), dx.reshape(-1)
+        if indices is not None:
             pool_kernels.GIVEN_BACKWARD(work, gradient, indices.reshape(-1), target, GROUP, *numbers[:2])
+        elif planes:
+            pool_planes.ROUTE(work, gradient, source, target, spec.h * spec.w, tasks[0])
+        else:
+            pool_kernels.BACKWARD(work, gradient, source, target, no_share, rule, adding, tasks, *numbers)
 
     return plan
 
 
 def avg_forward(spec: PoolSpec) -> Plan:
     """Return the plan of avg_pool_forward, which knows the divisors."""
-    work, numbers = serial_time("avg_pool_forward", spec), geometry(spec)
-    split, share = tasks(spec, spec.oh, spec.stride[0] * spec.w), shares(spec)
-    planes = whole_planes(spec)
+    if parts := halves("avg_pool_forward", spec):
+        along, across = map(avg_forward, parts)
+
+        def two_passes(x: Array, y: Array) -> None:
+            with half_way(parts) as middle:
+                along(x, middle)
+                across(middle, y)
+
+        return two_passes
+    work, numbers, share = serial_time("avg_pool_forward", spec), geometry(spec), shares(spec)
+    tasks, planes = forward_tasks(spec), whole_planes(spec)
 
     def plan(x: Array, y: Array) -> None:
         source, means = x.reshape(-1), y.reshape(-1)
         if planes:
-            pool_planes.MEANS(work, source, share, means, spec.h * spec.w, split[0])
-            return
-        pool_kernels.FORWARD(work, source, means, NO_INDICES, share, pool_kernels.MEANS, split, *numbers)
+            pool_planes.MEANS(work, source, share, means, spec.h * spec.w, tasks[0])
+        else:
+            what = pool_kernels.MEANS
+            pool_kernels.FORWARD(work, source, means, NO_INDICES, share, what, tasks, *numbers)
 
     return plan
 
 
 def avg_backward(spec: PoolSpec) -> Plan:
     """Return the plan of avg_pool_backward, which knows the divisors."""
-    work, numbers = serial_time("avg_pool_backward", spec), geometry(spec)
-    split, share, adding = backward_tasks(spec), shares(spec), int(not tiling(spec))
-    planes = whole_planes(spec)
+    if parts := halves("avg_pool_backward", spec):
+        along, across = map(avg_backward, parts)
+
+        def two_passes(dy: Array, dx: Array) -> None:
+            with half_way(parts) as middle:
+                across(dy, middle)
+                along(middle, dx)
+
+        return two_passes
+    work, numbers, share = serial_time("avg_pool_backward", spec), geometry(spec), shares(spec)
+    tasks, planes = backward_tasks("avg_pool_backward", spec), whole_planes(spec)
+    adding = int(not tiling(spec))
 
     def plan(dy: Array, dx: Array) -> None:
-        gradient, target, spread = dy.reshape(-1), dx.reshape(-1), pool_kernels.SPREAD
+        gradient, target = dy.reshape(-1), dx.reshape(-1)
         if planes:
             pool_planes.SPREAD(work, gradient, share, target, spec.h * spec.w)
-            return
-        pool_kernels.BACKWARD(work, gradient, gradient, target, share, spread, adding, split, *numbers)
+        else:
+            what = pool_kernels.SPREAD
+            pool_kernels.BACKWARD(work, gradient, gradient, target, share, what, adding, tasks, *numbers)
 
     return plan
 
 
 def shares(spec: PoolSpec) -> Array:
-    """Return what every window's sum is multiplied by: its reciprocal costs an average half an ulp."""
-    share = 1 / divisors(spec).reshape(-1)
+    """Return what every window's sum is multiplied by: a reciprocal is off by half a rounding at most."""
+    share: Array = 1 / divisors(spec).reshape(-1)
     return share
 
 
-def whole_planes(spec: PoolSpec) -> bool:
-    """Whether every window is a whole plane that lies in one piece."""
-    alone = (spec.kh, spec.kw, spec.oh, spec.ow) == (spec.h, spec.w, 1, 1) and spec.dilation == (1, 1)
-    return spec.layout == "NCHW" and alone and not any(spec.pad)
+@contextlib.contextmanager
+def half_way(parts: tuple[PoolSpec, PoolSpec]) -> Iterator[Array]:
+    """Lend what lies between the passes along rows and along columns."""
+    along, _ = parts
+    with borrowed(math.prod(along.y_shape), along.dtype) as middle:
+        yield middle.reshape(along.y_shape)
 
 
-def tiling(spec: PoolSpec) -> bool:
-    """Whether every element lies in one window: then its gradient is written, not added to zeros."""
-    covered = (spec.oh * spec.kh, spec.ow * spec.kw) == (spec.h, spec.w)
-    return (spec.kh, spec.kw) == spec.stride and spec.dilation == (1, 1) and covered and not any(spec.pad)
-
-
-def backward_tasks(spec: PoolSpec) -> tuple[int, int, int]:
-    """Return the tasks of a loop over rows of dx: bands of whole strides.
-
-    Windows across a border are searched in both bands, so bands are several times higher than they reach.
-    """
-    overlap = max(0, spec.extent[0] - spec.stride[0])
-    side, band, group = tasks(spec, spec.h, spec.w, max(spec.stride[0], 4 * overlap))
-    return side, min(spec.h, -(-band // spec.stride[0]) * spec.stride[0]), group
+def serial_time(op: str, spec: PoolSpec) -> int:
+    """Guess the nanoseconds of one thread: by the taps, or by the bytes as they come from the cache."""
+    taps, rate = 2 * spec.flops(op) / TAPS_PER_SECOND[op], CACHED_BYTES_PER_SECOND[spec.layout]
+    return int(1e9 * max(taps, spec.traffic(op) / rate))
 
 
 def _cost(op: str, spec: PoolSpec) -> float:
-    return seconds(CALL, spec.flops(op), TAPS_PER_SECOND[spec.layout][op], spec.traffic(op), BYTES_PER_SECOND)
+    if parts := halves(op, spec):
+        return sum(_cost(op, part) for part in parts)
+    return seconds(
+        CALL, spec.flops(op), TAPS_PER_SECOND[op], spec.traffic(op), TRAFFIC_PER_SECOND[spec.layout][op]
+    )
+
+
+def _workspace(op: str, spec: PoolSpec) -> int:
+    """Rows in the making, of each thread; what lies between two passes."""
+    if parts := halves(op, spec):
+        middle = math.prod(parts[0].y_shape) * np.dtype(spec.dtype).itemsize
+        return middle + max(_workspace(op, part) for part in parts)
+    return buffer_bytes(op, spec) * int(numba.config.NUMBA_NUM_THREADS)
 
 
 @hookimpl
@@ -209,9 +211,9 @@ def jitconv_algorithms() -> list[Algorithm]:
             "direct",
             why_not=never_refuses,
             cost=partial(_cost, op),
-            workspace=no_workspace,
+            workspace=partial(_workspace, op),
             build=build,
-            revision=2,
+            revision=3,
         )
         for op, build in builds.items()
     ]

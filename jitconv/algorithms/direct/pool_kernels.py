@@ -39,7 +39,9 @@ def whole(width, windows, taps, stride, pad, dilation):
 
 
 @inlined
-def reduce_row(x, at, y, to, indices, share, what, oh, size, pixel, deep, counts, window, stride, pad, dilation):
+def reduce_row(
+    x, at, y, to, indices, share, what, oh, size, pixel, deep, counts, window, stride, pad, dilation
+):
     """One row of windows of one picture.
 
     The picture begins at x[at], its row of results at y[to]; `deep` channels of each `pixel` are pooled.
@@ -138,7 +140,20 @@ def give_row(
             part = share[oh * counts[1] + ow]
             corner = to + ((ih + upper * dilation[0]) * width + column) * pixel
             spread(
-                dx, corner, lower - upper, cols, down, over, step, run, deep, dy, gradient, pixel, part, adding
+                dx,
+                corner,
+                lower - upper,
+                cols,
+                down,
+                over,
+                step,
+                run,
+                deep,
+                dy,
+                gradient,
+                pixel,
+                part,
+                adding,
             )
         elif what == FIRST:
             route(
