@@ -53,7 +53,12 @@ ROWS: list[tuple[str, str, str, str]] = [
         for op in ("conv_forward", "conv_backward")
         for problem in ("n1h112w112c32 k3x3f32 p1 g32", "n1h112w112c24 k3x3f24 p1 g8")
     ),
-    *((op, "direct", "TAPS_PER_SECOND", problem) for op in POOL_OPS for problem in POOLS),
+    *((op, "direct", "TAPS_PER_SECOND", "n16h56w56c64 k5x5 s1 p2") for op in POOL_OPS),
+    *(
+        (op, "direct", "TRAFFIC_PER_SECOND", problem)
+        for op in POOL_OPS
+        for problem in ("n16h112w112c64 k2x2 s2", "n16h112w112c64 k2x2 s2 nchw")
+    ),
     *((op, "direct", "ELEMENTS_PER_SECOND", "n65536h4w4") for op in WINDOW_OPS),
     ("conv_forward", "im2col", "MADDS_PER_SECOND", "n1h28w28c512 k1x1f2048"),
     ("conv_forward", "im2col", "MADDS_PER_SECOND", "n1h14w14c256 k3x3f1024 p1"),
@@ -115,6 +120,8 @@ def steps(op: str, constant: str, problem: str) -> float:
         return (
             height * width * (fft_conv._planes(spec) * passes if op.startswith("conv") else spec.n * spec.c)
         )
+    if constant == "TRAFFIC_PER_SECOND":
+        return spec.traffic(op)
     if constant == "BYTES_PER_SECOND":
         return nbytes([(spec.x_shape, spec.dtype)])
     return madds if constant in ("MADDS_PER_SECOND", "STEPS_PER_SECOND") and "conv" in op else spec.flops(op)

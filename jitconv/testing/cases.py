@@ -60,18 +60,28 @@ n1h2w3c2 k3x4 s2 ceil                  | a window larger than the input
 n0h6w6c2 k2x2 s2                       | an empty batch
 n4h40w40c32 k2x2 s2                    | large enough for threads
 n2h20w20c9 k7x7 s1 p3                  | large windows
+n1h19w23c5 k8x10 s1 p3.3.4.4 ceil      | large windows, even and oblong
+n2h9w7c70 k3x3 s2 p1                   | several vectors of channels, and a rest
+n1h16w20c21 k2x2 s2                    | planes of whole cache lines
+n2h5w5c37 k5x5 s1                      | many whole planes
+n1h7w7c150 k7x7 s1 p1                  | so few windows that channels are divided
+n1h70w64c3 k3x3 s2 p1                  | bands of rows
+n1h13w9c20 k2x3 s3x4 d2                | a stride beyond the dilated window
 """
 
 AVERAGE_ONLY = """
 n1h7w7c2 k3x3 s2 p1 nopad              | padding left out of the divisor
 n1h7w8c3 k3x3 s2 p1 ceil nopad         | ceil_mode, padding left out of the divisor
 n1h9w7c2 k3x3 s2 p0.2.1.0 nopad        | padding on some sides, left out of the divisor
+n1h15w17c3 k9x7 s1 p4.4.3.3 ceil nopad | large windows, padding left out of the divisor
 """
 
 MAXIMUM_ONLY = """
 n2h6w8c3 k2x2 s2 indices               | windows that tile, with indices
 n2h7w7c3 k3x3 s2 p1 indices            | overlapping, with indices
 n1h7w8c3 k3x3 s2 p1 ceil d2 indices    | ceil_mode, dilated, with indices
+n2h7w7c70 k3x3 s2 p1 indices           | several vectors of channels, with indices
+n2h5w5c37 k5x5 s1 indices              | whole planes, with indices
 """
 
 TIES = """
@@ -79,7 +89,13 @@ n2h6w8c3 k2x2 s2 ties=all              | all of several maxima
 n2h7w7c3 k3x3 s2 p1 ties=all           | all of several maxima, padded
 n2h6w8c3 k2x2 s2 ties=split            | shared among several maxima
 n2h7w7c3 k3x3 s2 p1 ceil ties=split    | shared among several maxima, padded
+n1h7w7c70 k3x3 s2 p1 ties=all          | all of several maxima, several vectors of channels
+n1h6w6c70 k2x2 s2 ties=split           | shared, several vectors of channels
+n2h5w5c37 k5x5 s1 ties=split           | shared in whole planes
 """
+
+SPECIAL_POOLS = ("n1h12w13c3 k7x7 s1 p3", "n2h5w5c19 k5x5 s1", "n1h6w8c70 k2x2 s2")
+"""Large windows, whole planes and windows that tile hold a NaN or an infinity too."""
 
 WINDOWS = """
 n1h1w1                                 | the smallest
@@ -184,9 +200,11 @@ def cases(op: str) -> list[Case]:
             found.append(Case(parse(problem, dtype=dtype), "memory", memory=memory))
     if op == "conv_backward":  # whether a zero of the padding times an infinity is NaN is left open
         problem = "n2h7w7c3 k3x3f4 s2 p0"
+    problems = [problem, *(SPECIAL_POOLS if _kind(op) is PoolSpec else ())]
     for layout in ("NHWC", "NCHW") if _kind(op) is not WindowSpec else ("NHWC",):
-        found.append(Case(parse(problem, layout=layout), "NaN and infinities", values="specials"))
-        found.append(Case(parse(problem, layout=layout), "-inf almost everywhere", values="sinking"))
+        for problem in problems:
+            found.append(Case(parse(problem, layout=layout), "NaN and infinities", values="specials"))
+            found.append(Case(parse(problem, layout=layout), "-inf almost everywhere", values="sinking"))
     return found
 
 

@@ -1,109 +1,199 @@
-"""Direct pooling: in each layout loops of its own, over memory as it lies."""
+"""Direct pooling: memory is read and written once, and all windows of it pooled while it is in the cache."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import math
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
+import numba
 import numpy as np
 
-from jitconv.algorithm import Algorithm, Plan, never_refuses, no_workspace
+from jitconv.algorithm import Algorithm, Plan, never_refuses
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.pooling import divisors
 from jitconv.algorithms._shared.views import Array
-from jitconv.algorithms.direct import pool_nchw, pool_nhwc
+from jitconv.algorithms.direct import pool_kernels, pool_planes
+from jitconv.algorithms.direct.pool_tasks import (
+    GROUP,
+    backward_tasks,
+    buffer_bytes,
+    forward_tasks,
+    geometry,
+    halves,
+    tiling,
+    whole_planes,
+)
 from jitconv.hooks import hookimpl
+from jitconv.jit.workspace import borrowed
 from jitconv.specs import PoolSpec
 
-CALL = 5e-6
+CALL = 6.4e-6
 TAPS_PER_SECOND = {
+    "max_pool_forward": 23e9,
+    "max_pool_backward": 8.6e9,
+    "avg_pool_forward": 36e9,
+    "avg_pool_backward": 26e9,
+}
+"""Taps of windows of 5x5, stride 1, of two threads; asv_benchmarks/benchmarks/rates.py."""
+
+TRAFFIC_PER_SECOND = {
     "NHWC": {
-        "max_pool_forward": 8e9,
-        "max_pool_backward": 2e9,
-        "avg_pool_forward": 8e9,
-        "avg_pool_backward": 6e9,
+        "max_pool_forward": 21e9,
+        "max_pool_backward": 10e9,
+        "avg_pool_forward": 20e9,
+        "avg_pool_backward": 7.4e9,
     },
     "NCHW": {
-        "max_pool_forward": 5e9,
-        "max_pool_backward": 1e9,
-        "avg_pool_forward": 5e9,
-        "avg_pool_backward": 5e9,
+        "max_pool_forward": 11e9,
+        "max_pool_backward": 6.8e9,
+        "avg_pool_forward": 14e9,
+        "avg_pool_backward": 6.5e9,
     },
 }
-"""Taps of windows, of two threads: estimates from single layers, not fitted yet."""
+"""Bytes beyond the caches, of two threads, into new arrays; asv_benchmarks/benchmarks/rates.py."""
 
-BYTES_PER_SECOND = 20e9
+CACHED_BYTES_PER_SECOND = {"NHWC": 24e9, "NCHW": 8e9}
+"""Bytes of small problems, of one thread, seen in single layers of batch 1; not swept."""
 
-RULES = {"first": 0, "all": 1, "split": 2}
+RULES = {"first": pool_kernels.FIRST, "all": pool_kernels.ALL, "split": pool_kernels.SPLIT}
 
 NO_INDICES = np.empty(0, np.int64)
-
-
-def kernels(spec: PoolSpec) -> Any:
-    """Return the module of the layout's loops."""
-    return pool_nhwc if spec.layout == "NHWC" else pool_nchw
-
-
-def geometry(spec: PoolSpec) -> tuple[tuple[int, ...], ...]:
-    """Return what every loop is given of the spec."""
-    shape = (spec.n, spec.h, spec.w, spec.c)
-    pad = (spec.pad[0], spec.pad[2])
-    return shape, (spec.oh, spec.ow), (spec.kh, spec.kw), spec.stride, pad, spec.dilation
+NO_SHARE = {dtype: np.empty(0, dtype) for dtype in ("float32", "float64")}
 
 
 def max_forward(spec: PoolSpec) -> Plan:
     """Return the plan of max_pool_forward."""
-    loops, work, numbers = kernels(spec), spec.flops("max_pool_forward") // 4, geometry(spec)
+    if parts := halves("max_pool_forward", spec):
+        along, across = map(max_forward, parts)
+
+        def two_passes(x: Array, y: Array, indices: Array | None) -> None:
+            with half_way(parts) as middle:
+                along(x, middle, None)
+                across(middle, y, None)
+
+        return two_passes
+    work, numbers = serial_time("max_pool_forward", spec), geometry(spec)
+    tasks, planes, no_share = forward_tasks(spec), whole_planes(spec), NO_SHARE[spec.dtype]
 
     def plan(x: Array, y: Array, indices: Array | None) -> None:
-        source, best = x.reshape(-1), y.reshape(-1)
-        if spec.layout == "NHWC":
-            positions = NO_INDICES if indices is None else indices.reshape(-1)
-            loops.MAX_FORWARD(work, source, best, positions, indices is not None, *numbers)
-        elif indices is None:
-            loops.MAX_FORWARD(work, source, best, *numbers)
+        source, maxima = x.reshape(-1), y.reshape(-1)
+        if indices is not None:
+            what, places = pool_kernels.WINNERS, indices.reshape(-1)
+            pool_kernels.FORWARD(work, source, maxima, places, no_share, what, tasks, *numbers)
+        elif planes:
+            pool_planes.MAXIMA(work, source, maxima, spec.h * spec.w, tasks[0])
         else:
-            loops.WINNERS(work, source, best, indices.reshape(-1), *numbers)
+            what = pool_kernels.MAXIMA
+            pool_kernels.FORWARD(work, source, maxima, NO_INDICES, no_share, what, tasks, *numbers)
 
     return plan
 
 
 def max_backward(spec: PoolSpec) -> Plan:
     """Return the plan of max_pool_backward."""
-    loops, work, numbers = kernels(spec), spec.flops("max_pool_backward") // 4, geometry(spec)
-    rule = RULES[spec.ties]
-    tiling = (spec.kh, spec.kw) == spec.stride and spec.dilation == (1, 1) and not any(spec.pad)
-    tiling = tiling and (spec.oh * spec.kh, spec.ow * spec.kw) == (spec.h, spec.w)
+    work, numbers = serial_time("max_pool_backward", spec), geometry(spec)
+    rule, adding, no_share = RULES[spec.ties], int(not tiling(spec)), NO_SHARE[spec.dtype]
+    tasks, planes = backward_tasks("max_pool_backward", spec), whole_planes(spec) and spec.ties == "first"
 
     def plan(dy: Array, x: Array, indices: Array | None, dx: Array) -> None:
-        gradient, target = dy.reshape(-1), dx.reshape(-1)
-        if indices is None and tiling and rule == 0 and spec.layout == "NHWC":
-            loops.TILES_BACKWARD(work, gradient, x.reshape(-1), target, *numbers[:3])
-        elif indices is None:
-            loops.MAX_BACKWARD(work, gradient, x.reshape(-1), target, rule, *numbers)
+        gradient, source, target = dy.reshape(-1), x.reshape(-1), dx.reshape(-1)
+        if indices is not None:
+            pool_kernels.GIVEN_BACKWARD(work, gradient, indices.reshape(-1), target, GROUP, *numbers[:2])
+        elif planes:
+            pool_planes.ROUTE(work, gradient, source, target, spec.h * spec.w, tasks[0])
         else:
-            loops.GIVEN_BACKWARD(work, gradient, indices.reshape(-1), target, *numbers[:2])
+            pool_kernels.BACKWARD(work, gradient, source, target, no_share, rule, adding, tasks, *numbers)
 
     return plan
 
 
 def avg_forward(spec: PoolSpec) -> Plan:
     """Return the plan of avg_pool_forward, which knows the divisors."""
-    loops, work, numbers = kernels(spec), spec.flops("avg_pool_forward") // 4, geometry(spec)
-    divisor = divisors(spec).reshape(-1)
-    return lambda x, y: loops.AVG_FORWARD(work, x.reshape(-1), divisor, y.reshape(-1), *numbers)
+    if parts := halves("avg_pool_forward", spec):
+        along, across = map(avg_forward, parts)
+
+        def two_passes(x: Array, y: Array) -> None:
+            with half_way(parts) as middle:
+                along(x, middle)
+                across(middle, y)
+
+        return two_passes
+    work, numbers, share = serial_time("avg_pool_forward", spec), geometry(spec), shares(spec)
+    tasks, planes = forward_tasks(spec), whole_planes(spec)
+
+    def plan(x: Array, y: Array) -> None:
+        source, means = x.reshape(-1), y.reshape(-1)
+        if planes:
+            pool_planes.MEANS(work, source, share, means, spec.h * spec.w, tasks[0])
+        else:
+            what = pool_kernels.MEANS
+            pool_kernels.FORWARD(work, source, means, NO_INDICES, share, what, tasks, *numbers)
+
+    return plan
 
 
 def avg_backward(spec: PoolSpec) -> Plan:
     """Return the plan of avg_pool_backward, which knows the divisors."""
-    loops, work, numbers = kernels(spec), spec.flops("avg_pool_backward") // 4, geometry(spec)
-    divisor = divisors(spec).reshape(-1)
-    return lambda dy, dx: loops.AVG_BACKWARD(work, dy.reshape(-1), divisor, dx.reshape(-1), *numbers)
+    if parts := halves("avg_pool_backward", spec):
+        along, across = map(avg_backward, parts)
+
+        def two_passes(dy: Array, dx: Array) -> None:
+            with half_way(parts) as middle:
+                across(dy, middle)
+                along(middle, dx)
+
+        return two_passes
+    work, numbers, share = serial_time("avg_pool_backward", spec), geometry(spec), shares(spec)
+    tasks, planes = backward_tasks("avg_pool_backward", spec), whole_planes(spec)
+    adding = int(not tiling(spec))
+
+    def plan(dy: Array, dx: Array) -> None:
+        gradient, target = dy.reshape(-1), dx.reshape(-1)
+        if planes:
+            pool_planes.SPREAD(work, gradient, share, target, spec.h * spec.w)
+        else:
+            what = pool_kernels.SPREAD
+            pool_kernels.BACKWARD(work, gradient, gradient, target, share, what, adding, tasks, *numbers)
+
+    return plan
+
+
+def shares(spec: PoolSpec) -> Array:
+    """Return what every window's sum is multiplied by: a reciprocal is off by half a rounding at most."""
+    share: Array = 1 / divisors(spec).reshape(-1)
+    return share
+
+
+@contextlib.contextmanager
+def half_way(parts: tuple[PoolSpec, PoolSpec]) -> Iterator[Array]:
+    """Lend what lies between the passes along rows and along columns."""
+    along, _ = parts
+    with borrowed(math.prod(along.y_shape), along.dtype) as middle:
+        yield middle.reshape(along.y_shape)
+
+
+def serial_time(op: str, spec: PoolSpec) -> int:
+    """Guess the nanoseconds of one thread: by the taps, or by the bytes as they come from the cache."""
+    taps, rate = 2 * spec.flops(op) / TAPS_PER_SECOND[op], CACHED_BYTES_PER_SECOND[spec.layout]
+    return int(1e9 * max(taps, spec.traffic(op) / rate))
 
 
 def _cost(op: str, spec: PoolSpec) -> float:
-    return seconds(CALL, spec.flops(op), TAPS_PER_SECOND[spec.layout][op], spec.traffic(op), BYTES_PER_SECOND)
+    if parts := halves(op, spec):
+        return sum(_cost(op, part) for part in parts)
+    return seconds(
+        CALL, spec.flops(op), TAPS_PER_SECOND[op], spec.traffic(op), TRAFFIC_PER_SECOND[spec.layout][op]
+    )
+
+
+def _workspace(op: str, spec: PoolSpec) -> int:
+    """Rows in the making, of each thread; what lies between two passes."""
+    if parts := halves(op, spec):
+        middle = math.prod(parts[0].y_shape) * np.dtype(spec.dtype).itemsize
+        return middle + max(_workspace(op, part) for part in parts)
+    return buffer_bytes(op, spec) * int(numba.config.NUMBA_NUM_THREADS)
 
 
 @hookimpl
@@ -121,9 +211,9 @@ def jitconv_algorithms() -> list[Algorithm]:
             "direct",
             why_not=never_refuses,
             cost=partial(_cost, op),
-            workspace=no_workspace,
+            workspace=partial(_workspace, op),
             build=build,
-            revision=2,
+            revision=3,
         )
         for op, build in builds.items()
     ]

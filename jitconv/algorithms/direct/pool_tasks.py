@@ -1,0 +1,115 @@
+"""How a pooling is divided: among tasks, and into a pass along rows and one along columns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from jitconv.jit.interleave import lanes
+from jitconv.specs import PoolSpec
+
+BAND_BYTES = 2**17
+"""Bytes of the rows of x that a task works on: with those of the result they fit in a second-level cache.
+A choice, not swept."""
+
+TASKS = 8
+"""So many tasks balance two threads; where there are fewer, the channels are divided too."""
+
+GROUP = 64
+"""Channels of a task where they are divided: few cache lines are then shared by two tasks. With 32 of 64
+channels each, one line in four was, and a backward pass took five times as long as one task."""
+
+HALVES_PAY_FROM = 3.0
+"""Taps of the window over those of both passes; asv_benchmarks/benchmarks/crossover.py."""
+
+Task = tuple[int, int, int]
+
+
+def geometry(spec: PoolSpec) -> tuple[tuple[int, ...], ...]:
+    """Return what the loops are given of the spec; a plane of NCHW is a picture of one channel."""
+    planes = spec.layout == "NCHW"
+    shape = (spec.n * spec.c, spec.h, spec.w, 1) if planes else (spec.n, spec.h, spec.w, spec.c)
+    pad = (spec.pad[0], spec.pad[2])
+    return shape, (spec.oh, spec.ow), (spec.kh, spec.kw), spec.stride, pad, spec.dilation
+
+
+def forward_tasks(spec: PoolSpec) -> Task:
+    """Return how many planes are interleaved, and the rows and channels of a task, of rows of y."""
+    return _tasks(spec, spec.oh, spec.stride[0] * spec.w, 1)
+
+
+def backward_tasks(op: str, spec: PoolSpec) -> Task:
+    """As `forward_tasks`, of rows of dx: bands of whole strides.
+
+    Windows across a border are searched for their maximum in both bands, so bands are then several times
+    higher than windows overlap.
+    """
+    overlap = max(0, spec.extent[0] - spec.stride[0]) if op == "max_pool_backward" else 0
+    side, band, group = _tasks(spec, spec.h, spec.w, max(spec.stride[0], 4 * overlap))
+    return side, min(spec.h, -(-band // spec.stride[0]) * spec.stride[0]), group
+
+
+def _tasks(spec: PoolSpec, rows: int, row_elements: int, least: int) -> Task:
+    """Divide `rows`, each with its elements of x in every channel, into bands of `least` or more."""
+    dtype = np.dtype(spec.dtype)
+    side = lanes(dtype) if spec.layout == "NCHW" else 1
+    pictures = -(-spec.n * spec.c // side) if side > 1 else spec.n
+    group = side if side > 1 else spec.c
+    row_bytes = row_elements * dtype.itemsize
+    fair = rows * pictures // TASKS
+    band = min(rows, max(least, min(fair, BAND_BYTES // (row_bytes * group))))
+    if side > 1:
+        return side, band, 1
+    parts = max(-(-TASKS // (pictures * -(-rows // band))), band * row_bytes * group // BAND_BYTES)
+    if parts > 1:
+        group = max(GROUP, -(-group // parts // GROUP) * GROUP)
+    return 1, band, min(group, spec.c)
+
+
+def buffer_bytes(op: str, spec: PoolSpec) -> int:
+    """Return the bytes of a task's interleaved rows."""
+    itemsize = np.dtype(spec.dtype).itemsize
+    if spec.layout == "NHWC":
+        return 0
+    if op.endswith("forward"):
+        side, band, _ = forward_tasks(spec)
+        windows, rows = band, min(spec.h, (band - 1) * spec.stride[0] + spec.extent[0])
+        itemsize_y = itemsize + 8 * spec.indices
+    else:
+        side, band, _ = backward_tasks(op, spec)
+        windows = min(spec.oh, (band + spec.extent[0] - 2) // spec.stride[0] + 1)
+        searched = min(spec.h, (windows - 1) * spec.stride[0] + spec.extent[0]) if "max" in op else 0
+        rows, itemsize_y = band + searched, itemsize
+    return side * ((rows * spec.w + 2 * side) * itemsize + (windows * spec.ow + side) * itemsize_y)
+
+
+def whole_planes(spec: PoolSpec) -> bool:
+    """Whether every window is a whole plane that lies in one piece."""
+    alone = (spec.kh, spec.kw, spec.oh, spec.ow) == (spec.h, spec.w, 1, 1) and spec.dilation == (1, 1)
+    return spec.layout == "NCHW" and alone and not any(spec.pad)
+
+
+def tiling(spec: PoolSpec) -> bool:
+    """Whether every element lies in one window: then its gradient is written, not added to zeros."""
+    covered = (spec.oh * spec.kh, spec.ow * spec.kw) == (spec.h, spec.w)
+    return (spec.kh, spec.kw) == spec.stride and spec.dilation == (1, 1) and covered and not any(spec.pad)
+
+
+def halves(op: str, spec: PoolSpec) -> tuple[PoolSpec, PoolSpec] | None:
+    """Return the poolings along rows and along columns that make up this one, where they pay.
+
+    A maximum of maxima is the maximum, and a mean of means the mean: the divisor of a window is the
+    product of what it counts along rows and along columns. Nothing is subtracted as a running sum would,
+    so a NaN or an infinity stays in its window.
+    """
+    if op == "max_pool_backward" or spec.indices or whole_planes(spec):
+        return None
+    top, bottom, left, right = spec.pad
+    down, over = spec.stride
+    along = replace(spec, kh=1, stride=(1, over), pad=(0, 0, left, right), dilation=(1, spec.dilation[1]))
+    across = replace(
+        spec, w=spec.ow, kw=1, stride=(down, 1), pad=(top, bottom, 0, 0), dilation=(spec.dilation[0], 1)
+    )
+    pays = spec.flops(op) >= HALVES_PAY_FROM * (along.flops(op) + across.flops(op))
+    return (along, across) if pays and spec.kh > 1 and spec.kw > 1 else None
