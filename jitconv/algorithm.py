@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 OPS = (
     "conv_forward",
     "conv_backward",
@@ -20,6 +22,9 @@ OPS = (
 
 ERROR_CLASSES = ("direct", "winograd", "fft")
 
+ACTIVATIONS = ("relu",)
+"""What a plan of `jitconv.plan_conv` may do to its sums besides nothing; a NaN stays one."""
+
 Plan = Callable[..., Any]
 """An algorithm built for one spec: ``plan(*operands, *outputs)``.
 
@@ -29,6 +34,27 @@ does not want. A plan never writes to an operand. It fills the outputs and retur
 returns a tuple of arrays to be used instead of them (for a library that allocates its own results).
 It may be called from several threads at once.
 """
+
+
+def with_weights(plan: Plan, w: Any, b: Any, activation: str | None) -> Plan:
+    """Return ``plan(x, y)`` of an algorithm that prepares no weights; an activation is a pass over `y`.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of conv_forward.
+    w, b, activation
+        As an algorithm's `prepare` is given them.
+    """
+
+    def run(x: Any, y: Any) -> Any:
+        made = plan(x, w, b, y)
+        if activation is None:
+            return made
+        np.maximum(y if made is None else made[0], 0, out=y)
+        return None
+
+    return run
 
 
 def unprepared(run: Callable[..., Any]) -> Callable[[Any], Plan]:
@@ -76,6 +102,15 @@ class Algorithm:
         ``"fft"`` also spread a NaN or an infinity beyond its window.
     deterministic : bool
         Same bits on every run, whatever the thread count.
+    prepare : callable, optional
+        Of conv_forward: ``(spec, w, b, activation) -> plan(x, y)``, which holds the weights packed or
+        transformed. `w` and `b` (or None) are the plan's own C-contiguous copies, to keep and not to
+        change; `activation` is None or one of `ACTIVATIONS`. Like any plan it fills `y` and returns None, or
+        returns a tuple of one array, and may be called from several threads at once. Without it a plan
+        of `jitconv.plan_conv` is `build`'s, with the activation as a pass over its result.
+    prepared_cost : callable, optional
+        ``spec -> float``, predicted seconds of a call of such a plan, by which `jitconv.plan_conv`
+        chooses: without the work on the weights that `prepare` has done. `cost` by default.
     """
 
     op: str
@@ -87,6 +122,8 @@ class Algorithm:
     revision: int = 1
     error_class: str = "direct"
     deterministic: bool = True
+    prepare: Callable[..., Plan] | None = None
+    prepared_cost: Callable[[Any], float] | None = None
 
     def __post_init__(self) -> None:
         if self.op not in OPS:
@@ -98,3 +135,11 @@ class Algorithm:
         if self.error_class not in ERROR_CLASSES:
             known = ", ".join(ERROR_CLASSES)
             raise ValueError(f"Algorithm.error_class must be one of {known}; got {self.error_class!r}")
+        if self.prepare is not None and self.op != "conv_forward":
+            raise ValueError(f"Algorithm.prepare is for conv_forward; got one for {self.op}")
+
+    def prepared(self, spec: Any, w: Any, b: Any, activation: str | None) -> Plan:
+        """Return ``plan(x, y)`` with the weights held: that of `prepare`, or `build`'s if there is none."""
+        if self.prepare is not None:
+            return self.prepare(spec, w, b, activation)
+        return with_weights(self.build(spec), w, b, activation)

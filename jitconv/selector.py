@@ -81,8 +81,16 @@ def revision() -> int:
     return registry().revision
 
 
-def select(op: str, spec: Spec, algorithm: str, settings: Settings) -> Explanation:
+def select(op: str, spec: Spec, algorithm: str, settings: Settings, *, prepared: bool = False) -> Explanation:
     """Choose the algorithm that `algorithm` names, or the best candidate for "auto".
+
+    Parameters
+    ----------
+    op, spec, algorithm, settings
+        The problem, a name or "auto", and what is in force.
+    prepared : bool
+        Whether the weights are given beforehand, as to `jitconv.plan_conv`: costs are those of a call
+        after that.
 
     Raises
     ------
@@ -96,9 +104,11 @@ def select(op: str, spec: Spec, algorithm: str, settings: Settings) -> Explanati
     plugins = registry()
     _check_names(plugins, settings)
     forced = None if algorithm == "auto" else plugins.find(op, algorithm)
-    candidates = [_judge(plugins, one, spec, settings, one is forced) for one in plugins.algorithms(op)]
+    candidates = [
+        _judge(plugins, one, spec, settings, one is forced, prepared) for one in plugins.algorithms(op)
+    ]
     if forced is None:
-        chosen = _cheapest(op, spec, plugins, candidates, settings)
+        chosen = _cheapest(op, spec, plugins, candidates, settings, prepared)
     else:
         chosen = _forced(op, spec, next(one for one in candidates if one.algorithm is forced))
     others = [one for one in candidates if one.algorithm is not chosen.algorithm]
@@ -107,13 +117,14 @@ def select(op: str, spec: Spec, algorithm: str, settings: Settings) -> Explanati
 
 
 def _judge(
-    plugins: Registry, algorithm: Algorithm, spec: Spec, settings: Settings, forced: bool
+    plugins: Registry, algorithm: Algorithm, spec: Spec, settings: Settings, forced: bool, prepared: bool
 ) -> Candidate:
     plugin = plugins.provider(algorithm)
     try:
         if reason := algorithm.why_not(spec):
             return Candidate(algorithm, plugin, "refused", reason)
-        cost, workspace = algorithm.cost(spec), algorithm.workspace(spec)
+        predict = (prepared and algorithm.prepared_cost) or algorithm.cost
+        cost, workspace = predict(spec), algorithm.workspace(spec)
     except Exception as error:
         reason = f"failed to judge {spec}: {type(error).__name__}: {error}"
         if not forced and not _permitted(algorithm, plugin, settings):
@@ -159,8 +170,9 @@ def _forced(op: str, spec: Spec, candidate: Candidate) -> Candidate:
 
 
 def _cheapest(
-    op: str, spec: Spec, plugins: Registry, candidates: Sequence[Candidate], settings: Settings
-) -> Candidate:
+    op: str, spec: Spec, plugins: Registry, candidates: Sequence[Candidate], settings: Settings,
+    prepared: bool,
+) -> Candidate:  # fmt: skip
     able = sorted((one for one in candidates if one.verdict == "able"), key=lambda one: one.cost or 0.0)
     if not able:
         reasons = "; ".join(f"{one.name}: {one.reason}" for one in candidates)
@@ -171,22 +183,22 @@ def _cheapest(
         chosen = able[records.index(override)]
         return replace(chosen, verdict="chosen", reason="chosen by a plugin's jitconv_select")
     if settings.mode == "measure" and len(able) > 1:
-        return _fastest(op, spec, able)
+        return _fastest(op, spec, able, prepared)
     return replace(able[0], verdict="chosen", reason="the least predicted time")
 
 
-def _fastest(op: str, spec: Spec, able: Sequence[Candidate]) -> Candidate:
+def _fastest(op: str, spec: Spec, able: Sequence[Candidate], prepared: bool) -> Candidate:
     """Run the promising candidates on scratch arrays."""
     best = able[0].cost or 0.0
     promising = [one for one in able if (one.cost or 0.0) <= WORTH_MEASURING * best]
-    seconds = {one.name: _measured(op, spec, one) for one in promising}
+    seconds = {one.name: _measured(op, spec, one, prepared) for one in promising}
     name = min(seconds, key=seconds.__getitem__)
     table = ", ".join(f"{key} {value * 1e3:.3g} ms" for key, value in seconds.items())
     chosen = next(one for one in able if one.name == name)
     return replace(chosen, verdict="chosen", reason=f"the least measured time ({table})")
 
 
-def _measured(op: str, spec: Spec, candidate: Candidate) -> float:
+def _measured(op: str, spec: Spec, candidate: Candidate, prepared: bool) -> float:
     rng = np.random.default_rng(0)
     operands = [
         None if one is None else np.asarray(rng.random(one[0]) * (one[1] != "int64"), one[1])
@@ -195,7 +207,11 @@ def _measured(op: str, spec: Spec, candidate: Candidate) -> float:
     outputs = [None if one is None else np.empty(*one) for one in spec.outputs(op)]
     laps = []
     try:
-        plan = candidate.algorithm.build(spec)
+        if prepared:
+            x, w, b = operands
+            plan, operands = candidate.algorithm.prepared(spec, w, b, None), [x]
+        else:
+            plan = candidate.algorithm.build(spec)
         plan(*operands, *outputs)
         for _ in range(3):
             start = time.perf_counter()

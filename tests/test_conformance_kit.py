@@ -68,6 +68,24 @@ def test_a_kernel_that_loses_a_nan_is_found(registry):
         check(registry, "max_pool_forward", case, run)
 
 
+@pytest.mark.parametrize(("forgets", "named"), [("bias", "None"), ("relu", "relu")])
+def test_weights_prepared_wrongly_are_found(registry, forgets, named):
+    def prepare(spec, w, b, activation):
+        if forgets == "bias":
+            b = None
+
+        def plan(x, y):
+            conv.forward(spec, x, w, b, y)
+            if activation and forgets != "relu":
+                np.maximum(y, 0, out=y)
+
+        return plan
+
+    case = Case(parse("n2h5w7c3 k3x3f4 s1 p1 bias"), "with a bias")
+    with pytest.raises(AssertionError, match=f"conv_forward/mine, prepared for {named}, disagrees on n2h5w7"):
+        check(registry, "conv_forward", case, conv.forward, prepare=prepare)
+
+
 def test_a_kernel_that_writes_its_input_is_found(registry):
     def run(spec, x, w, b, y):
         conv.forward(spec, x, w, b, y)

@@ -23,7 +23,7 @@ BELOW = {
     "algorithms": {"algorithm", "hooks", "specs", "jit"},
     "plugins": {"hooks", "algorithm", "algorithms", "errors"},
     "selector": {"plugins", "store", "config", "algorithm", "errors", "jit", "specs"},
-    "ops": {"specs", "selector", "config", "algorithm", "errors", "plugins"},
+    "ops": {"specs", "selector", "config", "algorithm", "errors", "plugins", "jit"},
 }
 """What each room may import besides itself."""
 

@@ -1,6 +1,7 @@
 """plan_conv: the same as conv_forward, with weights of its own."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,6 +30,23 @@ def test_a_plan_gives_what_conv_forward_gives(name):
         np.testing.assert_array_equal(plan(picture), jitconv.conv_forward(picture, w, b, **options))
 
 
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize("name", [*names("conv_forward"), "auto"])
+def test_relu_of_a_plan_keeps_a_nan(name, layout):
+    x, w, b = arrays()
+    w = np.concatenate([w, w], axis=2)
+    x[1, 2, 3, 0] = np.nan
+    if layout == "NCHW":
+        x, w = x.transpose(0, 3, 1, 2), w.transpose(3, 2, 0, 1)
+    options = {"pad": 1, "layout": layout, "algorithm": name}
+    plan = jitconv.plan_conv(x.shape, w, b, activation="relu", **options)
+    assert repr(plan).endswith("bias, relu>")
+    plain = jitconv.conv_forward(x, w, b, **options)
+    assert np.isnan(plain).any()
+    assert (plain < 0).any()
+    np.testing.assert_allclose(plan(x), np.maximum(plain, 0), rtol=1e-5, atol=1e-5)
+
+
 def test_a_plan_of_nchw_without_bias():
     x, w = arrays()[0].transpose(0, 3, 1, 2), arrays()[1].transpose(3, 2, 0, 1)
     plan = jitconv.plan_conv(list(x.shape), w, groups=2, layout="NCHW")
@@ -42,6 +60,26 @@ def test_a_plan_keeps_copies_of_its_weights():
     w[...] = 0
     b[...] = 0
     np.testing.assert_array_equal(plan(x), wanted)
+
+
+@pytest.mark.parametrize("name", [*names("conv_forward"), "auto"])
+def test_every_algorithm_keeps_copies(name):
+    rng = np.random.default_rng(3)
+    w, b = rng.standard_normal((3, 3, 4, 16)), rng.standard_normal(16)
+    x = rng.standard_normal((1, 9, 9, 4))
+    plan = jitconv.plan_conv(x.shape, w, b, algorithm=name)
+    wanted = plan(x)
+    w[...], b[...] = np.nan, np.nan
+    np.testing.assert_array_equal(plan(x), wanted)
+
+
+def test_weights_of_a_plan_may_lie_anyhow():
+    x, w, b = arrays()
+    wanted = jitconv.plan_conv(x.shape, w, b, groups=2)(x)
+    read_only = b.copy()
+    read_only.flags.writeable = False
+    for other in (np.asfortranarray(w), w.astype(w.dtype.newbyteorder("S"))):
+        np.testing.assert_array_equal(jitconv.plan_conv(x.shape, other, read_only, groups=2)(x), wanted)
 
 
 def test_a_plan_tells_what_it_is():
@@ -73,16 +111,80 @@ def test_a_plan_is_refused_like_the_op():
         jitconv.plan_conv(x.shape, w, b.astype(np.float64), groups=2)
     with pytest.raises(jitconv.ParameterError, match="stride must be at least 1"):
         jitconv.plan_conv(x.shape, w, b, groups=2, stride=0)
+    with pytest.raises(jitconv.ParameterError, match="activation must be one of 'relu'; got 'rely'"):
+        jitconv.plan_conv(x.shape, w, b, groups=2, activation="rely")
 
 
-@pytest.mark.parametrize("name", ["direct", "im2col", "fft"])
-def test_a_plan_called_from_several_threads_gives_the_same_bits(name):
+def test_an_empty_batch_has_a_plan():
+    x, w, b = arrays()
+    assert jitconv.plan_conv((0, 9, 8, 4), w, b, groups=2, activation="relu")(x[:0]).shape == (0, 7, 6, 6)
+
+
+@pytest.mark.parametrize("name", ["direct", "im2col", "fft", "winograd"])
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_a_plan_called_from_several_threads_gives_the_same_bits(name, layout):
     rng = np.random.default_rng(2)
-    w = rng.standard_normal((5, 5, 8, 16)).astype(np.float32)
+    size = 3 if name == "winograd" else 5
+    w = rng.standard_normal((size, size, 8, 16)).astype(np.float32)
     pictures = [rng.standard_normal((2, 24, 24, 8)).astype(np.float32) for _ in range(8)]
-    plan = jitconv.plan_conv(pictures[0].shape, w, algorithm=name)
+    if layout == "NCHW":
+        w, pictures = w.transpose(3, 2, 0, 1), [x.transpose(0, 3, 1, 2).copy() for x in pictures]
+    plan = jitconv.plan_conv(pictures[0].shape, w, algorithm=name, layout=layout, activation="relu")
     wanted = [plan(x) for x in pictures]
     with ThreadPoolExecutor(4) as pool:
         got = list(pool.map(plan, pictures * 4))
     for place, y in enumerate(got):
         np.testing.assert_array_equal(y, wanted[place % 8])
+
+
+class Mine:
+    """Provides an algorithm whose plans hold their weights."""
+
+    def __init__(self, prepare):
+        self.prepare = prepare
+
+    @jitconv.hookimpl
+    def jitconv_algorithms(self):
+        """Return it."""
+        naive = next(one for one in jitconv.algorithms("conv_forward") if one.name == "naive")
+        return [replace(naive, name="mine", prepare=self.prepare)]
+
+
+def test_what_a_plugin_prepares_runs(registry):
+    given = []
+
+    def prepare(spec, w, b, activation):
+        given.append((w.flags.carray, b, activation))
+        return lambda x, y: (np.full(spec.y_shape, 7, spec.dtype),)
+
+    registry.register("mine", Mine(prepare))
+    x, w, _ = arrays()
+    plan = jitconv.plan_conv(x.shape, w[:, ::-1], groups=2, activation="relu", algorithm="mine")
+    assert given == [(True, None, "relu")]
+    out = np.empty(plan.spec.y_shape, np.float32)
+    assert (plan(x) == 7).all()
+    assert plan(x, out) is out
+    assert (out == 7).all()
+
+
+def test_a_plugin_that_fails_to_prepare_or_to_run_is_named(registry):
+    def prepare(spec, w, b, activation):
+        if activation:
+            raise ArithmeticError("no relu")
+        return lambda x, y: 1 / 0
+
+    registry.register("mine", Mine(prepare))
+    x, w, _ = arrays()
+    blamed = r"algorithm 'mine' of plugin 'mine' failed on n2h9w8c4 k3x3f6 s1 p0 g2: "
+    with pytest.raises(jitconv.AlgorithmError, match=blamed + "ArithmeticError: no relu"):
+        jitconv.plan_conv(x.shape, w, groups=2, activation="relu", algorithm="mine")
+    with pytest.raises(jitconv.AlgorithmError, match=blamed + "ZeroDivisionError"):
+        jitconv.plan_conv(x.shape, w, groups=2, algorithm="mine")(x)
+
+
+def test_only_conv_forward_is_prepared():
+    backward = next(one for one in jitconv.algorithms("conv_backward") if one.name == "naive")
+    with pytest.raises(
+        ValueError, match=r"Algorithm\.prepare is for conv_forward; got one for conv_backward"
+    ):
+        replace(backward, prepare=lambda *arguments: None)

@@ -164,7 +164,22 @@ def test_the_explanation_is_that_of_the_executed_plan():
     executed = FORWARD.call("auto", (x, w, None), 2, 1, 1, 1, "NHWC", False)
     assert jitconv.explain("conv_forward", x, w, stride=2, pad=1) is executed.explanation
     assert jitconv.explain("conv_forward", X, W, stride=2, pad=1) is executed.explanation
-    assert jitconv.plan_conv(X, w, stride=2, pad=1).explanation is executed.explanation
+
+
+def test_a_plan_is_chosen_by_what_a_call_costs_with_weights_prepared():
+    shapes = (1, 7, 7, 512), (3, 3, 512, 512)
+    plain = jitconv.explain("conv_forward", *shapes, pad=1)
+    plan = jitconv.plan_conv(shapes[0], np.zeros(shapes[1], np.float32), pad=1)
+    before, after = ({one.name: one.cost for one in found.candidates} for found in (plain, plan.explanation))
+    assert after["winograd"] < before["winograd"]  # no filters to transform
+    assert after["naive"] == before["naive"]
+
+
+def test_a_plan_is_chosen_by_measuring():
+    _, w = arrays()
+    with jitconv.config(mode="measure", allow=["naive", "direct"], deny=["fft", "im2col"]):
+        plan = jitconv.plan_conv(X, w)
+    assert plan.explanation.choice.reason.startswith("the least measured time (")
 
 
 def test_shapes_take_the_dtype_of_the_arrays():

@@ -1,17 +1,18 @@
-"""Borrowed buffers: used again, never shared, and not kept without bound."""
+"""Borrowed buffers and large outputs: used again, never shared, and not kept without bound."""
 
 import threading
 
 import numpy as np
 import pytest
 
+import jitconv
 from jitconv.jit import workspace
-from jitconv.jit.workspace import KEPT_BYTES, WORTH_KEEPING, borrowed, kept_bytes
+from jitconv.jit.workspace import KEPT_BYTES, LINE, WORTH_KEEPING, borrowed, kept_bytes, output
 
 
 @pytest.fixture(autouse=True)
 def empty_pool(monkeypatch):
-    monkeypatch.setattr(workspace, "_free", [])
+    monkeypatch.setattr(workspace, "_free", {})
 
 
 def test_a_large_buffer_is_used_again_for_what_nearly_fills_it():
@@ -70,3 +71,34 @@ def test_threads_never_hold_the_same_buffer():
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_the_memory_of_a_large_output_is_used_again_after_its_last_view():
+    shape = (4, WORTH_KEEPING // 4)
+    first = output(shape, np.float64)
+    address = first.ctypes.data
+    assert address % LINE == 0
+    assert first.flags.carray
+    assert first.shape == shape
+    corner = first[1:2, 3:5]
+    corner[:] = 7
+    del first
+    assert kept_bytes() == 0
+    second = output(shape, np.float64)
+    assert not np.shares_memory(second, corner)
+    assert (corner == 7).all()
+    del corner
+    assert kept_bytes() > 0
+    assert output(shape, np.float64).ctypes.data == address
+
+
+def test_small_outputs_are_plain_arrays():
+    assert output((2, 3), np.float32).flags.owndata
+    assert output((0, 3), np.float32).shape == (0, 3)
+
+
+def test_a_public_result_lives_as_long_as_it_is_seen():
+    x = np.ones((1, 1024, 1024, 1), np.float32)
+    w = np.ones((1, 1, 1, 2), np.float32)
+    results = [jitconv.conv_forward(x * i, w, algorithm="direct") for i in range(4)]
+    assert [float(y[0, 5, 5, 1]) for y in results] == [0.0, 1.0, 2.0, 3.0]

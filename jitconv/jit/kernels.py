@@ -36,18 +36,18 @@ class Kernel:
 
     def __call__(self, work: int, *arguments: Any) -> None:
         threads = 1 if work < THREADS_PAY_FROM else team()
-        if threads == 1:
-            self._twin(parallel=False)(*arguments)
-        else:
+        parallel = threads > 1
+        twin = self._compiled.get(parallel) or self._twin(parallel)
+        if parallel:
             with numba_threads(threads):
-                self._twin(parallel=True)(*arguments)
+                twin(*arguments)
+        else:
+            twin(*arguments)
 
-    def _twin(self, *, parallel: bool) -> Callable[..., None]:
-        twin = self._compiled.get(parallel)
-        if twin is None:
-            with self._lock:
-                twin = self._compiled.get(parallel) or self._compile(parallel)
-                self._compiled[parallel] = twin
+    def _twin(self, parallel: bool) -> Callable[..., None]:
+        with self._lock:
+            twin = self._compiled.get(parallel) or self._compile(parallel)
+            self._compiled[parallel] = twin
         return twin
 
     def _compile(self, parallel: bool) -> Callable[..., None]:

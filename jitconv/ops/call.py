@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from functools import _CacheInfo, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jitconv.algorithm import Plan
 from jitconv.config import Settings, current
 from jitconv.errors import AlgorithmError, DtypeError, JitconvError, ParameterError, ShapeError
+from jitconv.jit.workspace import output
 from jitconv.selector import Explanation, revision, select
 from jitconv.specs import Spec
 
@@ -19,6 +20,9 @@ Array = np.ndarray[Any, Any]
 Arrays = tuple[Array | None, ...]
 
 PLANS_KEPT = 1024
+
+NOT_THEIR_FAULT = JitconvError, MemoryError
+"""What an algorithm may raise without being blamed for it."""
 
 
 class Operation:
@@ -48,9 +52,14 @@ class Operation:
             if type(option) not in PLAIN and not (type(option) is tuple and _all_plain(option)):
                 break
         else:
-            return _cached(self, _name(algorithm), current(), revision(), *key, *options)
+            return _cached(self, named(algorithm), current(), revision(), *key, *options)
         # 1.0 and True equal 1, so a look-up cannot tell them apart: check the options first
-        return Call(self.name, self.spec_of(*key, *map(_as_tuple, options)), _name(algorithm), current())
+        return Call(self.name, self.spec_of(*key, *map(_as_tuple, options)), named(algorithm), current())
+
+    def spec(self, arrays: Sequence[Array | None], *options: Any) -> Spec:
+        """Return the problem of these arguments."""
+        key = [self.key(place, array) for place, array in enumerate(arrays)]
+        return self.spec_of(*key, *map(_as_tuple, options))
 
     def key(self, place: int, array: Any) -> Any:
         """Return shape and dtype of an operand (None for an optional one left out), or refuse it."""
@@ -83,7 +92,7 @@ def _as_tuple(option: Any) -> Any:
     return tuple(map(_as_tuple, option)) if isinstance(option, list) else option
 
 
-def _name(algorithm: Any) -> str:
+def named(algorithm: Any) -> str:
     """Return an algorithm's name as it is, or something that nobody's name can be."""
     return algorithm if isinstance(algorithm, str) else repr(algorithm)
 
@@ -103,25 +112,45 @@ def cache_clear() -> None:
     _cached.cache_clear()
 
 
-def prepare(op: str, spec: Spec, algorithm: str = "auto") -> Call:
+def prepare(op: str, spec: Spec, algorithm: str = "auto", weights: Weights | None = None) -> Call:
     """Return the call of a spec under the current settings, past the cache."""
-    return Call(op, spec, algorithm, current())
+    return Call(op, spec, algorithm, current(), weights)
+
+
+class Weights(NamedTuple):
+    """What a plan of conv_forward holds; the arrays are copied."""
+
+    w: Array
+    b: Array | None = None
+    activation: str | None = None
 
 
 class Call:
-    """A problem, the choice made for it, and the plan."""
+    """A problem, the choice made for it, and the plan; with `weights` `x` is its only operand."""
 
-    __slots__ = ("_outputs", "_plan", "explanation", "op", "spec")
+    __slots__ = ("_outputs", "explanation", "op", "plan", "spec")
 
-    def __init__(self, op: str, spec: Spec, algorithm: str, settings: Settings) -> None:
+    def __init__(
+        self, op: str, spec: Spec, algorithm: str, settings: Settings, weights: Weights | None = None
+    ) -> None:
         self.op = op
         self.spec = spec
-        self.explanation: Explanation = select(op, spec, algorithm, settings)
+        self.explanation: Explanation = select(op, spec, algorithm, settings, prepared=weights is not None)
         self._outputs = tuple(None if o is None else (o[0], np.dtype(o[1])) for o in spec.outputs(op))
-        self._plan: Plan = _fill_with_zeros(len(spec.operands(op)))
-        if spec.n:
-            with _blamed_on(self):
-                self._plan = self.explanation.choice.algorithm.build(spec)
+        if not spec.n:
+            self.plan: Plan = _fill_with_zeros(len(spec.operands(op)) if weights is None else 1)
+            return
+        chosen = self.explanation.choice.algorithm
+        try:
+            if weights is None:
+                self.plan = chosen.build(spec)
+            else:
+                w, b, activation = weights
+                self.plan = chosen.prepared(spec, _copy(w), None if b is None else _copy(b), activation)
+        except NOT_THEIR_FAULT:
+            raise
+        except Exception as error:
+            raise self.blamed(error) from error
 
     def run(self, operands: Sequence[Array | None], out: Array | None = None) -> Arrays:
         """Run the plan on the operands, into `out` if given; return all outputs."""
@@ -130,13 +159,25 @@ class Call:
             for a in operands
         ]
         if out is None:
-            outputs = [None if o is None else np.empty(o[0], o[1]) for o in self._outputs]
+            outputs = [None if o is None else output(o[0], o[1]) for o in self._outputs]
         else:
             self._check_out(out, operands)
-            outputs = [out, *(None if o is None else np.empty(o[0], o[1]) for o in self._outputs[1:])]
-        with _blamed_on(self):
-            made = self._plan(*plain, *outputs)
-        return tuple(outputs) if made is None else self._taken(made, outputs, out)
+            outputs = [out, *(None if o is None else output(o[0], o[1]) for o in self._outputs[1:])]
+        try:
+            made = self.plan(*plain, *outputs)
+        except NOT_THEIR_FAULT:
+            raise
+        except Exception as error:
+            raise self.blamed(error) from error
+        return tuple(outputs) if made is None else self.taken(made, outputs, out)
+
+    def blamed(self, error: Exception) -> AlgorithmError:
+        """Return an error that names the algorithm and its plugin."""
+        choice = self.explanation.choice
+        return AlgorithmError(
+            f"{self.op}: algorithm {choice.name!r} of plugin {choice.plugin!r} failed on {self.spec}: "
+            f"{type(error).__name__}: {error}"
+        )
 
     def _check_out(self, out: Array, operands: Sequence[Array | None]) -> None:
         shape, dtype = self._outputs[0]  # type: ignore[misc]
@@ -152,7 +193,7 @@ class Call:
         if any(a is not None and np.may_share_memory(out, a) for a in operands):
             raise ParameterError(f"{self.op}: out must not overlap an input; pass an array of its own")
 
-    def _taken(self, made: Any, outputs: Sequence[Array | None], out: Array | None) -> Arrays:
+    def taken(self, made: Any, outputs: Sequence[Array | None], out: Array | None) -> Arrays:
         """Return the arrays that a plan made itself, once their shapes are as promised."""
         got: Any = type(made).__name__
         if isinstance(made, tuple):
@@ -176,6 +217,11 @@ def _plain(array: Array) -> Array:
     return np.require(array.view(np.ndarray), array.dtype.newbyteorder("="), ["C", "A", "W"])
 
 
+def _copy(array: Array) -> Array:
+    """Return a copy of its own, as plain as `_plain` makes it."""
+    return np.array(array, array.dtype.newbyteorder("="), order="C")
+
+
 def _fill_with_zeros(operand_count: int) -> Plan:
     """Return the plan of an empty batch: no picture adds to any output."""
 
@@ -185,24 +231,3 @@ def _fill_with_zeros(operand_count: int) -> Plan:
                 output.fill(0)
 
     return fill
-
-
-class _blamed_on:  # noqa: N801 (reads as a statement; contextlib's generator costs a microsecond more)
-    """Turns what an algorithm raises into an error that names the algorithm and its plugin."""
-
-    __slots__ = ("call",)
-
-    def __init__(self, call: Call) -> None:
-        self.call = call
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Exception) and not isinstance(error, (JitconvError, MemoryError)):
-            call = self.call
-            choice = call.explanation.choice
-            raise AlgorithmError(
-                f"{call.op}: algorithm {choice.name!r} of plugin {choice.plugin!r} failed on {call.spec}: "
-                f"{type(error).__name__}: {error}"
-            ) from error

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from jitconv.errors import ShapeError
-from jitconv.ops.call import Array, Call, Operation
-from jitconv.selector import Explanation
+from jitconv.ops.call import Array, Operation
 from jitconv.specs import ConvSpec
-from jitconv.specs.values import WRT, Operand, gradients, real, shape
+from jitconv.specs.values import WRT, Operand, gradients, real
 
 
 class Gradients(NamedTuple):
@@ -174,85 +171,3 @@ def conv_backward(
     wanted = gradients(wrt)
     call = BACKWARD.call(algorithm, (dy, x, w), stride, pad, dilation, groups, layout, flip_kernel, wanted)
     return Gradients(*call.run((dy, x, w)))
-
-
-class ConvPlan:
-    """A convolution with its weights, ready to run on pictures of one shape; see `plan_conv`."""
-
-    def __init__(self, call: Call, w: Array, b: Array | None) -> None:
-        self._call = call
-        self._w = w.copy()
-        self._b = None if b is None else b.copy()
-        self._x = call.spec.operands(call.op)[0]
-
-    @property
-    def spec(self) -> ConvSpec:
-        """The problem."""
-        return self._call.spec  # type: ignore[return-value]
-
-    @property
-    def explanation(self) -> Explanation:
-        """Which algorithm runs, and why."""
-        return self._call.explanation
-
-    def __call__(self, x: Array, out: Array | None = None) -> Array:
-        """Return the convolution of `x`, in `out` if given.
-
-        Raises
-        ------
-        ShapeError, DtypeError
-            When `x` is not what the plan was made for.
-        """
-        if FORWARD.key(0, x) != self._x:
-            shape, dtype = FORWARD.key(0, x)
-            if shape != self.spec.x_shape:
-                raise ShapeError(f"conv: this plan takes x of {self.spec.x_shape}; got {shape}")
-            real({"the plan": self.spec.dtype, "x": dtype})
-        return self._call.run((x, self._w, self._b), out)[0]  # type: ignore[return-value]
-
-    def __repr__(self) -> str:
-        return f"<ConvPlan {self.explanation.choice.name}: {self.spec}>"
-
-
-def plan_conv(
-    x_shape: Sequence[int],
-    w: Array,
-    b: Array | None = None,
-    *,
-    stride: int | tuple[int, int] = 1,
-    pad: int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]] | str = 0,
-    dilation: int | tuple[int, int] = 1,
-    groups: int = 1,
-    layout: str = "NHWC",
-    algorithm: str = "auto",
-) -> ConvPlan:
-    """Prepare `conv_forward` for pictures of one shape and fixed weights.
-
-    Parameters
-    ----------
-    x_shape : sequence of int
-        Shape of the pictures to come; their dtype is that of `w`.
-    w, b, stride, pad, dilation, groups, layout, algorithm
-        As for `conv_forward`. The plan keeps copies of `w` and `b`.
-
-    Returns
-    -------
-    ConvPlan
-        ``plan(x, out=None)`` gives what ``conv_forward(x, w, b, ...)`` does. Several threads may
-        call it at once.
-
-    Raises
-    ------
-    ShapeError, ParameterError, DtypeError, UnknownAlgorithmError, UnsupportedError
-        As `conv_forward`.
-
-    Examples
-    --------
-    >>> import numpy as np, jitconv
-    >>> plan = jitconv.plan_conv((1, 3, 3, 1), np.ones((2, 2, 1, 1)))
-    >>> plan(np.ones((1, 3, 3, 1))).shape
-    (1, 2, 2, 1)
-    """
-    FORWARD.key(1, w)
-    x = np.broadcast_to(np.zeros((), w.dtype), shape("x_shape", x_shape))
-    return ConvPlan(FORWARD.call(algorithm, (x, w, b), stride, pad, dilation, groups, layout, False), w, b)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jitconv.algorithm import Algorithm
-from jitconv.ops import prepare
+from jitconv.ops import Weights, prepare
 from jitconv.plugins import registry
 from jitconv.specs import Spec
 from jitconv.testing.bounds import bound, relative_error
@@ -87,6 +87,8 @@ def check_agreement(op: str, name: str, case: Case) -> None:
     before = [None if a is None else a.copy() for a in operands]
     with np.errstate(invalid="ignore"):
         got = prepare(op, case.spec, name).run(operands)
+        if algorithm.prepare is not None:
+            _check_prepared(algorithm, case, operands, wanted)
     for one, other in zip(operands, before, strict=True):
         same = one is None or other is None or np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
         assert same, f"{op}/{name} changed an input on {case}"
@@ -97,3 +99,15 @@ def check_agreement(op: str, name: str, case: Case) -> None:
             assert not aliased, f"{op}/{name} returned an alias of an input on {case}"
     _, wrong = disagreement(op, case.spec, algorithm, got, wanted, exact=case.integers)
     assert wrong is None, f"{op}/{name} disagrees with naive on {case}: {wrong}"
+
+
+def _check_prepared(algorithm: Algorithm, case: Case, operands: Arrays, wanted: Arrays) -> None:
+    """Check the plans that hold weights, with and without an activation."""
+    op, name = algorithm.op, algorithm.name
+    x, w, b = operands
+    assert w is not None
+    assert wanted[0] is not None
+    for activation, y in ((None, wanted[0]), ("relu", np.maximum(wanted[0], 0))):
+        got = prepare(op, case.spec, name, Weights(w, b, activation)).run([x])
+        _, wrong = disagreement(op, case.spec, algorithm, got, (y,), exact=case.integers)
+        assert wrong is None, f"{op}/{name}, prepared for {activation}, disagrees on {case}: {wrong}"

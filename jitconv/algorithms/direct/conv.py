@@ -6,11 +6,12 @@ loops serve them: `loops.py`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
-from jitconv.algorithm import Algorithm, Plan, never_refuses
+from jitconv.algorithm import Algorithm, Plan, never_refuses, with_weights
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.views import Array, nhwc
 from jitconv.algorithms._shared.weights import WeightGradient, pictures_nhwc
@@ -32,8 +33,28 @@ def build_forward(spec: ConvSpec) -> Plan:
     """Return a plan: a correlation with the filters as they lie, or packed."""
     if not tiled(spec):
         return partial(loops.forward, spec)
+    # NHWC filters lie as a tile reads them: packed ones were slower on all eleven layers tried, by
+    # 1.07 (16 pictures of 14x14, 256 channels) to 4.6 (one of 7x7, 512 channels)
+    as_they_lie = spec.layout == "NHWC" and not spec.flip_kernel
+    correlate = correlation(spec, as_they_lie=as_they_lie)
+    if as_they_lie:
+        return lambda x, w, b, y: correlate(x, w.reshape(-1), b, y)
+    packed = packer(spec)
+    return lambda x, w, b, y: correlate(x, packed(w), b, y)
+
+
+def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -> Plan:
+    """Return a plan that holds the packed filters."""
+    if not tiled(spec):
+        return with_weights(build_forward(spec), w, b, activation)
+    correlate = correlation(spec, as_they_lie=False)
+    return correlate.holding(packer(spec)(w), b, floor=activation == "relu")
+
+
+def correlation(spec: ConvSpec, *, as_they_lie: bool) -> Correlator:
+    """Return the forward op's correlation."""
     side_by_side = spec.groups == 1 and spec.dilation[1] == 1
-    group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
+    group_c = spec.c // spec.groups
     columns = [kw * spec.dilation[1] - spec.pad[2] for kw in range(1 if side_by_side else spec.kw)]
     rows = [kh * spec.dilation[0] - spec.pad[0] for kh in range(spec.kh)]
     geometry = Correlation(
@@ -44,25 +65,26 @@ def build_forward(spec: ConvSpec) -> Plan:
         counts=(spec.oh, spec.ow),
         reach=spec.kw if side_by_side else 1,
     )
-    places = np.array([place(kh, kw, spec) for kh in range(spec.kh) for kw in range(spec.kw)], np.int64)
-    # NHWC filters lie as a tile reads them: packed ones were slower on all eleven layers tried, by
-    # 1.07 (16 pictures of 14x14, 256 channels) to 4.6 (one of 7x7, 512 channels)
-    as_they_lie = spec.layout == "NHWC" and not spec.flip_kernel
-    correlate = Correlator(
+    places = taps(spec)
+    return Correlator(
         geometry, batch=spec.n, size=(spec.h, spec.w), channels=spec.c, filters=spec.f, groups=spec.groups,
         strides=strides(spec.h, spec.w, spec.c, spec.layout),
         out_strides=strides(spec.oh, spec.ow, spec.f, spec.layout), out_at=0,
         itemsize=np.dtype(spec.dtype).itemsize,
         places=places[:: len(places) // len(geometry.rows)] if as_they_lie else None,
     )  # fmt: skip
-    if as_they_lie:
-        return lambda x, w, b, y: correlate(x, w.reshape(-1), b, y)
-    channel, filter_, group = filter_strides(spec)
 
-    def plan(x: Array, w: Array, b: Array | None, y: Array) -> None:
-        correlate(x, pack(w, places, (channel, filter_, group), group_c, group_f, spec.groups), b, y)
 
-    return plan
+def taps(spec: ConvSpec) -> Array:
+    """Return where the filters of each tap begin in w."""
+    return np.array([place(kh, kw, spec) for kh in range(spec.kh) for kw in range(spec.kw)], np.int64)
+
+
+def packer(spec: ConvSpec) -> Callable[[Array], Array]:
+    """Return what puts filters in the panels that a tile reads."""
+    places, steps = taps(spec), filter_strides(spec)
+    group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
+    return lambda w: pack(w, places, steps, group_c, group_f, spec.groups)
 
 
 def build_backward(spec: ConvSpec) -> Plan:
@@ -200,6 +222,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             workspace=partial(_workspace, op),
             build=build,
             revision=2,
+            prepare=prepare if op == "conv_forward" else None,
         )
         for op, build in (("conv_forward", build_forward), ("conv_backward", build_backward))
     ]

@@ -6,6 +6,7 @@ stride: where (row mod stride, column mod stride) is the same, the same taps of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -214,8 +215,16 @@ class Correlator:
         self, source: Array, packed: Array, bias: Array | None, out: Array, *, floor: bool = False
     ) -> None:
         """Correlate `source` with packed filters into `out`; negative results become 0 with `floor`."""
-        CORRELATE(
-            self._work, source.reshape(-1), self._fetched, *self._before, packed, self._b_step, self._wide,
-            self._narrow, self._depth, packed if bias is None else bias, bias is not None, out.reshape(-1),
-            self._out_at, *self._after, floor,
+        self.holding(packed, bias, floor=floor)(source, out)
+
+    def holding(
+        self, packed: Array, bias: Array | None, *, floor: bool = False
+    ) -> Callable[[Array, Array], None]:
+        """Return the same with filters and bias held, to be called with `source` and `out`."""
+        work = self._work
+        before = (
+            self._fetched, *self._before, packed, self._b_step, self._wide, self._narrow, self._depth,
+            packed if bias is None else bias, bias is not None,
         )  # fmt: skip
+        after = self._out_at, *self._after, floor
+        return lambda source, out: CORRELATE(work, source.reshape(-1), *before, out.reshape(-1), *after)

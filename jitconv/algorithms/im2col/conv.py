@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from jitconv.algorithm import Algorithm, never_refuses, unprepared
+from jitconv.algorithm import Algorithm, Plan, never_refuses, unprepared
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.views import Array, hwcf, nhwc, padded, unpadded
 from jitconv.algorithms.im2col.columns import column_bytes, scatter, windows
@@ -29,12 +29,24 @@ of copying the product to the result is an estimate."""
 
 def forward(spec: ConvSpec, x: Array, w: Array, b: Array | None, y: Array) -> None:
     """Y = columns · filters + b, for each group of channels."""
-    with blas_threads():
-        product = columns(x, spec) @ matrices(w, spec)
-    result = nhwc(y, spec)
-    result[...] = product.transpose(1, 0, 2).reshape(result.shape)
-    if b is not None:
-        result += b
+    prepare(spec, w, b, None)(x, y)
+
+
+def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -> Plan:
+    """Return a plan that holds the filters as matrices."""
+    filters = matrices(w, spec)
+
+    def plan(x: Array, y: Array) -> None:
+        with blas_threads():
+            product = columns(x, spec) @ filters
+        result = nhwc(y, spec)
+        result[...] = product.transpose(1, 0, 2).reshape(result.shape)
+        if b is not None:
+            result += b
+        if activation == "relu":
+            np.maximum(y, 0, out=y)
+
+    return plan
 
 
 def backward(
@@ -105,6 +117,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             workspace=partial(_workspace, op),
             build=unprepared(run),
             deterministic=False,  # the matrix product is NumPy's BLAS, which promises nothing
+            prepare=prepare if op == "conv_forward" else None,
         )
         for op, run in (("conv_forward", forward), ("conv_backward", backward))
     ]

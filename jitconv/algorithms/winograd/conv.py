@@ -39,14 +39,18 @@ def why_not(spec: ConvSpec) -> str | None:
     return None
 
 
-def build_forward(spec: ConvSpec) -> Plan:
-    """Return a plan: transform the filters, correlate."""
-    correlate = Winograd(
+def correlation(spec: ConvSpec) -> Winograd:
+    """Return the forward op's correlation."""
+    return Winograd(
         batch=spec.n, size=(spec.h, spec.w), pad=(spec.pad[0], spec.pad[2]), channels=spec.c, filters=spec.f,
         counts=(spec.oh, spec.ow), out_strides=strides(spec.oh, spec.ow, spec.f, spec.layout),
         itemsize=np.dtype(spec.dtype).itemsize,
     )  # fmt: skip
 
+
+def build_forward(spec: ConvSpec) -> Plan:
+    """Return a plan: transform the filters, correlate."""
+    correlate = correlation(spec)
     inputs = (spec.n, spec.h, spec.w, spec.c)
 
     def plan(x: Array, w: Array, b: Array | None, y: Array) -> None:
@@ -54,6 +58,19 @@ def build_forward(spec: ConvSpec) -> Plan:
         filters_of = correlate.filters(np.ascontiguousarray(hwcf(w, spec)))
         with pictures_of as pictures, filters_of as filters:
             correlate(pictures, filters, b, y)
+
+    return plan
+
+
+def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -> Plan:
+    """Return a plan that holds the transformed filters."""
+    correlate, floor = correlation(spec), activation == "relu"
+    inputs = (spec.n, spec.h, spec.w, spec.c)
+    filters = correlate.kept_filters(np.ascontiguousarray(hwcf(w, spec)))
+
+    def plan(x: Array, y: Array) -> None:
+        with pictures_nhwc(x, spec.layout, inputs, UNPADDED) as pictures:
+            correlate(pictures, filters, b, y, floor=floor)
 
     return plan
 
@@ -103,14 +120,15 @@ def _workspace(op: str, spec: ConvSpec) -> int:
     return elements * itemsize
 
 
-def _cost(op: str, spec: ConvSpec) -> float:
+def _cost(op: str, spec: ConvSpec, *, transforms: int = 2) -> float:
+    """Predict a time; `transforms` counts how often the filters are moved to transform them."""
     total = CALL[op]
     if op == "conv_forward" or "x" in spec.wrt:
         itemsize = np.dtype(spec.dtype).itemsize
         h, w = (spec.oh, spec.ow) if op == "conv_forward" else (spec.h, spec.w)
         tiles = _tiles(spec.n, h, w)
         tasks = -(-tiles // tiles_of_a_task(tiles, spec.c, spec.f, itemsize))
-        total += (tasks + 2) * POINTS * spec.c * spec.f * itemsize / FILTER_BYTES_PER_SECOND
+        total += (tasks + transforms) * POINTS * spec.c * spec.f * itemsize / FILTER_BYTES_PER_SECOND
         patches = 2 * tiles * POINTS * (spec.c + spec.f) * itemsize
         products = tiles * POINTS * spec.c * spec.f
         total += seconds(0, products, MADDS_PER_SECOND[spec.dtype], patches, PATCH_BYTES_PER_SECOND)
@@ -126,13 +144,23 @@ def jitconv_algorithms() -> list[Algorithm]:
     """Register the convolutions by Winograd's tiles."""
     return [
         Algorithm(
-            op,
+            "conv_forward",
             "winograd",
             why_not=why_not,
-            cost=partial(_cost, op),
-            workspace=partial(_workspace, op),
-            build=build,
+            cost=partial(_cost, "conv_forward"),
+            workspace=partial(_workspace, "conv_forward"),
+            build=build_forward,
             error_class="winograd",
-        )
-        for op, build in (("conv_forward", build_forward), ("conv_backward", build_backward))
+            prepare=prepare,
+            prepared_cost=partial(_cost, "conv_forward", transforms=0),
+        ),
+        Algorithm(
+            "conv_backward",
+            "winograd",
+            why_not=why_not,
+            cost=partial(_cost, "conv_backward"),
+            workspace=partial(_workspace, "conv_backward"),
+            build=build_backward,
+            error_class="winograd",
+        ),
     ]

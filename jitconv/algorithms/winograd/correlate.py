@@ -158,6 +158,7 @@ class Winograd:
         self._channels, self._filters = channels, filters
         # a point's panel and one row more: steps of a power of two would all meet in one set of a cache
         self._step = (channels + 1) * 2 * VECTOR_BYTES // itemsize
+        self._filters_size = panels * POINTS * self._step
         self._before = size, batch, pad, channels
         self._after = counts, out_strides, block, splits
         self._work = tiles * POINTS * channels * filters // 40
@@ -165,10 +166,18 @@ class Winograd:
     @contextlib.contextmanager
     def filters(self, w: Array) -> Iterator[Array]:
         """Lend the transform of contiguous (3, 3, channels, filters)."""
-        panels = -(-self._filters // (2 * VECTOR_BYTES // w.itemsize))
-        with borrowed(panels * POINTS * self._step, w.dtype) as out:
-            FILTERS(out.size // 8, w.reshape(-1), self._channels, self._filters, out, self._step)
+        with borrowed(self._filters_size, w.dtype) as out:
+            self._transform(w, out)
             yield out
+
+    def kept_filters(self, w: Array) -> Array:
+        """Return the same, to be kept."""
+        out = np.empty(self._filters_size, w.dtype)
+        self._transform(w, out)
+        return out
+
+    def _transform(self, w: Array, out: Array) -> None:
+        FILTERS(out.size // 8, w.reshape(-1), self._channels, self._filters, out, self._step)
 
     def __call__(
         self, x: Array, transformed: Array, bias: Array | None, y: Array, *, floor: bool = False
