@@ -30,6 +30,22 @@ def build_forward(spec: ConvSpec) -> Plan:
     return plan
 
 
+def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -> Plan:
+    """Return a plan that holds the spectra of the filters."""
+    x, y = stored(spec)
+    convolve = Convolution(tiling("forward", spec, prepared=True), x, y)
+    spectra = []
+    for block in convolve.blocks():
+        spectra.append((block, np.empty(convolve.spectrum_size(block), spec.dtype)))
+        convolve.transform_filters(hwcf(w, spec), *spectra[-1])
+
+    def plan(x: Array, y: Array) -> None:
+        for block, spectrum in spectra:
+            convolve.multiply(x, spectrum, block, b, y, floor=activation == "relu")
+
+    return plan
+
+
 def build_backward(spec: ConvSpec) -> Plan:
     """Return a plan: DX = DY · Wᵀ, a full convolution; DW = Xᵀ · conj(DY), a correlation."""
     x, y = stored(spec)
@@ -37,9 +53,9 @@ def build_backward(spec: ConvSpec) -> Plan:
     filters = WeightSum(tiling("w", spec), x, y) if "w" in spec.wrt else None
 
     def plan(dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None) -> None:
-        if pictures is not None:
+        if pictures is not None and dx is not None:
             pictures(dy, turned(w, spec), None, dx)
-        if filters is not None:
+        if filters is not None and dw is not None:
             for block, gradient in filters(x, dy):
                 hwcf(dw, spec)[..., block] = gradient
         if db is not None:
@@ -75,7 +91,11 @@ def _workspace(op: str, spec: ConvSpec) -> int:
 
 
 def _cost(op: str, spec: ConvSpec) -> float:
-    return sum(tiling(kind, spec).seconds(prepared=False) for kind in _kinds(op, spec))
+    return sum(tiling(kind, spec).seconds() for kind in _kinds(op, spec))
+
+
+def _prepared_cost(spec: ConvSpec) -> float:
+    return tiling("forward", spec, prepared=True).seconds()
 
 
 @hookimpl
@@ -91,6 +111,8 @@ def jitconv_algorithms() -> list[Algorithm]:
             build=build,
             revision=2,
             error_class="fft",
+            prepare=prepare if op == "conv_forward" else None,
+            prepared_cost=_prepared_cost if op == "conv_forward" else None,
         )
         for op, build in (("conv_forward", build_forward), ("conv_backward", build_backward))
     ]

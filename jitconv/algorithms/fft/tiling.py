@@ -9,7 +9,9 @@ from itertools import product
 
 import numpy as np
 
+from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms.fft.geometry import Axis, Place, backward_axis, forward_axis, half, weight_axis
+from jitconv.algorithms.fft.kernels import PANEL_BYTES
 from jitconv.algorithms.fft.spectra import between_size
 from jitconv.jit.tile import VECTOR_BYTES
 from jitconv.specs import ConvSpec
@@ -18,14 +20,19 @@ POINTS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
 """Sizes of transforms that are tried, besides that of the whole picture."""
 
 FILTER_BYTES = 32 * 2**20
-"""Spectra of filters that a call without prepared ones holds at once; not less than two vectors of them."""
+"""Spectra of filters that a call without prepared ones holds at once; not less than a panel of them."""
 
 TILE_BYTES = 8 * 2**20
 """Spectra and half-done transforms of the tiles that are multiplied at once; not less than one tile's."""
 
-MADDS_PER_SECOND = {"float32": 100e9, "float64": 50e9}
-BYTES_PER_SECOND = 20e9
+MADDS_PER_SECOND = {"float32": 90e9, "float64": 45e9}
+BYTES_PER_SECOND = 16e9
 CALL = 60e-6
+"""Of two threads; asv_benchmarks/benchmarks/rates.py. Fitted to ratios with `direct` on 13 problems, from
+3x3 to 31x31 taps, measured where a large matrix product gave 55e9 multiply-adds per second, and scaled to
+that machine's best."""
+
+PLANES = {"inner": 3, "taps": 2, "outer": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,8 @@ class Tiling:
 
     problem: Problem
     axes: tuple[Axis, Axis]
+    prepared: bool = False
+    """Whether a plan holds the spectra of all filters."""
 
     @property
     def frequencies(self) -> int:
@@ -75,13 +84,13 @@ class Tiling:
 
     @property
     def filters_at_once(self) -> int:
-        """Filters of a block: all, or as many vectors of them as `FILTER_BYTES` hold."""
+        """Filters of a block: all, or as many panels of them as `FILTER_BYTES` hold."""
         p = self.problem
-        if p.groups > 1:
+        if p.groups > 1 or self.prepared:
             return p.filters
-        lanes = 2 * VECTOR_BYTES // self._itemsize
+        panel = PANEL_BYTES // self._itemsize
         most = FILTER_BYTES // (2 * self.frequencies * p.channels * self._itemsize)
-        return min(p.filters, max(most // lanes, 1) * lanes)
+        return min(p.filters, max(most // panel, 1) * panel)
 
     @property
     def points(self) -> tuple[int, int]:
@@ -132,30 +141,45 @@ class Tiling:
         filters = 2 * self.frequencies * columns + self.between(taps, columns) + copies
         return filters * self._itemsize + self.tiles_at_once * self._bytes_of_tile
 
-    def seconds(self, *, prepared: bool) -> float:
-        """Predict a time."""
+    def _columns(self) -> dict[str, int]:
+        """Columns that are transformed of "inner", "taps" and "outer", in whole vectors; tiles counted."""
         p = self.problem
         lanes = VECTOR_BYTES // self._itemsize
+        filters = _whole(p.channels // p.groups * p.filters, lanes) * (not self.prepared)
+        results = self.tiles * _whole(p.filters, lanes)
         blocks = -(-p.filters // self.filters_at_once)
-        group_c, group_f = p.channels // p.groups, p.filters // p.groups
-        taps_columns = _whole(group_c * p.filters, lanes)
-        by_place = {
-            "inner": self.tiles * blocks * _whole(p.channels, lanes),
-            "taps": self.tiles * _whole(p.filters, lanes) if p.kind == "w" else taps_columns * (not prepared),
-            "outer": taps_columns if p.kind == "w" else self.tiles * _whole(p.filters, lanes),
-        }
-        planes = {"inner": 3, "taps": 2, "outer": 2}
-        madds = moved = 0
-        for place, columns in by_place.items():
-            rows, width = (one.count for one in self.places(place))
-            between = 2 * half(self.points[1]) * rows
-            madds += columns * between * (width + planes[place] * self.points[0])
-            moved += columns * (2 * between + 2 * planes[place] * self.frequencies)
-        group_lanes = p.groups if p.depthwise else p.groups * _whole(group_f, lanes) * group_c
-        madds += 4 * self.frequencies * self.tiles * group_lanes
+        inner = self.tiles * blocks * _whole(p.channels, lanes)
+        if p.kind == "w":
+            return {"inner": inner, "taps": results, "outer": filters}
+        return {"inner": inner, "taps": filters, "outer": results}
+
+    @property
+    def madds(self) -> int:
+        """Multiply-adds of transforms and products."""
+        p = self.problem
+        total = 0
+        for name, columns in self._columns().items():
+            rows, width = (place.count for place in self.places(name))
+            total += columns * 2 * half(self.points[1]) * rows * (width + PLANES[name] * self.points[0])
+        group_f = _whole(p.filters // p.groups, VECTOR_BYTES // self._itemsize)
+        by_tile = p.groups if p.depthwise else p.channels * group_f
+        return total + 4 * self.frequencies * self.tiles * by_tile
+
+    @property
+    def moved(self) -> int:
+        """Bytes of what is half done and of spectra, written and read."""
+        p = self.problem
+        total = 0
+        for name, columns in self._columns().items():
+            between = 2 * half(self.points[1]) * self.places(name)[0].count
+            total += columns * 2 * (between + PLANES[name] * self.frequencies)
         # the filters' spectra are read again for each block of tiles
-        moved += 2 * self.frequencies * group_c * p.filters * -(-self.tiles // self.tiles_at_once)
-        return CALL + madds / MADDS_PER_SECOND[p.dtype] + moved * self._itemsize / BYTES_PER_SECOND
+        filters = 2 * self.frequencies * p.channels // p.groups * p.filters
+        return (total + filters * -(-self.tiles // self.tiles_at_once)) * self._itemsize
+
+    def seconds(self) -> float:
+        """Predict a time."""
+        return seconds(CALL, self.madds, MADDS_PER_SECOND[self.problem.dtype], self.moved, BYTES_PER_SECOND)
 
 
 @lru_cache(maxsize=1024)
@@ -164,9 +188,8 @@ def tiling(kind: str, spec: ConvSpec, *, prepared: bool = False) -> Tiling:
     channels, filters = (spec.f, spec.c) if kind == "x" else (spec.c, spec.f)
     problem = Problem(kind, spec.n, channels, filters, spec.groups, spec.dtype)
     place = {"forward": forward_axis, "x": backward_axis, "w": weight_axis}[kind]
-    pairs = product(*(list(_axes(place, spec, axis)) for axis in (0, 1)))
-    tilings = [Tiling(problem, pair) for pair in pairs]
-    return min(tilings, key=lambda one: one.seconds(prepared=prepared))
+    pairs = product(_axes(place, spec, 0), _axes(place, spec, 1))
+    return min((Tiling(problem, pair, prepared) for pair in pairs), key=Tiling.seconds)
 
 
 def _axes(place: Callable[[ConvSpec, int, int], Axis], spec: ConvSpec, axis: int) -> Iterator[Axis]:
