@@ -28,6 +28,14 @@ KEEP_TREES = 4
 """Kernels of this many source trees are kept, the last used ones; older ones are deleted."""
 
 
+_counts = {"compiled": 0, "loaded": 0}
+
+
+def counts() -> tuple[int, int]:
+    """Return how many kernels this process has compiled, and loaded from disk."""
+    return _counts["compiled"], _counts["loaded"]
+
+
 def cache_root() -> Path:
     """Return the folder of compiled kernels: `JITCONV_CACHE_DIR` or the user's cache folder."""
     if chosen := os.environ.get("JITCONV_CACHE_DIR"):
@@ -104,10 +112,13 @@ class KernelCache(_Cache):  # type: ignore[misc]
         checksum, payload = stored[:32], stored[32:]
         if hashlib.sha256(payload).digest() != checksum:
             return None  # cut short or damaged: compiled and written anew
-        return CompileResultCacheImpl.rebuild(None, target_context, pickle.loads(payload))
+        overload = CompileResultCacheImpl.rebuild(None, target_context, pickle.loads(payload))
+        _counts["loaded"] += 1  # Numba holds its compiler's lock here and in `save_overload`
+        return overload
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Write the compiled code of a signature."""
+        _counts["compiled"] += 1
         if data.library.has_dynamic_globals:
             return  # holds an address of this process
         payload = serialize.dumps(CompileResultCacheImpl.reduce(None, data))
