@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import marshal
 import os
 import pickle
 import shutil
@@ -129,8 +128,10 @@ class KernelCache(_Cache):  # type: ignore[misc]
     def _file(self, sig: Any) -> Path:
         loop = self._loop
         captured = tuple(cell.cell_contents for cell in loop.__closure__ or ())
-        digest = hashlib.sha256(marshal.dumps(loop.__code__) + serialize.dumps(captured))
-        digest.update("\n".join((loop.__module__, self._twin, repr(sig), self._source)).encode())
+        code = loop.__code__  # not marshalled: those bytes change with the references to its constants
+        place = loop.__module__, loop.__qualname__, str(code.co_firstlineno)
+        digest = hashlib.sha256(code.co_code + serialize.dumps(captured))
+        digest.update("\n".join((*place, self._twin, repr(sig), self._source)).encode())
         return _tree() / f"{loop.__name__}-{self._twin}-{digest.hexdigest()[:24]}.kernel"
 
     def enable(self) -> None:
