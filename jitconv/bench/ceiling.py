@@ -10,10 +10,12 @@ import numpy as np
 from numba import prange
 
 from jitconv.jit import Kernel, team
-from jitconv.jit.tile import ROWS, VECTOR_BYTES, tile
+from jitconv.jit.tile import TALLEST, VECTOR_BYTES, WIDEST, tile
 
 COPY_BYTES = 256 * 2**20
 """Beyond the last-level cache."""
+
+ROWS = TALLEST[WIDEST]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,8 @@ def _multiply(a, b, c, parts, rounds, segments):
     lanes = VECTOR_BYTES // a.itemsize
     for part in prange(parts):
         for _ in range(rounds):
-            tile(ROWS[0], 2, a, 0, 128, 1, b, 0, 2 * lanes, 0, segments, 0, 1, 128, c, 0, 0, 0,
-                 c, part * ROWS[0] * 2 * lanes, 2 * lanes, 2 * lanes, 0)  # fmt: skip
+            tile(ROWS, WIDEST, a, 0, 128, b, 0, WIDEST * lanes, 0, segments, 0, 1, 128, c, 0, 0, 0,
+                 c, part * ROWS * WIDEST * lanes, WIDEST * lanes, WIDEST * lanes, 0)  # fmt: skip
 
 
 def _copy(source, target, parts):
@@ -48,11 +50,11 @@ def measure(dtype: str = "float32") -> Ceiling:
     """Measure both with the threads that kernels use."""
     threads = team()
     lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
-    a, b = np.ones(ROWS[0] * 128, dtype), np.ones(128 * 2 * lanes, dtype)
-    c = np.zeros(threads * ROWS[0] * 2 * lanes, dtype)
+    a, b = np.ones(ROWS * 128, dtype), np.ones(128 * WIDEST * lanes, dtype)
+    c = np.zeros(threads * ROWS * WIDEST * lanes, dtype)
     segments, rounds = np.zeros(2, np.int64), 20_000
     best = _best(lambda: MULTIPLY(10**9, a, b, c, threads, rounds, segments))
-    flops = 2 * threads * rounds * 128 * ROWS[0] * 2 * lanes
+    flops = 2 * threads * rounds * 128 * ROWS * WIDEST * lanes
     source, target = np.ones(COPY_BYTES // 4, np.float32), np.zeros(COPY_BYTES // 4, np.float32)
     copied = _best(lambda: COPY(10**9, source, target, threads))
     return Ceiling(flops / best / 1e9, 2 * source.nbytes / copied / 1e9)

@@ -21,6 +21,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from jitconv.jit.loops import inlined
+
 
 def _vector_bytes() -> int:
     features = llvmlite.binding.get_host_cpu_features()
@@ -29,101 +31,171 @@ def _vector_bytes() -> int:
 
 VECTOR_BYTES = _vector_bytes()
 
-ROWS = (14, 7, 4, 2, 1) if VECTOR_BYTES == 64 else (6, 4, 2, 1)
-"""Heights of a tile. 14 x 2 sums, 2 vectors of b and the broadcast fit in AVX-512's 32 registers, 6 x 2
-in AVX2's 16; the lower ones are for the ends of rows. A tile of 7 x 4 spills (seen in earlier trials)."""
+TALLEST = {64: {4: 6, 2: 8, 1: 8}, 32: {2: 6, 1: 8}, 16: {2: 6, 1: 8}}[VECTOR_BYTES]
+"""Heights of the tallest tiles by their widths in vectors; every height below them has a tile too. 6 x 4
+sums, 4 vectors of b and the broadcast fit in AVX-512's 32 registers, 6 x 2 in AVX2's 16. 14 x 2 has less
+use of each load: it had half the rate of 6 x 4 (37 to 61 against 74 to 129 GFLOP/s, six products of
+matrices of ResNet-50's 1x1 layers, rows that lie apart)."""
 
-VECTORS = (2, 1)
-"""Widths of a tile, in vectors."""
+WIDEST = max(TALLEST)
+"""Vectors of a panel, the part of b's columns that one tile has."""
+
+UNROLLED = 4
+"""Values of k that are written one after the other where they lie side by side in a: the addresses of
+the rows are reckoned once for all."""
+
+_HEIGHTS = tuple(TALLEST.get(width, 0) for width in range(WIDEST + 1))
 
 I64, I32 = ir.IntType(64), ir.IntType(32)
 
 
-@intrinsic
-def tile(typing, rows, vectors, a, a_at, a_row, a_step, b, b_at, b_step, b_masked,
-         segments, first, last, depth, start, start_at, start_row, started,
-         c, c_at, c_row, columns, floor):  # fmt: skip
-    """Run one tile.
-
-    Parameters
-    ----------
-    rows, vectors : int
-        One of `ROWS` and of `VECTORS`.
-    a : array of one axis; a_at, a_row, a_step : int
-        Where the first element lies, and the steps from row to row and from k to k.
-    b : array of one axis; b_at, b_step : int
-        Where the first row lies, and the step from k to k; a row's columns are contiguous.
-    b_masked : int
-        Not 0 if reading whole vectors of b could read beyond the array.
-    segments : int64 array of one axis
-        For each segment, what is added to `a_at` and to `b_at`: two numbers in turn.
-    first, last, depth : int
-        Segments first..last-1 are added, `depth` values of k in each (at least 1).
-    start, start_at, start_row : array and int
-        What the sums begin with: 0 for `start_row` repeats one row, as for a bias.
-    started : int
-        0 for sums that begin with 0.
-    c, c_at, c_row : array and int
-        Where the sums go.
-    columns : int
-        How many columns there are; what lies beyond them is neither read nor written.
-    floor : int
-        Not 0 to put 0 in the place of negative sums.
-    """
-    signature = types.void(
-        rows, vectors, a, a_at, a_row, a_step, b, b_at, b_step, b_masked, segments, first, last, depth,
-        start, start_at, start_row, started, c, c_at, c_row, columns, floor,
-    )  # fmt: skip
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        values = []
-        for kind, value in zip(signature.args, arguments, strict=True):
-            if isinstance(kind, types.Array):
-                values.append(context.make_array(kind)(context, builder, value).data)
-            else:
-                values.append(context.cast(builder, value, kind, types.int64))
-        element = context.get_value_type(signature.args[2].dtype)
-        _dispatch(builder, element, values)
-        return context.get_dummy_value()
-
-    return signature, generate
+def vectors_of(columns: int, itemsize: int) -> int:
+    """Return the vectors of the narrowest tile that holds so many columns, or of the widest."""
+    return min((width for width in TALLEST if width * VECTOR_BYTES >= columns * itemsize), default=WIDEST)
 
 
-def _dispatch(builder: Any, element: Any, values: list[Any]) -> None:
+def padded_columns(columns: int, itemsize: int) -> int:
+    """Return the columns of all panels of so many columns."""
+    panel = WIDEST * VECTOR_BYTES // itemsize
+    rest = columns % panel
+    return columns - rest + (vectors_of(rest, itemsize) * VECTOR_BYTES // itemsize if rest else 0)
+
+
+@inlined
+def width_of(columns, lanes):
+    """As `vectors_of`, in a kernel."""
+    vectors = WIDEST
+    while vectors > 1 and vectors // 2 * lanes >= columns:
+        vectors //= 2
+    return vectors
+
+
+@inlined
+def tiles(count, vectors, a, a_at, a_row, b, b_at, b_step, b_masked, segments, first, last, depth,
+          start, start_at, start_row, started, c, c_at, c_row, columns, floor):  # fmt: skip
+    """Fill `count` rows by tiles of nearly one height."""
+    left = (count + _HEIGHTS[vectors] - 1) // _HEIGHTS[vectors]
+    done = 0
+    while left > 0:
+        rows = (count - done + left - 1) // left
+        tile(rows, vectors, a, a_at + done * a_row, a_row, b, b_at, b_step, b_masked, segments, first, last,
+             depth, start, start_at + done * start_row, start_row, started, c, c_at + done * c_row, c_row,
+             columns, floor)  # fmt: skip
+        done += rows
+        left -= 1
+
+
+@inlined
+def tiles_across(count, vectors, a, a_at, a_step, b, b_at, b_step, b_masked, segments, first, last, depth,
+                 start, start_at, start_row, started, c, c_at, c_row, columns, floor):  # fmt: skip
+    """As `tiles`, for rows that lie side by side in a."""
+    left = (count + _HEIGHTS[vectors] - 1) // _HEIGHTS[vectors]
+    done = 0
+    while left > 0:
+        rows = (count - done + left - 1) // left
+        tile_across(rows, vectors, a, a_at + done, a_step, b, b_at, b_step, b_masked, segments, first, last,
+                    depth, start, start_at + done * start_row, start_row, started, c, c_at + done * c_row,
+                    c_row, columns, floor)  # fmt: skip
+        done += rows
+        left -= 1
+
+
+def _tile(name: str, across: bool) -> Any:
+    @intrinsic
+    def tile(typing, rows, vectors, a, a_at, a_apart, b, b_at, b_step, b_masked,
+             segments, first, last, depth, start, start_at, start_row, started,
+             c, c_at, c_row, columns, floor):  # fmt: skip
+        """Run one tile.
+
+        Parameters
+        ----------
+        rows, vectors : int
+            `vectors` a key of `TALLEST`, `rows` at most its value.
+        a : array of one axis; a_at, a_apart : int
+            Where the first element lies, and the step from row to row; from k to k it is 1. Of
+            `tile_across` it is the step from k to k; from row to row it is 1.
+        b : array of one axis; b_at, b_step : int
+            Where the first row lies, and the step from k to k; a row's columns are contiguous.
+        b_masked : int
+            Not 0 if reading whole vectors of b could read beyond the array.
+        segments : int64 array of one axis
+            For each segment, what is added to `a_at`, and how many rows of b lie before its own: two
+            numbers in turn.
+        first, last, depth : int
+            Segments first..last-1 are added, `depth` values of k in each (at least 1).
+        start, start_at, start_row : array and int
+            What the sums begin with: 0 for `start_row` repeats one row, as for a bias.
+        started : int
+            0 for sums that begin with 0.
+        c, c_at, c_row : array and int
+            Where the sums go.
+        columns : int
+            How many columns there are; what lies beyond them is neither read nor written.
+        floor : int
+            Not 0 to put 0 in the place of negative sums.
+        """
+        signature = types.void(
+            rows, vectors, a, a_at, a_apart, b, b_at, b_step, b_masked, segments, first, last, depth,
+            start, start_at, start_row, started, c, c_at, c_row, columns, floor,
+        )  # fmt: skip
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            values = []
+            for kind, value in zip(signature.args, arguments, strict=True):
+                if isinstance(kind, types.Array):
+                    values.append(context.make_array(kind)(context, builder, value).data)
+                else:
+                    values.append(context.cast(builder, value, kind, types.int64))
+            element = context.get_value_type(signature.args[2].dtype)
+            _dispatch(builder, name, element, values, across)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return tile
+
+
+tile, tile_across = _tile("tile", across=False), _tile("tile_across", across=True)
+
+
+def _dispatch(builder: Any, name: str, element: Any, values: list[Any], across: bool) -> None:
     """Call the function of the right size."""
     rows, vectors, *rest = values
     end = builder.append_basic_block("tile_end")
     key = builder.add(builder.mul(rows, I64(8)), vectors)
     choice = builder.switch(key, end)
-    for height in ROWS:
-        for width in VECTORS:
+    for width, tallest in TALLEST.items():
+        for height in range(1, tallest + 1):
             block = builder.append_basic_block(f"tile_{height}x{width}")
             choice.add_case(I64(height * 8 + width), block)
             builder.position_at_end(block)
-            builder.call(_function(builder.module, element, height, width, [v.type for v in rest]), rest)
+            kinds = [v.type for v in rest]
+            builder.call(_function(builder.module, name, element, height, width, kinds, across), rest)
             builder.branch(end)
     builder.position_at_end(end)
 
 
-def _function(module: Any, element: Any, rows: int, vectors: int, kinds: list[Any]) -> Any:
+def _function(
+    module: Any, name: str, element: Any, rows: int, vectors: int, kinds: list[Any], across: bool
+) -> Any:
     """Return the LLVM function of one size, made once for each module."""
-    name = f"jitconv_tile_{element}_{rows}x{vectors}"
+    name = f"jitconv_{name}_{element}_{rows}x{vectors}"
     kind = ir.FunctionType(ir.VoidType(), kinds)
     function = module.globals.get(name)
     if function is None:
         function = ir.Function(module, kind, name)
         function.linkage = "internal"
         function.attributes.add("noinline")  # its registers are its own
-        _Body(function, element, rows, vectors).write()
+        _Body(function, element, rows, vectors, across).write()
     return function
 
 
 class _Body:
     """Writes the IR of one tile."""
 
-    def __init__(self, function: Any, element: Any, rows: int, vectors: int) -> None:
+    def __init__(self, function: Any, element: Any, rows: int, vectors: int, across: bool) -> None:
         self.function = function
-        self.rows, self.vectors = rows, vectors
+        self.rows, self.vectors, self.across = rows, vectors, across
         self.element = element
         bits = 32 if isinstance(element, ir.FloatType) else 64
         self.lanes = VECTOR_BYTES * 8 // bits
@@ -135,9 +207,9 @@ class _Body:
         self.places = [(r, v) for r in range(rows) for v in range(vectors)]
 
     def write(self) -> None:
-        """Write the whole function."""
+        """Write the whole function: segments, steps of several k in each, then of one."""
         (
-            a, a_at, a_row, a_step, b, b_at, b_step, b_masked, segments, first, last, depth,
+            a, a_at, a_apart, b, b_at, b_step, b_masked, segments, first, last, depth,
             start, start_at, start_row, started, c, c_at, c_row, columns, floor,
         ) = self.function.args  # fmt: skip
         build = self.builder
@@ -148,66 +220,77 @@ class _Body:
             self.load(self.at(build.gep(start, [start_at]), start_row, r, v), self.both(inside[v], begun))
             for r, v in self.places
         ]
-        row_steps = [build.mul(a_row, I64(r)) for r in range(self.rows)]
-
         everything = ir.Constant(self.mask, [1] * self.lanes)
         whole = build.icmp_signed("==", b_masked, I64(0))
         read = [build.select(self.splat(whole), everything, mask) for mask in inside]
         floored = self.splat(build.icmp_signed("!=", floor, I64(0)))
-        entry = build.block
-        blocks = {name: self.function.append_basic_block(name) for name in ("segment", "step", "next", "end")}
-        build.cbranch(build.icmp_signed("<", first, last), blocks["segment"], blocks["end"])
 
-        build.position_at_end(blocks["segment"])
-        segment = build.phi(I64)
-        outer = [build.phi(self.vector) for _ in self.places]
-        offset = build.gep(segments, [build.mul(segment, I64(2))])
-        a_here = build.gep(a, [build.load(offset)])
-        b_here = build.gep(b, [build.load(build.gep(offset, [I64(1)]))])
-        build.branch(blocks["step"])
+        def step(a_k: Any, b_k: Any, totals: list[Any]) -> list[Any]:
+            columns_of_b = [
+                self.load(build.gep(b_k, [I64(v * self.lanes)]), read[v]) for v in range(self.vectors)
+            ]
+            for r in range(self.rows):
+                value = self.splat(build.load(build.gep(a_k, [self.row(a_apart, r)])))
+                for v in range(self.vectors):
+                    place = r * self.vectors + v
+                    totals[place] = self.fused(value, columns_of_b[v], totals[place])
+            return totals
 
-        build.position_at_end(blocks["step"])
-        k, a_k, b_k = build.phi(I64), build.phi(a.type), build.phi(b.type)
-        inner = [build.phi(self.vector) for _ in self.places]
-        columns_of_b = [
-            self.load(build.gep(b_k, [I64(v * self.lanes)]), read[v]) for v in range(self.vectors)
-        ]
-        products = []
-        for r in range(self.rows):
-            value = self.splat(build.load(build.gep(a_k, [row_steps[r]])))
-            for v in range(self.vectors):
-                products.append(self.fused(value, columns_of_b[v], inner[r * self.vectors + v]))
-        k_next = build.add(k, I64(1))
-        a_next, b_next = build.gep(a_k, [a_step]), build.gep(b_k, [b_step])
-        build.cbranch(build.icmp_signed("<", k_next, depth), blocks["step"], blocks["next"])
+        def steps(count: int) -> Any:
+            def body(_: Any, carried: list[Any]) -> list[Any]:
+                a_k, b_k, *totals = carried
+                for _k in range(count):
+                    totals = step(a_k, b_k, totals)
+                    a_k = build.gep(a_k, [a_apart if self.across else I64(1)])
+                    b_k = build.gep(b_k, [b_step])
+                return [a_k, b_k, *totals]
 
-        build.position_at_end(blocks["next"])
-        segment_next = build.add(segment, I64(1))
-        build.cbranch(build.icmp_signed("<", segment_next, last), blocks["segment"], blocks["end"])
+            return body
 
-        for phi, before, after in [
-            (segment, first, segment_next), *zip(outer, sums, products, strict=True)
-        ]:  # fmt: skip
-            phi.add_incoming(before, entry)
-            phi.add_incoming(after, blocks["next"])
-        for phi, before, after in [
-            (k, I64(0), k_next), (a_k, a_here, a_next), (b_k, b_here, b_next),
-            *zip(inner, outer, products, strict=True),
-        ]:  # fmt: skip
-            phi.add_incoming(before, blocks["segment"])
-            phi.add_incoming(after, blocks["step"])
+        def segment(number: Any, totals: list[Any]) -> list[Any]:
+            offset = build.gep(segments, [build.mul(number, I64(2))])
+            a_k = build.gep(a, [build.load(offset)])
+            b_k = build.gep(b, [build.mul(build.load(build.gep(offset, [I64(1)])), b_step)])
+            count = 1 if self.across else UNROLLED
+            whole = build.sub(depth, build.srem(depth, I64(count)))
+            carried = self.loop(I64(0), whole, count, [a_k, b_k, *totals], steps(count))
+            if count > 1:
+                carried = self.loop(whole, depth, 1, carried, steps(1))
+            return carried[2:]
 
-        build.position_at_end(blocks["end"])
-        totals = [build.phi(self.vector) for _ in self.places]
+        totals = self.loop(first, last, 1, sums, segment)
         zeros = ir.Constant(self.vector, [0.0] * self.lanes)
-        for (r, v), total, before, after in zip(self.places, totals, sums, products, strict=True):
-            total.add_incoming(before, entry)
-            total.add_incoming(after, blocks["next"])
+        for (r, v), total in zip(self.places, totals, strict=True):
             # "negative", and not "not positive": a NaN stays one
             negative = build.and_(build.fcmp_ordered("<", total, zeros), floored)
             place = self.at(build.gep(c, [c_at]), c_row, r, v)
             self.store(build.select(negative, zeros, total), place, inside[v])
         build.ret_void()
+
+    def row(self, apart: Any, r: int) -> Any:
+        """Return how far row `r` of a lies from the first."""
+        return I64(r) if self.across else self.builder.mul(apart, I64(r))
+
+    def loop(self, first: Any, last: Any, step: int, carried: list[Any], body: Any) -> list[Any]:
+        """Write ``for i in range(first, last, step): carried = body(i, carried)``; return what comes out."""
+        build, before = self.builder, self.builder.block
+        inside, end = self.function.append_basic_block("inside"), self.function.append_basic_block("end")
+        build.cbranch(build.icmp_signed("<", first, last), inside, end)
+        build.position_at_end(inside)
+        i, values = build.phi(I64), [build.phi(value.type) for value in carried]
+        results = body(i, list(values))
+        following = build.add(i, I64(step))
+        for phi, start, after in [(i, first, following), *zip(values, carried, results, strict=True)]:
+            phi.add_incoming(start, before)
+            phi.add_incoming(after, build.block)
+        inner = build.block
+        build.cbranch(build.icmp_signed("<", following, last), inside, end)
+        build.position_at_end(end)
+        out = [build.phi(value.type) for value in carried]
+        for phi, start, after in zip(out, carried, results, strict=True):
+            phi.add_incoming(start, before)
+            phi.add_incoming(after, inner)
+        return out
 
     def at(self, base: Any, row_step: Any, r: int, v: int) -> Any:
         """Return the address of vector `v` of row `r`."""

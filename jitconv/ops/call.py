@@ -226,8 +226,8 @@ def _fill_with_zeros(operand_count: int) -> Plan:
     """Return the plan of an empty batch: no picture adds to any output."""
 
     def fill(*arrays: Array | None) -> None:
-        for output in arrays[operand_count:]:
-            if output is not None:
-                output.fill(0)
+        for array in arrays[operand_count:]:
+            if array is not None:
+                array.fill(0)
 
     return fill

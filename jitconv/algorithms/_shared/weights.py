@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,51 +12,55 @@ from numba import prange
 from jitconv.algorithms._shared.memory import fetch
 from jitconv.algorithms._shared.views import Array, hwcf
 from jitconv.jit import Kernel, team
-from jitconv.jit.tile import ROWS, VECTOR_BYTES, tile
+from jitconv.jit.tile import TALLEST, VECTOR_BYTES, WIDEST, tiles_across, width_of
 from jitconv.jit.workspace import borrowed
 from jitconv.specs import ConvSpec
 
 BLOCK_BYTES = 512 * 1024
-"""Rows of pictures and gradients that are summed over at once: half of a second-level cache of
-1 MiB, not swept."""
+"""Rows of pictures and gradients that are summed over at once, to stay in the second-level cache."""
+
+BLOCK_PIXELS = 128
+"""At most so many of dy's pixels at once: their part of a panel's columns stays in the first-level cache."""
+
+SLICES, SLICED_BYTES = 8, 256 * 1024
+"""Where dw is at most so large, the pictures' rows are summed in so many slices, as many on every number of
+threads, which are added at last."""
 
 PIXELS_OF_A_SUM = 1024
 """Pixels of dy that are summed one after the other for db; the sums of the chunks are added then."""
 
-CHUNK = 4 * ROWS[0]
+CHUNK = 8 * TALLEST[WIDEST]
 """Taps and channels of a unit of work."""
 
 
-def _gradient(x, dy, dw, table, depth, steps, runs, run_channels, panels_of, filters, group_f, block, parts):
-    """Sum over blocks of rows; every unit of (run, chunk, panel) is one part's own, whatever `parts` is.
+def _gradient(x, dy, dw, table, depth, steps, runs, run_channels, filters, group_f, block, slices, parts):
+    """Sum over blocks of rows; every unit of (run, panel, chunk) is one part's own, whatever `parts` is.
 
     `runs` holds for each run of contiguous taps and channels: its place in x, its filter row in dw, its
-    place in dy and its first filter.
+    place in dy and its first filter. `dw` has `slices` gradients, each the sum over its share of rows.
     """
     lanes = VECTOR_BYTES // x.itemsize
+    panel_width = WIDEST * lanes
+    panels = (group_f + panel_width - 1) // panel_width
     chunks = (run_channels + CHUNK - 1) // CHUNK
-    units = runs.shape[0] * chunks * panels_of
-    rows = table.size // 2
-    for part in prange(parts):
-        for first in range(0, rows, block):
-            last = min(first + block, rows)
-            for unit in range(part, units, parts):
-                run = unit // panels_of // chunks
-                f = unit % panels_of * 2 * lanes
-                count = min(2 * lanes, group_f - f)
-                i = unit // panels_of % chunks * CHUNK
-                end = min(i + CHUNK, run_channels)
-                while i < end:
-                    height = 1
-                    for lower in ROWS:
-                        if lower <= end - i:
-                            height = lower
-                            break
-                    at = (runs[run, 1] + i) * filters + runs[run, 3] + f
-                    tile(height, 2 if count > lanes else 1, x, runs[run, 0] + i, 1, steps[0],
-                         dy, runs[run, 2] + f, steps[1], count % lanes, table, first, last, depth,
-                         dw, at, filters, first > 0, dw, at, filters, count, 0)  # fmt: skip
-                    i += height
+    units = runs.shape[0] * chunks * panels
+    rows, size = table.size // 2, dw.size // slices
+    for task in prange(slices * parts):
+        number, part = task // parts, task % parts
+        begin, end = number * rows // slices, (number + 1) * rows // slices
+        for first in range(begin, end, block):
+            last = min(first + block, end)
+            for unit in range(part * units // parts, (part + 1) * units // parts):
+                run = unit // chunks // panels
+                f = unit // chunks % panels * panel_width
+                count = min(panel_width, group_f - f)
+                i = unit % chunks * CHUNK
+                at = number * size + (runs[run, 1] + i) * filters + runs[run, 3] + f
+                vectors = width_of(count, lanes)
+                masked = count < vectors * lanes
+                tiles_across(min(CHUNK, run_channels - i), vectors, x, runs[run, 0] + i, steps[0],
+                             dy, runs[run, 2] + f, steps[1], masked, table, first, last, depth,
+                             dw, at, filters, first > begin, dw, at, filters, count, 0)  # fmt: skip
 
 
 def _sums(dy, pixels, filters, parts):
@@ -114,9 +119,7 @@ class WeightGradient:
         itemsize = np.dtype(spec.dtype).itemsize
         n, oh = np.divmod(np.arange(spec.n * spec.oh), spec.oh)
         rows_of_x = (n * height + oh * spec.stride[0]) * width * spec.c
-        self._table = np.stack([rows_of_x, np.arange(spec.n * spec.oh) * spec.ow * spec.f], axis=1).reshape(
-            -1
-        )
+        self._table = np.stack([rows_of_x, np.arange(spec.n * spec.oh) * spec.ow], axis=1).reshape(-1)
         side_by_side = spec.groups == 1 and spec.dilation[1] == 1
         self._run_channels = group_c * spec.kw if side_by_side else group_c
         runs = []
@@ -128,8 +131,9 @@ class WeightGradient:
                     runs.append((place, (kh * spec.kw + kw) * group_c, f, f))
         self._runs = np.array(runs, np.int64)
         row_bytes = (width * spec.c * spec.stride[0] + spec.ow * spec.f) * itemsize
-        self._block = max(1, BLOCK_BYTES // row_bytes)
-        self._panels = -(-self._group_f // (2 * (VECTOR_BYTES // itemsize)))
+        self._block = max(1, min(BLOCK_BYTES // row_bytes, BLOCK_PIXELS // spec.ow))
+        sliced = math.prod(spec.w_shape) * itemsize <= SLICED_BYTES and spec.n * spec.oh >= SLICES
+        self._slices = SLICES if sliced else 1
         self._spec = spec
 
     def __call__(self, x: Array, upstream: Array, dw: Array | None, db: Array | None) -> None:
@@ -150,10 +154,14 @@ class WeightGradient:
     def _taps(self, x: Array, dy: Array, dw: Array) -> None:
         spec = self._spec
         steps = (spec.stride[1] * spec.c, spec.f)
+        sums = dw.reshape(-1) if self._slices == 1 else np.empty((self._slices, dw.size), dw.dtype)
         GRADIENT(
-            spec.madds // 40, x, dy, dw.reshape(-1), self._table, spec.ow, steps, self._runs,
-            self._run_channels, self._panels, spec.f, self._group_f, self._block, team(),
+            spec.madds // 40, x, dy, sums.reshape(-1), self._table, spec.ow, steps, self._runs,
+            self._run_channels, spec.f, self._group_f, self._block, self._slices,
+            team() if self._slices == 1 else 1,
         )  # fmt: skip
+        if self._slices > 1:
+            sums.sum(axis=0, out=dw.reshape(-1))
 
     def _bias(self, dy: Array, db: Array) -> None:
         spec = self._spec

@@ -30,16 +30,10 @@ LEAST_FILTERS = 4
 
 
 def build_forward(spec: ConvSpec) -> Plan:
-    """Return a plan: a correlation with the filters as they lie, or packed."""
+    """Return a plan: pack the filters, correlate."""
     if not tiled(spec):
         return partial(loops.forward, spec)
-    # NHWC filters lie as a tile reads them: packed ones were slower on all eleven layers tried, by
-    # 1.07 (16 pictures of 14x14, 256 channels) to 4.6 (one of 7x7, 512 channels)
-    as_they_lie = spec.layout == "NHWC" and not spec.flip_kernel
-    correlate = correlation(spec, as_they_lie=as_they_lie)
-    if as_they_lie:
-        return lambda x, w, b, y: correlate(x, w.reshape(-1), b, y)
-    packed = packer(spec)
+    correlate, packed = correlation(spec), packer(spec)
     return lambda x, w, b, y: correlate(x, packed(w), b, y)
 
 
@@ -47,11 +41,10 @@ def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -
     """Return a plan that holds the packed filters."""
     if not tiled(spec):
         return with_weights(build_forward(spec), w, b, activation)
-    correlate = correlation(spec, as_they_lie=False)
-    return correlate.holding(packer(spec)(w), b, floor=activation == "relu")
+    return correlation(spec).holding(packer(spec)(w), b, floor=activation == "relu")
 
 
-def correlation(spec: ConvSpec, *, as_they_lie: bool) -> Correlator:
+def correlation(spec: ConvSpec) -> Correlator:
     """Return the forward op's correlation."""
     side_by_side = spec.groups == 1 and spec.dilation[1] == 1
     group_c = spec.c // spec.groups
@@ -65,13 +58,11 @@ def correlation(spec: ConvSpec, *, as_they_lie: bool) -> Correlator:
         counts=(spec.oh, spec.ow),
         reach=spec.kw if side_by_side else 1,
     )
-    places = taps(spec)
     return Correlator(
         geometry, batch=spec.n, size=(spec.h, spec.w), channels=spec.c, filters=spec.f, groups=spec.groups,
         strides=strides(spec.h, spec.w, spec.c, spec.layout),
         out_strides=strides(spec.oh, spec.ow, spec.f, spec.layout), out_at=0,
         itemsize=np.dtype(spec.dtype).itemsize,
-        places=places[:: len(places) // len(geometry.rows)] if as_they_lie else None,
     )  # fmt: skip
 
 

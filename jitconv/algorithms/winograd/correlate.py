@@ -15,7 +15,7 @@ from numba import prange
 from jitconv.algorithms._shared.memory import fetch
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
-from jitconv.jit.tile import ROWS, VECTOR_BYTES, tile
+from jitconv.jit.tile import TALLEST, VECTOR_BYTES, WIDEST, tiles, width_of
 from jitconv.jit.transform import transform
 from jitconv.jit.workspace import borrowed
 
@@ -59,7 +59,7 @@ CHUNK = 16
 
 def _filters(w, channels, filters, out, step):
     """Transform (3, 3, channels, filters) to (panel, 36, channels, lane), `step` from point to point."""
-    width = 2 * (VECTOR_BYTES // w.itemsize)
+    width = WIDEST * (VECTOR_BYTES // w.itemsize)
     panels = (filters + width - 1) // width
     chunks = (channels + CHUNK - 1) // CHUNK
     for task in prange(panels * chunks):
@@ -78,16 +78,16 @@ def _correlate(x, size, batch, pad, channels, transformed, step, filters, bias, 
     `x` is NHWC; `y` has the strides (n, h, w, c), in elements.
     """
     lanes = VECTOR_BYTES // x.itemsize
-    width = 2 * lanes
+    width = WIDEST * lanes
     down, across = (counts[0] + OUT - 1) // OUT, (counts[1] + OUT - 1) // OUT
-    tiles = batch * down * across
+    total = batch * down * across
     panels = (filters + width - 1) // width
     strides = (size[1] * channels, channels, 1)
     table = np.zeros(2, np.int64)
-    for task in prange((tiles + block - 1) // block * splits):
+    for task in prange((total + block - 1) // block * splits):
         split = task % splits
         first = task // splits * block
-        last = min(first + block, tiles)
+        last = min(first + block, total)
         patches = np.empty(POINTS * block * channels, x.dtype)
         products = np.empty(POINTS * block * filters, x.dtype)
         patch = np.empty(PATCH * PATCH * channels, x.dtype)
@@ -107,18 +107,10 @@ def _correlate(x, size, batch, pad, channels, transformed, step, filters, bias, 
         for point in range(POINTS):
             for panel in range(split, panels, splits):
                 count = min(width, filters - panel * width)
-                row = 0
-                while row < last - first:
-                    height = 1
-                    for lower in ROWS:
-                        if lower <= last - first - row:
-                            height = lower
-                            break
-                    tile(height, 2 if count > lanes else 1, patches, (point * block + row) * channels,
-                         channels, 1, transformed, (panel * POINTS + point) * step, width, 0, table, 0, 1,
-                         channels, bias, 0, 0, 0, products, (point * block + row) * filters + panel * width,
-                         filters, count, 0)  # fmt: skip
-                    row += height
+                tiles(last - first, width_of(count, lanes), patches, point * block * channels, channels,
+                      transformed, (panel * POINTS + point) * step, width, 0, table, 0, 1, channels,
+                      bias, 0, 0, 0, products, point * block * filters + panel * width, filters, count,
+                      0)  # fmt: skip
         for t in range(first, last):
             n = t // (down * across)
             oh, ow = t // across % down * OUT, t % across * OUT
@@ -151,17 +143,17 @@ class Winograd:
         self, *, batch: int, size: tuple[int, int], pad: tuple[int, int], channels: int, filters: int,
         counts: tuple[int, int], out_strides: tuple[int, int, int, int], itemsize: int,
     ) -> None:  # fmt: skip
-        tiles = batch * -(-counts[0] // OUT) * -(-counts[1] // OUT)
-        self._block = block = tiles_of_a_task(tiles, channels, filters, itemsize)
-        panels = -(-filters // (2 * VECTOR_BYTES // itemsize))
-        splits = 1 if -(-tiles // block) > 1 else min(2, panels)
+        total = batch * -(-counts[0] // OUT) * -(-counts[1] // OUT)
+        self._block = block = tiles_of_a_task(total, channels, filters, itemsize)
+        panels = -(-filters // (WIDEST * VECTOR_BYTES // itemsize))
+        splits = 1 if -(-total // block) > 1 else min(2, panels)
         self._channels, self._filters = channels, filters
         # a point's panel and one row more: steps of a power of two would all meet in one set of a cache
-        self._step = (channels + 1) * 2 * VECTOR_BYTES // itemsize
+        self._step = (channels + 1) * WIDEST * VECTOR_BYTES // itemsize
         self._filters_size = panels * POINTS * self._step
         self._before = size, batch, pad, channels
         self._after = counts, out_strides, block, splits
-        self._work = tiles * POINTS * channels * filters // 40
+        self._work = total * POINTS * channels * filters // 40
 
     @contextlib.contextmanager
     def filters(self, w: Array) -> Iterator[Array]:
@@ -189,7 +181,9 @@ class Winograd:
         )  # fmt: skip
 
 
-def tiles_of_a_task(tiles: int, channels: int, filters: int, itemsize: int) -> int:
+def tiles_of_a_task(total: int, channels: int, filters: int, itemsize: int) -> int:
     """Return how many tiles a task takes: what the cache holds, in whole register tiles."""
-    most = max(1, BLOCK_BYTES // (POINTS * (channels + filters) * itemsize) // ROWS[0]) * ROWS[0]
-    return max(1, min(most, -(-tiles // 2)))
+    most = (
+        max(1, BLOCK_BYTES // (POINTS * (channels + filters) * itemsize) // TALLEST[WIDEST]) * TALLEST[WIDEST]
+    )
+    return max(1, min(most, -(-total // 2)))
