@@ -12,7 +12,7 @@ import numpy as np
 
 from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.fft.geometry import Place
-from jitconv.algorithms.fft.kernels import CUT, MULTIPLY_DEPTHWISE, PASTE, PRODUCTS
+from jitconv.algorithms.fft.kernels import CUT, MULTIPLY_DEPTHWISE, PASTE, PRODUCTS, PRODUCTS_ACROSS
 from jitconv.algorithms.fft.spectra import MADDS_PER_NANOSECOND, Analysis, Synthesis, tasks
 from jitconv.algorithms.fft.tiling import Tiling
 from jitconv.jit.workspace import borrowed
@@ -134,8 +134,8 @@ class Convolution:
             tiles,
         )
         PRODUCTS(
-            2 * result.size * group_c // MADDS_PER_NANOSECOND, spectrum, channels, 1, group_c,
-            filters, columns, _two_segments(tiles * channels, group_c * columns), table,
+            2 * result.size * group_c // MADDS_PER_NANOSECOND, spectrum, channels, group_c,
+            filters, columns, _two_segments(tiles * channels, group_c), table,
             result, 0, False, result, columns, False,
         )  # fmt: skip
 
@@ -196,10 +196,10 @@ class WeightSum:
             columns,
             group_c,
         )
-        PRODUCTS(
-            2 * sums.size * tiles // MADDS_PER_NANOSECOND, of_x, 1, channels, tiles,
-            of_dy, columns, _two_segments(tiles * channels, tiles * columns), table,
-            sums, columns, more, sums, columns, False,
+        PRODUCTS_ACROSS(
+            2 * sums.size * tiles // MADDS_PER_NANOSECOND, of_x, channels, tiles,
+            of_dy, columns, _two_segments(tiles * channels, tiles), table,
+            sums, columns, more, sums, columns,
         )  # fmt: skip
 
 
@@ -221,9 +221,9 @@ def _frequencies(
     )  # fmt: skip
 
 
-def _two_segments(a_size: int, b_size: int) -> Array:
-    """Return where the two real products of a complex one's part begin."""
-    return np.array([0, 0, a_size, b_size], np.int64)
+def _two_segments(a_size: int, b_rows: int) -> Array:
+    """Return where the two real products of a complex one's part begin: in a, and in rows of b."""
+    return np.array([0, 0, a_size, b_rows], np.int64)
 
 
 @contextlib.contextmanager

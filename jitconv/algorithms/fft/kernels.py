@@ -9,15 +9,10 @@ from numba import prange
 
 from jitconv.algorithms._shared.memory import fetch, put
 from jitconv.jit import Kernel
-from jitconv.jit.tile import ROWS, VECTOR_BYTES, tile
-
-PANEL_BYTES = 2 * VECTOR_BYTES
-"""Columns are taken so many at a time: the width of a register tile."""
+from jitconv.jit.tile import VECTOR_BYTES, WIDEST, tiles, tiles_across, width_of
 
 
-def _products(
-    a, a_row, a_step, depth, b, b_step, segments, tasks, start, start_row, started, c, c_row, floor
-):
+def _products(a, a_row, depth, b, b_step, segments, tasks, start, start_row, started, c, c_row, floor):
     """c[row, column] = start[row, column] + Σ_segment Σ_k a[row, k] · b[k, column], for each task.
 
     A task is (place in a, in b, in c, in start, rows, columns); see `jitconv.jit.tile` for the rest.
@@ -26,22 +21,24 @@ def _products(
     for task in prange(tasks.size // 6):
         a_at, b_at, c_at = tasks[6 * task], tasks[6 * task + 1], tasks[6 * task + 2]
         start_at, rows, columns = tasks[6 * task + 3], tasks[6 * task + 4], tasks[6 * task + 5]
-        for f in range(0, columns, 2 * lanes):
-            count = min(2 * lanes, columns - f)
-            done = 0
-            while done < rows:
-                height = 1
-                for lower in ROWS:
-                    # a tile may overlap the one before it by a seventh, unless it adds to what that wrote
-                    if lower <= rows and lower - (rows - done) <= (0 if start_row else lower // 7):
-                        height = lower
-                        break
-                row = min(done, rows - height)
-                tile(height, 2 if count > lanes else 1, a, a_at + row * a_row, a_row, a_step,
-                     b, b_at + f, b_step, count % lanes, segments, 0, segments.size // 2, depth,
-                     start, start_at + row * start_row + f, start_row, started,
-                     c, c_at + row * c_row + f, c_row, count, floor)  # fmt: skip
-                done = row + height
+        for f in range(0, columns, WIDEST * lanes):
+            count = min(WIDEST * lanes, columns - f)
+            tiles(rows, width_of(count, lanes), a, a_at, a_row, b, b_at + f, b_step, count % lanes,
+                  segments, 0, segments.size // 2, depth, start, start_at + f, start_row, started,
+                  c, c_at + f, c_row, count, floor)  # fmt: skip
+
+
+def _products_across(a, a_step, depth, b, b_step, segments, tasks, start, start_row, started, c, c_row):
+    """As `_products`, of the transpose of a: its rows lie side by side, from k to k it steps."""
+    lanes = VECTOR_BYTES // a.itemsize
+    for task in prange(tasks.size // 6):
+        a_at, b_at, c_at = tasks[6 * task], tasks[6 * task + 1], tasks[6 * task + 2]
+        start_at, rows, columns = tasks[6 * task + 3], tasks[6 * task + 4], tasks[6 * task + 5]
+        for f in range(0, columns, WIDEST * lanes):
+            count = min(WIDEST * lanes, columns - f)
+            tiles_across(rows, width_of(count, lanes), a, a_at, a_step, b, b_at + f, b_step, count % lanes,
+                         segments, 0, segments.size // 2, depth, start, start_at + f, start_row, started,
+                         c, c_at + f, c_row, count, 0)  # fmt: skip
 
 
 def _cut(x, strides, size, grid, first, tiles, down, right, channels, out):
@@ -102,5 +99,6 @@ def _multiply_depthwise(a, b, b_row, c, c_row, rows, channels, frequencies, more
                     y_im[i] = x_re[i] * w_im[i] + x_im[i] * w_re[i]
 
 
-PRODUCTS, CUT, PASTE = Kernel(_products), Kernel(_cut), Kernel(_paste)
+PRODUCTS, PRODUCTS_ACROSS = Kernel(_products), Kernel(_products_across)
+CUT, PASTE = Kernel(_cut), Kernel(_paste)
 MULTIPLY_DEPTHWISE = Kernel(_multiply_depthwise)

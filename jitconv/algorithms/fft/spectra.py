@@ -15,7 +15,8 @@ import numpy as np
 from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.fft import matrices
 from jitconv.algorithms.fft.geometry import Place, half
-from jitconv.algorithms.fft.kernels import PANEL_BYTES, PRODUCTS
+from jitconv.algorithms.fft.kernels import PRODUCTS
+from jitconv.jit.tile import VECTOR_BYTES, vectors_of
 
 MADDS_PER_NANOSECOND = 40
 """A guess at one thread's rate, for the choice between a kernel's twins."""
@@ -27,7 +28,7 @@ class _Between:
     """Half-done transforms of tiles: [tile, panel, outer, inner, re/im, lane]."""
 
     def __init__(self, tiles: int, columns: int, outer: int, inner: int, dtype: str) -> None:
-        self.lanes = PANEL_BYTES // np.dtype(dtype).itemsize
+        self.lanes = panel(columns, np.dtype(dtype).itemsize)
         panels = -(-columns // self.lanes)
         self.inner = np.arange(inner) * 2 * self.lanes
         self.outer = np.arange(outer) * inner * 2 * self.lanes
@@ -53,17 +54,17 @@ class Analysis:
     def __call__(self, patches: Array, tiles: int, columns: int, between: Array, spectrum: Array) -> None:
         """Transform patches [tile, h, w, column]; `between` is scratch."""
         height, width = self._size
-        lanes = PANEL_BYTES // patches.itemsize
+        lanes = panel(columns, patches.itemsize)
         if (tiles, columns) not in self._tasks:
             self._tasks[tiles, columns] = self._lay_out(tiles, columns)
         across, down = self._tasks[tiles, columns]
         work = between.size * width // MADDS_PER_NANOSECOND
         PRODUCTS(
-            work, self._across, width, 1, width, patches, columns, ONE_SEGMENT, across,
+            work, self._across, width, width, patches, columns, ONE_SEGMENT, across,
             patches, 0, False, between, height * 2 * lanes, False,
         )  # fmt: skip
         PRODUCTS(
-            work, self._down, 2 * height, 1, 2 * height, between, lanes, ONE_SEGMENT, down,
+            work, self._down, 2 * height, 2 * height, between, lanes, ONE_SEGMENT, down,
             between, 0, False, spectrum, self._parts * tiles * columns, False,
         )  # fmt: skip
 
@@ -71,16 +72,16 @@ class Analysis:
         """Return the tasks (tile, panel, h, part) across and (tile, panel, j, part) down."""
         height, width = self._size
         at = _Between(tiles, columns, self._half, height, self._dtype)
-        tile, panel = np.arange(tiles), len(at.panel)
+        tile, panels = np.arange(tiles), len(at.panel)
         across = tasks(
-            a=(tiles, panel, height, np.arange(2) * self._half * width),
+            a=(tiles, panels, height, np.arange(2) * self._half * width),
             b=(tile * height * width * columns, at.column, np.arange(height) * width * columns, 2),
             c=(at.tile, at.panel, at.inner, at.part),
             rows=self._half, columns=(tiles, at.columns, height, 2),
         )  # fmt: skip
         plane = tiles * columns
         down = tasks(
-            a=(tiles, panel, self._half, np.arange(self._parts) * self._points * 2 * height),
+            a=(tiles, panels, self._half, np.arange(self._parts) * self._points * 2 * height),
             b=(at.tile, at.panel, at.outer, self._parts),
             c=(tile * columns, at.column, np.arange(self._half) * self._points * self._parts * plane,
                np.arange(self._parts) * plane),
@@ -105,17 +106,17 @@ class Synthesis:
         bias: Array | None = None, floor: bool = False,
     ) -> None:  # fmt: skip
         """Fill patches [tile, h, w, column]."""
-        lanes = PANEL_BYTES // patches.itemsize
+        lanes = panel(columns, patches.itemsize)
         if (tiles, columns) not in self._tasks:
             self._tasks[tiles, columns] = self._lay_out(tiles, columns)
         up, back = self._tasks[tiles, columns]
         work = between.size * self._size[1] // MADDS_PER_NANOSECOND
         PRODUCTS(
-            work, self._up, 2 * self._points, 1, 2 * self._points, spectrum, tiles * columns, ONE_SEGMENT, up,
+            work, self._up, 2 * self._points, 2 * self._points, spectrum, tiles * columns, ONE_SEGMENT, up,
             spectrum, 0, False, between, self._half * 2 * lanes, False,
         )  # fmt: skip
         PRODUCTS(
-            work, self._back, 2 * self._half, 1, 2 * self._half, between, lanes, ONE_SEGMENT, back,
+            work, self._back, 2 * self._half, 2 * self._half, between, lanes, ONE_SEGMENT, back,
             between if bias is None else bias, 0, bias is not None, patches, columns, floor,
         )  # fmt: skip
 
@@ -123,15 +124,15 @@ class Synthesis:
         """Return the tasks (tile, panel, j, part) up and (tile, panel, h) back."""
         height, width = self._size
         at = _Between(tiles, columns, height, self._half, self._dtype)
-        tile, panel, plane = np.arange(tiles), len(at.panel), tiles * columns
+        tile, panels, plane = np.arange(tiles), len(at.panel), tiles * columns
         up = tasks(
-            a=(tiles, panel, self._half, np.arange(2) * height * 2 * self._points),
+            a=(tiles, panels, self._half, np.arange(2) * height * 2 * self._points),
             b=(tile * columns, at.column, np.arange(self._half) * self._points * 2 * plane, 2),
             c=(at.tile, at.panel, at.inner, at.part),
             rows=height, columns=(tiles, at.columns, self._half, 2),
         )  # fmt: skip
         back = tasks(
-            a=(tiles, panel, height),
+            a=(tiles, panels, height),
             b=(at.tile, at.panel, at.outer),
             c=(tile * height * width * columns, at.column, np.arange(height) * width * columns),
             rows=width, columns=(tiles, at.columns, height), start=(tiles, at.column, height),
@@ -139,9 +140,14 @@ class Synthesis:
         return up, back
 
 
+def panel(columns: int, itemsize: int) -> int:
+    """Return the width of the panels that columns are cut into: that of a register tile."""
+    return vectors_of(columns, itemsize) * VECTOR_BYTES // itemsize
+
+
 def between_size(points: int, rows: int, columns: int, itemsize: int) -> int:
     """Return the elements of what is half done, of one tile with `rows` rows."""
-    lanes = PANEL_BYTES // itemsize
+    lanes = panel(columns, itemsize)
     return 2 * half(points) * rows * -(-columns // lanes) * lanes
 
 

@@ -11,9 +11,8 @@ import numpy as np
 
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms.fft.geometry import Axis, Place, backward_axis, forward_axis, half, weight_axis
-from jitconv.algorithms.fft.kernels import PANEL_BYTES
 from jitconv.algorithms.fft.spectra import between_size
-from jitconv.jit.tile import VECTOR_BYTES
+from jitconv.jit.tile import VECTOR_BYTES, WIDEST
 from jitconv.specs import ConvSpec
 
 POINTS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
@@ -88,7 +87,7 @@ class Tiling:
         p = self.problem
         if p.groups > 1 or self.prepared:
             return p.filters
-        panel = PANEL_BYTES // self._itemsize
+        panel = WIDEST * VECTOR_BYTES // self._itemsize
         most = FILTER_BYTES // (2 * self.frequencies * p.channels * self._itemsize)
         return min(p.filters, max(most // panel, 1) * panel)
 
