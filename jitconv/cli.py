@@ -5,26 +5,30 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from jitconv.algorithm import OPS
+from jitconv.bench.options import (
+    SUITES,
+    Dtype,
+    Layout,
+    Ops,
+    Threads,
+    algorithms_of,
+    ops_of,
+    progress_bar,
+)
 from jitconv.config import config
-from jitconv.errors import JitconvError, UnknownAlgorithmError, nearest
+from jitconv.errors import JitconvError
 from jitconv.plugins import registry
 from jitconv.specs import parse
 from jitconv.specs.values import choice
-
-Layout = Literal["NHWC", "NCHW"]
-Dtype = Literal["float32", "float64"]
-Threads = Annotated[int | None, typer.Option(min=1, help="The most threads that kernels use.")]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -84,7 +88,7 @@ def compare(
     console = Console()
     if op is not None:
         choice("--op", op, OPS)
-    names = _algorithms(algorithms)
+    names = algorithms_of(algorithms)
     if plot_file:
         report.check_plot(plot_file)
     with config(threads=threads):
@@ -95,7 +99,7 @@ def compare(
             title, jobs = shape, problem_jobs(shape, layout=layout, dtype=dtype)
         jobs = chosen(jobs, op)
         console.print(f"{title}; {dtype}, {layout}\n", highlight=False)
-        with _progress(console) as progress:
+        with progress_bar(console) as progress:
             task = progress.add_task("", total=len(jobs))
             found = run(
                 jobs, names, lambda done, what: progress.update(task, completed=done, description=what)
@@ -127,12 +131,9 @@ def compare(
 @app.command()
 def bench(
     suites: Annotated[
-        list[str] | None, typer.Argument(help="Suites; by default resnet50, vgg16, alexnet and courses.")
+        list[str] | None, typer.Argument(help=f"Suites; by default {', '.join(SUITES)}.")
     ] = None,
-    op: Annotated[
-        str,
-        typer.Option(help="Ops, separated by commas; conv, pool, forward and backward stand for several."),
-    ] = "conv_forward",
+    op: Ops = "conv_forward",
     batch: Annotated[int, typer.Option(min=1, help="Pictures of each problem.")] = 1,
     dtype: Annotated[Dtype, typer.Option(help="What to compute in.")] = "float32",
     layout: Annotated[Layout, typer.Option(help="Order of the axes.")] = "NHWC",
@@ -158,17 +159,17 @@ def bench(
     console = Console()
     if console.width < 110:  # a table of figures is wrapped by the terminal rather than cut
         console.width = 110
-    ops = _ops(op)
+    ops = ops_of(op)
     for name in filter(None, (peer, algorithm if algorithm != "auto" else None)):
-        _algorithms(name)
+        algorithms_of(name)
     with config(threads=threads):
         layers = [
             layer
-            for suite in suites or ("resnet50", "vgg16", "alexnet", "courses")
+            for suite in suites or SUITES
             for layer in lists.layers(suite, batch=batch, layout=layout, dtype=dtype)
         ]
         total = sum(one in layer.spec.ops for layer in layers for one in ops)
-        with _progress(console) as progress:
+        with progress_bar(console) as progress:
             task = progress.add_task("the machine's ceilings", total=total)
             limits = ceiling.measure(dtype)
             rows = run(
@@ -180,6 +181,45 @@ def bench(
             facts = tables.as_dict(rows, peer, limits, plan=plan)
             report.write_beside(json_file, (json.dumps(facts, indent=1) + "\n").encode())
             console.print(f"Saved {json_file}", highlight=False)
+
+
+@app.command()
+def warmup(
+    suites: Annotated[
+        list[str] | None, typer.Argument(help=f"Suites; by default {', '.join(SUITES)}.")
+    ] = None,
+    op: Ops = "conv,pool",
+    batch: Annotated[int, typer.Option(min=1, help="Pictures of each problem.")] = 1,
+    dtype: Annotated[Dtype, typer.Option(help="What to compute in.")] = "float32",
+    layout: Annotated[Layout, typer.Option(help="Order of the axes.")] = "NHWC",
+    threads: Threads = None,
+    algorithm: Annotated[str, typer.Option(help="A name, auto, or all.")] = "auto",
+) -> None:
+    """Compile the kernels that the layers of networks need, and keep them on disk."""
+    from jitconv.bench import suites as lists
+    from jitconv.bench.warmup import problems, warm
+
+    console = Console()
+    ops = ops_of(op)
+    if algorithm not in ("auto", "all"):
+        algorithms_of(algorithm, "--algorithm")
+    with config(threads=threads):
+        wanted = problems(
+            [
+                layer
+                for suite in suites or SUITES
+                for layer in lists.layers(suite, batch=batch, layout=layout, dtype=dtype)
+            ],
+            ops,
+        )
+        with progress_bar(console) as progress:
+            task = progress.add_task("", total=len(wanted))
+            done = warm(
+                wanted,
+                algorithm,
+                lambda count, what: progress.update(task, completed=count, description=what),
+            )
+    console.print(str(done), highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -239,33 +279,6 @@ def explain(
         raise ParameterError(f"{op} takes no such problem: {problem!r} is one of {', '.join(spec.ops)}")
     with config(threads=threads) as settings:
         print(select(op, spec, algorithm, settings))
-
-
-def _progress(console: Console) -> Progress:
-    columns = TextColumn("{task.description:<50}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    return Progress(*columns, console=console, transient=True)
-
-
-def _ops(text: str) -> list[str]:
-    """Return the ops that a list of names stands for."""
-    several = {word: [op for op in OPS if word in op] for word in ("conv", "pool", "forward", "backward")}
-    found: list[str] = []
-    for name in text.split(","):
-        found += several.get(name.strip()) or [choice("--op", name.strip(), [*OPS, *several])]
-    return list(dict.fromkeys(found))
-
-
-def _algorithms(text: str | None) -> Sequence[str] | None:
-    if text is None:
-        return None
-    known = sorted({one.name for one in registry().algorithms()})
-    names = [name.strip() for name in text.split(",")]
-    for name in names:
-        if name not in known:
-            raise UnknownAlgorithmError(
-                f"--algorithms must list some of {', '.join(known)}; got {name!r}{nearest(name, known)}"
-            )
-    return names
 
 
 if __name__ == "__main__":

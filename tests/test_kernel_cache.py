@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from jitconv.jit.cache import KernelCache
+
 SCRIPT = """
     import numpy as np
     import jitconv
@@ -140,3 +142,18 @@ def test_a_kernel_without_a_file_is_not_mistaken_for_an_older_one(run_python, tm
         print(y)
         """
         assert run_python(script, JITCONV_CACHE_DIR=str(tmp_path / "cache")) == f"[{value:.0f}.]"
+
+
+def test_the_name_of_a_file_does_not_depend_on_who_looks_at_the_code(tmp_path, monkeypatch):
+    monkeypatch.setenv("JITCONV_CACHE_DIR", str(tmp_path))
+    before = KernelCache(_accumulate, "serial", "source")._file("signature")
+    code = _accumulate.__code__
+    held = [code.co_consts, *code.co_consts, *code.co_names, *code.co_varnames] * 3
+    assert KernelCache(_accumulate, "serial", "source")._file("signature") == before
+    assert len(held) > 3
+
+
+def _accumulate(values, total):
+    """Hold a constant or two."""
+    for index in range(12345):
+        total[0] += values[index] * 1.2345

@@ -12,18 +12,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from benchmarks.problems import ready
 from jitconv import algorithms
-from jitconv.algorithms._shared.views import hwcf, nhwc
-from jitconv.algorithms.fft import conv as fft_conv
+from jitconv.algorithms.fft.tiling import tiling
 from jitconv.algorithms.fft.transforms import size
 from jitconv.algorithms.im2col.columns import column_bytes
 from jitconv.plugins import BUILTIN, registry
 from jitconv.specs import parse
 from jitconv.specs.values import nbytes
-from jitconv.testing import draw
 
 POOL_OPS = ("max_pool_forward", "max_pool_backward", "avg_pool_forward", "avg_pool_backward")
 POOLS = ("n4h56w56c64 k2x2 s2", "n4h56w56c64 k3x3 s2 p1")
@@ -69,11 +65,9 @@ ROWS: list[tuple[str, str, str, str]] = [
     ),
     *((op, "im2col", "COLUMN_BYTES_PER_SECOND", problem) for op in POOL_OPS for problem in POOLS),
     *(
-        (op, "fft", "TRANSFORMED_PER_SECOND", problem)
-        for op in ("conv_forward", "conv_backward")
-        for problem in ("n2h120w120c8 k3x3f4", "n16h28w28c32 k3x3f32 p1")
+        ("conv_forward", "fft", "MADDS_PER_SECOND", problem)
+        for problem in ("n1h64w64c32 k31x31f32 p15", "n16h28w28c64 k5x5f96 p2")
     ),
-    ("conv_forward", "fft", "MADDS_PER_SECOND", "n16h28w28c64 k3x3f64 p1"),
     *((op, "fft", "TRANSFORMED_PER_SECOND", POOLS[0]) for op in POOL_OPS[2:]),
     *((op, "reshape", "BYTES_PER_SECOND", problem) for op in POOL_OPS for problem in TILES),
 ]
@@ -116,10 +110,7 @@ def steps(op: str, constant: str, problem: str) -> float:
         return column_bytes(spec)
     if constant == "TRANSFORMED_PER_SECOND":
         height, width = size(spec)
-        passes = 2 if op == "conv_backward" else 1
-        return (
-            height * width * (fft_conv._planes(spec) * passes if op.startswith("conv") else spec.n * spec.c)
-        )
+        return height * width * spec.n * spec.c
     if constant == "TRAFFIC_PER_SECOND":
         return spec.traffic(op)
     if constant == "BYTES_PER_SECOND":
@@ -138,27 +129,17 @@ def seconds(run: Callable[[], Any], least: float = 0.3) -> float:
     return statistics.median(laps)
 
 
-def product(problem: str) -> tuple[float, Callable[[], Any]]:
-    """Return the complex multiply-adds of an fft convolution as its model counts them, and their product."""
-    spec: Any = parse(problem)
-    x, w, _ = draw("conv_forward", spec, np.random.default_rng(0))
-    pictures = fft_conv.by_picture(nhwc(x, spec), spec)  # type: ignore[arg-type]
-    filters = fft_conv.by_filter(hwcf(w, spec), spec)  # type: ignore[arg-type]
-    height, width = size(spec)
-    return height * width / 2 * spec.n * spec.c * spec.f, lambda: pictures @ filters
-
-
 def measure(row: str) -> float:
     """Return a row's constant: seconds for ``CALL`` and ``SECONDS_PER_…``, else a rate per second."""
     words, _, problem = row.partition(" | ")
     op, algorithm, constant = words.split()
-    if (algorithm, constant) == ("fft", "MADDS_PER_SECOND"):
-        count, run = product(problem)
-        return count / seconds(run)
     run = ready(op, problem, algorithm)
     if constant == "CALL":
         return seconds(run)
-    count = steps(op, constant, problem)
+    if (algorithm, constant) == ("fft", "MADDS_PER_SECOND"):
+        count: float = tiling("forward", parse(problem)).madds  # type: ignore[arg-type]
+    else:
+        count = steps(op, constant, problem)
     return seconds(run) / count if constant.startswith("SECONDS") else count / seconds(run)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import marshal
 import os
 import pickle
 import shutil
@@ -26,6 +25,14 @@ from numba.core.caching import CompileResultCacheImpl, _Cache
 
 KEEP_TREES = 4
 """Kernels of this many source trees are kept, the last used ones; older ones are deleted."""
+
+
+_counts = {"compiled": 0, "loaded": 0}
+
+
+def counts() -> tuple[int, int]:
+    """Return how many kernels this process has compiled, and loaded from disk."""
+    return _counts["compiled"], _counts["loaded"]
 
 
 def cache_root() -> Path:
@@ -104,10 +111,13 @@ class KernelCache(_Cache):  # type: ignore[misc]
         checksum, payload = stored[:32], stored[32:]
         if hashlib.sha256(payload).digest() != checksum:
             return None  # cut short or damaged: compiled and written anew
-        return CompileResultCacheImpl.rebuild(None, target_context, pickle.loads(payload))
+        overload = CompileResultCacheImpl.rebuild(None, target_context, pickle.loads(payload))
+        _counts["loaded"] += 1  # Numba holds its compiler's lock here and in `save_overload`
+        return overload
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Write the compiled code of a signature."""
+        _counts["compiled"] += 1
         if data.library.has_dynamic_globals:
             return  # holds an address of this process
         payload = serialize.dumps(CompileResultCacheImpl.reduce(None, data))
@@ -118,8 +128,10 @@ class KernelCache(_Cache):  # type: ignore[misc]
     def _file(self, sig: Any) -> Path:
         loop = self._loop
         captured = tuple(cell.cell_contents for cell in loop.__closure__ or ())
-        digest = hashlib.sha256(marshal.dumps(loop.__code__) + serialize.dumps(captured))
-        digest.update("\n".join((loop.__module__, self._twin, repr(sig), self._source)).encode())
+        code = loop.__code__  # not marshalled: those bytes change with the references to its constants
+        place = loop.__module__, loop.__qualname__, str(code.co_firstlineno)
+        digest = hashlib.sha256(code.co_code + serialize.dumps(captured))
+        digest.update("\n".join((*place, self._twin, repr(sig), self._source)).encode())
         return _tree() / f"{loop.__name__}-{self._twin}-{digest.hexdigest()[:24]}.kernel"
 
     def enable(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -53,13 +52,3 @@ def padded_bytes(spec: ConvSpec | PoolSpec) -> int:
     """Return the bytes of what `padded` makes."""
     height, width = reach(spec)
     return spec.n * height * width * spec.c * np.dtype(spec.dtype).itemsize
-
-
-def taps(pictures: Array, spec: ConvSpec | PoolSpec) -> Iterator[tuple[int, int, Array]]:
-    """Give each tap (kh, kw) and the view of padded NHWC pictures that it meets, one per output."""
-    for kh in range(spec.kh):
-        for kw in range(spec.kw):
-            top, left = kh * spec.dilation[0], kw * spec.dilation[1]
-            rows = slice(top, top + (spec.oh - 1) * spec.stride[0] + 1, spec.stride[0])
-            columns = slice(left, left + (spec.ow - 1) * spec.stride[1] + 1, spec.stride[1])
-            yield kh, kw, pictures[:, rows, columns]

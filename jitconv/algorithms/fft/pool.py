@@ -41,7 +41,8 @@ def box(spec: PoolSpec) -> Array:
 
 
 def _workspace(spec: PoolSpec) -> int:
-    return 3 * spectrum_bytes(spec, spec.n * spec.c) + 2 * padded_bytes(spec)
+    """Spectra before and after each step of a transform; the padded pictures twice."""
+    return 5 * spectrum_bytes(spec, spec.n * spec.c) + 2 * padded_bytes(spec)
 
 
 def _cost(spec: PoolSpec) -> float:

@@ -12,8 +12,21 @@ import numpy as np
 
 from jitconv.algorithm import Algorithm, Plan, never_refuses, unprepared
 from jitconv.algorithms._shared.cost import seconds
-from jitconv.algorithms._shared.views import Array, hwcf, nhwc, padded, unpadded
-from jitconv.algorithms.im2col.columns import column_bytes, scatter, windows
+from jitconv.algorithms._shared.views import Array, hwcf, nhwc, reach, unpadded
+from jitconv.algorithms.im2col.columns import (
+    block_bytes,
+    block_shape,
+    blocks,
+    column_bytes,
+    met,
+    patch,
+    patch_bytes,
+    pictures,
+    pictures_bytes,
+    rows,
+    scatter,
+    windows,
+)
 from jitconv.hooks import hookimpl
 from jitconv.jit import blas_threads
 from jitconv.specs import ConvSpec
@@ -28,7 +41,7 @@ of copying the product to the result is an estimate."""
 
 
 def forward(spec: ConvSpec, x: Array, w: Array, b: Array | None, y: Array) -> None:
-    """Y = columns · filters + b, for each group of channels."""
+    """Y = columns · filters + b, block by block, for each group of channels."""
     prepare(spec, w, b, None)(x, y)
 
 
@@ -37,47 +50,74 @@ def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -
     filters = matrices(w, spec)
 
     def plan(x: Array, y: Array) -> None:
-        with blas_threads():
-            product = columns(x, spec) @ filters
-        result = nhwc(y, spec)
-        result[...] = product.transpose(1, 0, 2).reshape(result.shape)
-        if b is not None:
-            result += b
-        if activation == "relu":
-            np.maximum(y, 0, out=y)
+        for which, some in blocks(spec):
+            product_into(columns(x, spec, which, some), filters, y, spec, which, some)
+            result = nhwc(y, spec)[which, some]
+            if b is not None:
+                result += b
+            if activation == "relu":
+                np.maximum(result, 0, out=result)
 
     return plan
+
+
+def product_into(matrix: Array, filters: Array, y: Array, spec: ConvSpec, which: slice, some: slice) -> None:
+    """Y[block] = columns · filters, for each group: written where it belongs, in either layout."""
+    count, group_f = which.stop - which.start, spec.f // spec.groups
+    with blas_threads():
+        for group in range(spec.groups):
+            if spec.layout == "NHWC":
+                out = y[which, some].reshape(-1, spec.groups, group_f)[:, group]
+                np.matmul(matrix[group], filters[group], out=out)
+            else:  # the transpose of it, for each picture
+                out = y[which].reshape(count, spec.groups, group_f, spec.oh, spec.ow)[:, group, :, some]
+                by_picture = matrix[group].reshape(count, -1, matrix.shape[2]).swapaxes(1, 2)
+                np.matmul(filters[group].T, by_picture, out=out.reshape(count, group_f, -1))
 
 
 def backward(
     spec: ConvSpec, dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None
 ) -> None:
-    """Dw = columnsᵀ · dy; dx gathers dy · filtersᵀ (col2im)."""
-    shape = spec.n * spec.oh * spec.ow, spec.groups, spec.f // spec.groups
-    upstream = np.ascontiguousarray(nhwc(dy, spec)).reshape(shape).transpose(1, 0, 2)
-    with blas_threads():
-        if dw is not None:
-            product = columns(x, spec).transpose(0, 2, 1) @ upstream
-            hwcf(dw, spec)[...] = from_matrices(product, spec)
-        if dx is not None:
-            d_columns = upstream @ matrices(w, spec).transpose(0, 2, 1)
-            taps = (spec.groups, spec.n, spec.oh, spec.ow, spec.kh, spec.kw, spec.c // spec.groups)
-            parts = d_columns.reshape(taps).transpose(1, 2, 3, 0, 6, 4, 5)
-            whole = (spec.n, spec.oh, spec.ow, spec.c, spec.kh, spec.kw)
-            pictures = padded(np.zeros((spec.n, spec.h, spec.w, spec.c), dx.dtype), spec)
-            scatter(parts.reshape(whole) if spec.groups > 1 else parts[:, :, :, 0], pictures, spec)
-            nhwc(dx, spec)[...] = unpadded(pictures, spec)
+    """Dw = Σ_block columnsᵀ · dy; dx gathers dy · filtersᵀ (col2im)."""
+    if dw is not None:
+        total = np.zeros_like(matrices(w, spec))
+        for which, some in blocks(spec):
+            with blas_threads():
+                total += columns(x, spec, which, some).swapaxes(1, 2) @ upstream(dy, spec, which, some)
+        hwcf(dw, spec)[...] = from_matrices(total, spec)
+    if dx is not None:
+        across = matrices(w, spec).swapaxes(1, 2)
+        for which in pictures(spec):
+            gathered = np.zeros((which.stop - which.start, *reach(spec), spec.c), dx.dtype)
+            for some in rows(spec):
+                scatter(d_columns(dy, across, spec, which, some), gathered[:, met(spec, some)], spec)
+            nhwc(dx, spec)[which] = unpadded(gathered, spec)
     if db is not None:
         nhwc(dy, spec).sum(axis=(0, 1, 2), out=db)
 
 
-def columns(x: Array, spec: ConvSpec) -> Array:
-    """Return the column matrix of each group: (groups, N·OH·OW, KH·KW·C/groups)."""
-    met = windows(padded(nhwc(x, spec), spec), spec)
+def columns(x: Array, spec: ConvSpec, which: slice, some: slice) -> Array:
+    """Return the column matrix of a block for each group: (groups, windows, KH·KW·C/groups)."""
+    seen = windows(patch(x, spec, which, some), spec)
     group_c = spec.c // spec.groups
-    grouped = met.reshape(*met.shape[:3], spec.groups, group_c, spec.kh, spec.kw)
-    rows = spec.n * spec.oh * spec.ow
-    return grouped.transpose(3, 0, 1, 2, 5, 6, 4).reshape(spec.groups, rows, spec.kh * spec.kw * group_c)
+    grouped = seen.reshape(*seen.shape[:3], spec.groups, group_c, spec.kh, spec.kw)
+    return grouped.transpose(3, 0, 1, 2, 5, 6, 4).reshape(spec.groups, -1, spec.kh * spec.kw * group_c)
+
+
+def d_columns(dy: Array, across: Array, spec: ConvSpec, which: slice, some: slice) -> Array:
+    """Return the gradient of a block's column matrix, (N, rows, OW, C, KH, KW); `across` is filtersᵀ."""
+    with blas_threads():
+        product = upstream(dy, spec, which, some) @ across
+    group_c = spec.c // spec.groups
+    taps = (spec.groups, which.stop - which.start, -1, spec.ow, spec.kh, spec.kw, group_c)
+    parts = product.reshape(taps).transpose(1, 2, 3, 0, 6, 4, 5)
+    return parts.reshape(*parts.shape[:3], spec.c, spec.kh, spec.kw)
+
+
+def upstream(dy: Array, spec: ConvSpec, which: slice, some: slice) -> Array:
+    """Return the gradients of a block for each group: (groups, windows, F/groups)."""
+    block = np.ascontiguousarray(nhwc(dy, spec)[which, some])
+    return block.reshape(-1, spec.groups, spec.f // spec.groups).swapaxes(0, 1)
 
 
 def matrices(w: Array, spec: ConvSpec) -> Array:
@@ -93,9 +133,16 @@ def from_matrices(product: Array, spec: ConvSpec) -> Array:
 
 
 def _workspace(op: str, spec: ConvSpec) -> int:
-    from_product = max(spec.n * spec.oh * spec.ow, spec.kh * spec.kw * spec.c) * spec.f
-    copies = 2 if op == "conv_backward" and spec.groups > 1 else 1
-    return copies * column_bytes(spec) + 2 * from_product * np.dtype(spec.dtype).itemsize
+    """Filters as matrices, a patch, its columns; for a gradient its sum twice, or the pictures it is for."""
+    itemsize = np.dtype(spec.dtype).itemsize
+    filters = spec.kh * spec.kw * spec.c // spec.groups * spec.f * itemsize
+    if op == "conv_forward":
+        return filters + patch_bytes(spec) + block_bytes(spec)
+    count, some = block_shape(spec)
+    grown = block_bytes(spec) + 2 * count * some * spec.ow * spec.f * itemsize
+    for_dw = 3 * filters + patch_bytes(spec)
+    for_dx = filters + pictures_bytes(spec) + block_bytes(spec) * (spec.groups > 1)
+    return grown + max(for_dw * ("w" in spec.wrt), for_dx * ("x" in spec.wrt))
 
 
 def _cost(op: str, spec: ConvSpec) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,8 +11,21 @@ import numpy as np
 from jitconv.algorithm import Algorithm, never_refuses, unprepared
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.pooling import divisors, shared
-from jitconv.algorithms._shared.views import Array, nhwc, padded, unpadded
-from jitconv.algorithms.im2col.columns import column_bytes, scatter, windows
+from jitconv.algorithms._shared.views import Array, nhwc, reach, unpadded
+from jitconv.algorithms.im2col.columns import (
+    block_bytes,
+    block_shape,
+    blocks,
+    column_bytes,
+    met,
+    patch,
+    patch_bytes,
+    pictures,
+    pictures_bytes,
+    rows,
+    scatter,
+    windows,
+)
 from jitconv.hooks import hookimpl
 from jitconv.specs import PoolSpec
 
@@ -32,70 +46,81 @@ COLUMN_BYTES_PER_SECOND = {
 
 def max_forward(spec: PoolSpec, x: Array, y: Array, indices: Array | None) -> None:
     """Y = the maximum of each row of the column matrix; padding is -inf, and the last to be chosen."""
-    rows, inside = max_columns(spec, x)
-    winner = first_winner(rows, inside)
-    nhwc(y, spec)[...] = np.take_along_axis(rows, winner[..., None], axis=-1)[..., 0]
-    if indices is not None:
-        nhwc(indices, spec)[...] = positions(winner, spec)
+    for which, some in blocks(spec):
+        columns, inside = max_columns(spec, x, which, some)
+        winner = first_winner(columns, inside)
+        nhwc(y, spec)[which, some] = np.take_along_axis(columns, winner[..., None], axis=-1)[..., 0]
+        if indices is not None:
+            nhwc(indices, spec)[which, some] = positions(winner, spec, some)
 
 
 def max_backward(spec: PoolSpec, dy: Array, x: Array, indices: Array | None, dx: Array) -> None:
     """Share each window's gradient along its row, and add the rows to where they came from."""
-    upstream = nhwc(dy, spec)
+    upstream, result = nhwc(dy, spec), nhwc(dx, spec)
     if indices is not None:
-        result = nhwc(dx, spec)
         result[...] = 0
-        n, c, place = np.arange(spec.n), np.arange(spec.c), nhwc(indices, spec)
-        at = n[:, None, None, None], place // spec.w, place % spec.w, c
-        np.add.at(result, at, upstream)
+        for n, place in enumerate(nhwc(indices, spec)):
+            np.add.at(result[n], (place // spec.w, place % spec.w, np.arange(spec.c)), upstream[n])
         return
-    rows, inside = max_columns(spec, x)
-    if spec.ties == "first":
-        marked = np.arange(spec.kh * spec.kw) == first_winner(rows, inside)[..., None]
-        parts = np.where(marked, upstream[..., None], np.zeros((), dx.dtype))
-    else:
-        parts = shared(upstream, rows, spec.ties, inside)
-    pictures = padded(np.zeros((spec.n, spec.h, spec.w, spec.c), dx.dtype), spec)
-    scatter(parts.reshape(*parts.shape[:-1], spec.kh, spec.kw), pictures, spec)
-    nhwc(dx, spec)[...] = unpadded(pictures, spec)
+    for which in pictures(spec):
+        gathered = np.zeros((which.stop - which.start, *reach(spec), spec.c), dx.dtype)
+        for some in rows(spec):
+            columns, inside = max_columns(spec, x, which, some)
+            parts = share(spec, upstream[which, some], columns, inside)
+            parts = parts.reshape(*parts.shape[:-1], spec.kh, spec.kw)
+            scatter(parts, gathered[:, met(spec, some)], spec)
+        result[which] = unpadded(gathered, spec)
 
 
 def avg_forward(spec: PoolSpec, x: Array, y: Array) -> None:
     """Y = the sum of each row over its divisor."""
-    total = windows(padded(nhwc(x, spec), spec), spec).sum(axis=(-2, -1))
-    np.divide(total, divisors(spec)[..., None], out=nhwc(y, spec))
+    over = divisors(spec)[..., None]
+    for which, some in blocks(spec):
+        total = windows(patch(x, spec, which, some), spec).sum(axis=(-2, -1))
+        np.divide(total, over[some], out=nhwc(y, spec)[which, some])
 
 
 def avg_backward(spec: PoolSpec, dy: Array, dx: Array) -> None:
     """Add each window's gradient over its divisor to where the window came from."""
-    parts = (nhwc(dy, spec) / divisors(spec)[..., None])[..., None, None]
-    pictures = padded(np.zeros((spec.n, spec.h, spec.w, spec.c), dx.dtype), spec)
-    scatter(np.broadcast_to(parts, (*parts.shape[:4], spec.kh, spec.kw)), pictures, spec)
-    nhwc(dx, spec)[...] = unpadded(pictures, spec)
+    over = divisors(spec)[..., None]
+    for which in pictures(spec):
+        gathered = np.zeros((which.stop - which.start, *reach(spec), spec.c), dx.dtype)
+        for some in rows(spec):
+            parts = (nhwc(dy, spec)[which, some] / over[some])[..., None, None]
+            parts = np.broadcast_to(parts, (*parts.shape[:4], spec.kh, spec.kw))
+            scatter(parts, gathered[:, met(spec, some)], spec)
+        nhwc(dx, spec)[which] = unpadded(gathered, spec)
 
 
-def max_columns(spec: PoolSpec, x: Array) -> tuple[Array, Array]:
-    """Return the column matrix (N, OH, OW, C, KH·KW), and which elements lie in the input."""
-    met = windows(padded(nhwc(x, spec), spec, -np.inf), spec)
-    rows = met.reshape(*met.shape[:4], spec.kh * spec.kw)
-    one = PoolSpec(
-        1, spec.h, spec.w, 1, spec.kh, spec.kw, spec.stride, spec.pad, spec.dilation, spec.ceil_mode
-    )
-    inside = windows(padded(np.ones((1, spec.h, spec.w, 1), bool), one, 0), one)
-    return rows, inside.reshape(1, spec.oh, spec.ow, 1, spec.kh * spec.kw)
+def share(spec: PoolSpec, upstream: Array, columns: Array, inside: Array) -> Array:
+    """Return what each element of a row gets of its window's gradient."""
+    if spec.ties != "first":
+        return shared(upstream, columns, spec.ties, inside)
+    marked = np.arange(spec.kh * spec.kw) == first_winner(columns, inside)[..., None]
+    return np.where(marked, upstream[..., None], np.zeros((), upstream.dtype))
 
 
-def first_winner(rows: Array, inside: Array) -> Array:
+def max_columns(spec: PoolSpec, x: Array, which: slice, some: slice) -> tuple[Array, Array]:
+    """Return the rows (N, rows, OW, C, KH·KW) of a block, and which elements lie in the input."""
+    seen = windows(patch(x, spec, which, some, -np.inf), spec)
+    columns = seen.reshape(*seen.shape[:4], spec.kh * spec.kw)
+    one = replace(spec, n=1, c=1, layout="NHWC")
+    inside = windows(patch(np.ones((1, spec.h, spec.w, 1), bool), one, slice(0, 1), some), one)
+    return columns, inside.reshape(1, -1, spec.ow, 1, spec.kh * spec.kw)
+
+
+def first_winner(columns: Array, inside: Array) -> Array:
     """Return the first maximum's place in each row; where all are -inf, the first in the input."""
-    winner = np.argmax(rows, axis=-1)
-    won_by_padding = ~np.take_along_axis(np.broadcast_to(inside, rows.shape), winner[..., None], -1)[..., 0]
+    winner = np.argmax(columns, axis=-1)
+    inside = np.broadcast_to(inside, columns.shape)
+    won_by_padding = ~np.take_along_axis(inside, winner[..., None], -1)[..., 0]
     return np.where(won_by_padding, np.argmax(inside, axis=-1), winner)
 
 
-def positions(winner: Array, spec: PoolSpec) -> Array:
+def positions(winner: Array, spec: PoolSpec, some: slice) -> Array:
     """Return winners' places in their rows as places in the input plane."""
     ih = (
-        np.arange(spec.oh)[:, None, None] * spec.stride[0]
+        np.arange(some.start, some.stop)[:, None, None] * spec.stride[0]
         - spec.pad[0]
         + winner // spec.kw * spec.dilation[0]
     )
@@ -104,10 +129,19 @@ def positions(winner: Array, spec: PoolSpec) -> Array:
 
 
 def _workspace(op: str, spec: PoolSpec) -> int:
+    """A patch, its columns and places of their maxima; for a gradient the pictures that it is for."""
+    count, some = block_shape(spec)
+    outputs = count * some * spec.ow * spec.c
+    gathered = pictures_bytes(spec) * op.endswith("backward")
     if op.startswith("avg"):
-        return 2 * column_bytes(spec) // (spec.kh * spec.kw)
-    masks = spec.n * spec.oh * spec.ow * spec.c * spec.kh * spec.kw
-    return column_bytes(spec) * (2 if op == "max_pool_backward" else 1) + masks
+        return (
+            patch_bytes(spec) * op.endswith("forward")
+            + gathered
+            + 2 * outputs * np.dtype(spec.dtype).itemsize
+        )
+    places = 6 * outputs * np.dtype(np.int64).itemsize
+    masks = 2 * outputs * spec.kh * spec.kw
+    return patch_bytes(spec) + gathered + places + masks + 2 * block_bytes(spec)
 
 
 def _cost(op: str, spec: PoolSpec) -> float:

@@ -1,0 +1,238 @@
+"""A convolution of tiles with filters in the frequency domain, and the sum over tiles that gives dw."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from jitconv.algorithms._shared.views import Array
+from jitconv.algorithms.fft.geometry import Place
+from jitconv.algorithms.fft.kernels import CUT, MULTIPLY_DEPTHWISE, PASTE, PRODUCTS, PRODUCTS_ACROSS
+from jitconv.algorithms.fft.spectra import MADDS_PER_NANOSECOND, Analysis, Synthesis, tasks
+from jitconv.algorithms.fft.tiling import Tiling
+from jitconv.jit.workspace import borrowed
+
+PICTURES = ("im", "re", "-im")
+"""Planes of a spectrum that stands to the left of a product: (re, -im) · (re, im) is the real part of the
+result, (im, re) · (re, im) the imaginary one, and both are planes that follow each other."""
+
+FILTERS = ("re", "im")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How pictures lie in memory: height and width, steps (n, h, w, c) in elements, channels."""
+
+    size: tuple[int, int]
+    strides: tuple[int, int, int, int]
+    channels: int
+
+    @classmethod
+    def of(cls, h: int, w: int, c: int, layout: str) -> Stored:
+        """Describe contiguous pictures in a layout."""
+        return cls((h, w), (h * w * c, w * c, c, 1) if layout == "NHWC" else (h * w * c, w, 1, h * w), c)
+
+    def cut(
+        self, x: Array, grid: tuple[int, int], part: slice, places: tuple[Place, Place], out: Array
+    ) -> None:
+        """Copy some tiles of flat pictures to `out`."""
+        CUT(
+            out.size // 4, x, self.strides, self.size, grid, part.start, part.stop - part.start,
+            places[0].rows, places[1].rows, self.channels, out,
+        )  # fmt: skip
+
+    def paste(
+        self, tiles: Array, grid: tuple[int, int], part: slice, places: tuple[Place, Place], y: Array
+    ) -> None:
+        """Copy some tiles to where they belong in flat pictures."""
+        PASTE(
+            tiles.size // 4, tiles, grid, part.start, part.stop - part.start, places[0].count,
+            places[1].count, self.channels, y, self.strides, self.size,
+        )  # fmt: skip
+
+    def block(self, x: Array, channels: slice) -> tuple[Array, Stored]:
+        """Return some channels of flat pictures."""
+        return x[channels.start * self.strides[3] :], replace(self, channels=channels.stop - channels.start)
+
+
+class Convolution:
+    """Inner pictures · filters = outer pictures: y = x · w, or dx = dy · w turned.
+
+    Filters are (KH, KW, inner channels of a group, outer channels).
+    """
+
+    def __init__(self, tiling: Tiling, inner: Stored, outer: Stored) -> None:
+        self._tiling, self._inner, self._outer = tiling, inner, outer
+        points, dtype = tiling.points, tiling.problem.dtype
+        self._analysis = Analysis(tiling.places("inner"), points, PICTURES, dtype)
+        self._filters = Analysis(tiling.places("taps"), points, FILTERS, dtype)
+        self._synthesis = Synthesis(tiling.places("outer"), points, dtype)
+
+    def blocks(self) -> list[slice]:
+        """Return the blocks of filters that are done one after the other."""
+        return _parts(self._tiling.problem.filters, self._tiling.filters_at_once)
+
+    def spectrum_size(self, block: slice) -> int:
+        """Return the elements of a block's spectrum."""
+        problem = self._tiling.problem
+        return (
+            2 * self._tiling.frequencies * (problem.channels // problem.groups) * (block.stop - block.start)
+        )
+
+    def transform_filters(self, taps: Array, block: slice, out: Array) -> None:
+        """Fill `out` with the spectrum of a block of filters."""
+        taps = np.ascontiguousarray(taps[..., block])
+        columns = taps.shape[2] * taps.shape[3]
+        with borrowed(self._tiling.between("taps", columns), taps.dtype) as between:
+            self._filters(taps.reshape(-1), 1, columns, between, out)
+
+    def __call__(self, x: Array, taps: Array, bias: Array | None, y: Array) -> None:
+        """Convolve `x` with filters that are not transformed yet."""
+        for block in self.blocks():
+            with borrowed(self.spectrum_size(block), x.dtype) as spectrum:
+                self.transform_filters(taps, block, spectrum)
+                self.multiply(x, spectrum, block, bias, y)
+
+    def multiply(
+        self, x: Array, filters: Array, block: slice, bias: Array | None, y: Array, *, floor: bool = False
+    ) -> None:
+        """Fill the channels `block` of `y` from `x` and the spectrum of their filters."""
+        tiling = self._tiling
+        target, outer = self._outer.block(y.reshape(-1), block)
+        columns = outer.channels
+        bias = None if bias is None else bias[block]
+        for part in _parts(tiling.tiles, tiling.tiles_at_once):
+            count = part.stop - part.start
+            with _lent(tiling, count, columns, x.dtype) as (came, between, spectrum, result, gone):
+                self._inner.cut(x.reshape(-1), tiling.grid, part, tiling.places("inner"), came)
+                self._analysis(came, count, tiling.problem.channels, between, spectrum)
+                self._products(spectrum, filters, result, count, columns)
+                self._synthesis(result, count, columns, between, gone, bias, floor)
+                outer.paste(gone, tiling.grid, part, tiling.places("outer"), target)
+
+    def _products(self, spectrum: Array, filters: Array, result: Array, tiles: int, columns: int) -> None:
+        channels, groups = self._tiling.problem.channels, self._tiling.problem.groups
+        group_c = channels // groups
+        if self._tiling.problem.depthwise:
+            MULTIPLY_DEPTHWISE(
+                result.size, spectrum, filters, 0, result, columns, tiles, columns, self._tiling.frequencies,
+                False,
+            )  # fmt: skip
+            return
+        table = _frequencies(
+            self._tiling.frequencies,
+            groups,
+            (tiles * channels, group_c),
+            group_c * columns,
+            tiles * columns,
+            columns,
+            tiles,
+        )
+        PRODUCTS(
+            2 * result.size * group_c // MADDS_PER_NANOSECOND, spectrum, channels, group_c,
+            filters, columns, _two_segments(tiles * channels, group_c), table,
+            result, 0, False, result, columns, False,
+        )  # fmt: skip
+
+
+class WeightSum:
+    """The gradient of the filters: over all tiles the sum of x · dy, at each frequency."""
+
+    def __init__(self, tiling: Tiling, x: Stored, dy: Stored) -> None:
+        self._tiling, self._x, self._dy = tiling, x, dy
+        points, dtype = tiling.points, tiling.problem.dtype
+        self._of_x = Analysis(tiling.places("inner"), points, PICTURES, dtype)
+        self._of_dy = Analysis(tiling.places("taps"), points, FILTERS, dtype)
+        self._taps = Synthesis(tiling.places("outer"), points, dtype)
+
+    def __call__(self, x: Array, dy: Array) -> Iterator[tuple[slice, Array]]:
+        """Give blocks of filters and their gradients, (KH, KW, C/groups, block)."""
+        tiling, problem = self._tiling, self._tiling.problem
+        group_c = problem.channels // problem.groups
+        down, right = tiling.places("outer")
+        for block in _parts(problem.filters, tiling.filters_at_once):
+            columns = group_c * (block.stop - block.start)
+            taps = np.empty((down.count, right.count, group_c, block.stop - block.start), x.dtype)
+            with borrowed(2 * tiling.frequencies * columns, x.dtype) as sums:
+                self._sum(x.reshape(-1), dy.reshape(-1), block, sums)
+                with borrowed(tiling.between("outer", columns), x.dtype) as between:
+                    self._taps(sums, 1, columns, between, taps.reshape(-1))
+            yield block, taps
+
+    def _sum(self, x: Array, dy: Array, block: slice, sums: Array) -> None:
+        tiling = self._tiling
+        upstream, of_block = self._dy.block(dy, block)
+        columns = of_block.channels
+        for part in _parts(tiling.tiles, tiling.tiles_at_once):
+            count = part.stop - part.start
+            with _lent(tiling, count, columns, x.dtype) as (x_came, between, of_x, of_dy, dy_came):
+                self._x.cut(x, tiling.grid, part, tiling.places("inner"), x_came)
+                self._of_x(x_came, count, tiling.problem.channels, between, of_x)
+                of_block.cut(upstream, tiling.grid, part, tiling.places("taps"), dy_came)
+                self._of_dy(dy_came, count, columns, between, of_dy)
+                self._products(of_x, of_dy, sums, count, columns, more=part.start > 0)
+
+    def _products(
+        self, of_x: Array, of_dy: Array, sums: Array, tiles: int, columns: int, *, more: bool
+    ) -> None:
+        channels, groups = self._tiling.problem.channels, self._tiling.problem.groups
+        group_c = channels // groups
+        if self._tiling.problem.depthwise:
+            MULTIPLY_DEPTHWISE(
+                of_dy.size, of_x, of_dy, columns, sums, 0, tiles, columns, self._tiling.frequencies, more
+            )
+            return
+        table = _frequencies(
+            self._tiling.frequencies,
+            groups,
+            (tiles * channels, group_c),
+            tiles * columns,
+            group_c * columns,
+            columns,
+            group_c,
+        )
+        PRODUCTS_ACROSS(
+            2 * sums.size * tiles // MADDS_PER_NANOSECOND, of_x, channels, tiles,
+            of_dy, columns, _two_segments(tiles * channels, tiles), table,
+            sums, columns, more, sums, columns,
+        )  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def _frequencies(
+    frequencies: int, groups: int, a: tuple[int, int], b_size: int, c_size: int, columns: int, rows: int
+) -> Array:
+    """Return the tasks (frequency, part, group) of complex products; `a` is (size, step to a group).
+
+    Kept, for they take a quarter of a millisecond at 3160 frequencies.
+    """
+    frequency, part, group = (np.arange(n) for n in (frequencies, 2, groups))
+    group_f = columns // groups
+    c = frequency * 2 * c_size, part * c_size, group * group_f
+    return tasks(
+        a=(frequency * 3 * a[0], (1 - part) * a[0], group * a[1]),
+        b=(frequency * 2 * b_size, 2, group * group_f),
+        c=c, start=c, rows=rows, columns=group_f,
+    )  # fmt: skip
+
+
+def _two_segments(a_size: int, b_rows: int) -> Array:
+    """Return where the two real products of a complex one's part begin: in a, and in rows of b."""
+    return np.array([0, 0, a_size, b_rows], np.int64)
+
+
+@contextlib.contextmanager
+def _lent(tiling: Tiling, tiles: int, columns: int, dtype: np.dtype[Any]) -> Iterator[list[Array]]:
+    """Lend scratch for so many tiles, in the order of `Tiling.sizes_of_tile`."""
+    sizes = [tiles * size for size in tiling.sizes_of_tile(columns)]
+    with borrowed(sum(sizes), dtype) as buffer:
+        yield np.split(buffer, np.cumsum(sizes)[:-1])
+
+
+def _parts(total: int, most: int) -> list[slice]:
+    return [slice(first, min(first + most, total)) for first in range(0, total, most)]

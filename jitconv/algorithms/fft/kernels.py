@@ -1,0 +1,104 @@
+"""Discrete Fourier transforms and the products between them, as matrix products on the register tile.
+
+A transform of M points takes M² multiply-adds instead of some M·log M, but columns of channels keep every
+vector lane busy, and positions that hold nothing or that nobody asks for (zeros around a picture or between
+taps, results that a stride skips) are rows and columns that the matrix does not have.
+"""
+
+from numba import prange
+
+from jitconv.algorithms._shared.memory import fetch, put
+from jitconv.jit import Kernel
+from jitconv.jit.tile import VECTOR_BYTES, WIDEST, tiles, tiles_across, width_of
+
+
+def _products(a, a_row, depth, b, b_step, segments, tasks, start, start_row, started, c, c_row, floor):
+    """c[row, column] = start[row, column] + Σ_segment Σ_k a[row, k] · b[k, column], for each task.
+
+    A task is (place in a, in b, in c, in start, rows, columns); see `jitconv.jit.tile` for the rest.
+    """
+    lanes = VECTOR_BYTES // a.itemsize
+    for task in prange(tasks.size // 6):
+        a_at, b_at, c_at = tasks[6 * task], tasks[6 * task + 1], tasks[6 * task + 2]
+        start_at, rows, columns = tasks[6 * task + 3], tasks[6 * task + 4], tasks[6 * task + 5]
+        for f in range(0, columns, WIDEST * lanes):
+            count = min(WIDEST * lanes, columns - f)
+            tiles(rows, width_of(count, lanes), a, a_at, a_row, b, b_at + f, b_step, count % lanes,
+                  segments, 0, segments.size // 2, depth, start, start_at + f, start_row, started,
+                  c, c_at + f, c_row, count, floor)  # fmt: skip
+
+
+def _products_across(a, a_step, depth, b, b_step, segments, tasks, start, start_row, started, c, c_row):
+    """As `_products`, of the transpose of a: its rows lie side by side, from k to k it steps."""
+    lanes = VECTOR_BYTES // a.itemsize
+    for task in prange(tasks.size // 6):
+        a_at, b_at, c_at = tasks[6 * task], tasks[6 * task + 1], tasks[6 * task + 2]
+        start_at, rows, columns = tasks[6 * task + 3], tasks[6 * task + 4], tasks[6 * task + 5]
+        for f in range(0, columns, WIDEST * lanes):
+            count = min(WIDEST * lanes, columns - f)
+            tiles_across(rows, width_of(count, lanes), a, a_at, a_step, b, b_at + f, b_step, count % lanes,
+                         segments, 0, segments.size // 2, depth, start, start_at + f, start_row, started,
+                         c, c_at + f, c_row, count, 0)  # fmt: skip
+
+
+def _cut(x, strides, size, grid, first, tiles, down, right, channels, out):
+    """Copy tiles first, first + 1, … of pictures: out[tile, h, w, c]; what lies outside of them is 0.
+
+    `down` and `right` hold of each axis the first row (column) of the first tile, the step from tile to
+    tile and how many a tile has.
+    """
+    length = right[2] * channels
+    for task in prange(tiles * down[2]):
+        t = first + task // down[2]
+        n, row = t // (grid[0] * grid[1]), down[0] + t // grid[1] % grid[0] * down[1] + task % down[2]
+        fetch(x, n * strides[0], strides[1:], size, row, right[0] + t % grid[1] * right[1], 1, right[2],
+              channels, out[task * length : (task + 1) * length])  # fmt: skip
+
+
+def _paste(tiles_of, grid, first, tiles, rows, width, channels, y, strides, size):
+    """Copy tiles [tile, h, w, f] to where they belong in y; what lies outside of it is left out."""
+    for task in prange(tiles * rows):
+        t = first + task // rows
+        n, h, w = t // (grid[0] * grid[1]), t // grid[1] % grid[0] * rows + task % rows, t % grid[1] * width
+        count = min(width, size[1] - w)
+        if h < size[0] and count > 0:
+            at = n * strides[0] + h * strides[1] + w * strides[2]
+            source = tiles_of[task * width * channels : (task * width + count) * channels]
+            if strides[3] == 1:
+                for i in range(count):
+                    to = y[at + i * strides[2] : at + i * strides[2] + channels]
+                    row = source[i * channels : (i + 1) * channels]
+                    for f in range(to.size):
+                        to[f] = row[f]
+            else:
+                put(source, channels, channels, 1, count, y, at, strides[1], strides[2], strides[3])
+
+
+def _multiply_depthwise(a, b, b_row, c, c_row, rows, channels, frequencies, more):
+    """Multiply channel by channel; b or c of one row (0 from row to row) serve all rows of a."""
+    a_size = rows * channels
+    b_size = a_size if b_row else channels
+    c_size = a_size if c_row else channels
+    for frequency in prange(frequencies):
+        for t in range(rows):
+            at = 3 * frequency * a_size + t * channels
+            x_re, x_im = a[at + a_size : at + a_size + channels], a[at : at + channels]
+            at = 2 * frequency * b_size + t * b_row
+            w_re, w_im = b[at : at + channels], b[at + b_size : at + b_size + channels]
+            at = 2 * frequency * c_size + t * c_row
+            y_re, y_im = c[at : at + channels], c[at + c_size : at + c_size + channels]
+            if more or (t > 0 and c_row == 0):
+                for i in range(y_re.size):
+                    y_re[i] += x_re[i] * w_re[i] - x_im[i] * w_im[i]
+                for i in range(y_im.size):
+                    y_im[i] += x_re[i] * w_im[i] + x_im[i] * w_re[i]
+            else:
+                for i in range(y_re.size):
+                    y_re[i] = x_re[i] * w_re[i] - x_im[i] * w_im[i]
+                for i in range(y_im.size):
+                    y_im[i] = x_re[i] * w_im[i] + x_im[i] * w_re[i]
+
+
+PRODUCTS, PRODUCTS_ACROSS = Kernel(_products), Kernel(_products_across)
+CUT, PASTE = Kernel(_cut), Kernel(_paste)
+MULTIPLY_DEPTHWISE = Kernel(_multiply_depthwise)

@@ -1,0 +1,213 @@
+"""Chooses how many tiles an axis is cut into: small transforms, or few of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+
+from jitconv.algorithms._shared.cost import seconds
+from jitconv.algorithms.fft.geometry import Axis, Place, backward_axis, forward_axis, half, weight_axis
+from jitconv.algorithms.fft.spectra import between_size
+from jitconv.jit.tile import VECTOR_BYTES, WIDEST
+from jitconv.specs import ConvSpec
+
+POINTS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
+"""Sizes of transforms that are tried, besides that of the whole picture."""
+
+FILTER_BYTES = 32 * 2**20
+"""Spectra of filters that a call without prepared ones holds at once; not less than a panel of them."""
+
+TILE_BYTES = 8 * 2**20
+"""Spectra and half-done transforms of the tiles that are multiplied at once; not less than one tile's."""
+
+MADDS_PER_SECOND = {"float32": 90e9, "float64": 45e9}
+BYTES_PER_SECOND = 16e9
+CALL = 60e-6
+"""Of two threads; asv_benchmarks/benchmarks/rates.py. Fitted to ratios with `direct` on 13 problems, from
+3x3 to 31x31 taps, measured where a large matrix product gave 55e9 multiply-adds per second, and scaled to
+that machine's best."""
+
+PLANES = {"inner": 3, "taps": 2, "outer": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One of the three convolutions: "forward", "x" (dx) or "w" (dw), in the terms of all three."""
+
+    kind: str
+    batch: int
+    channels: int
+    """Of the inner pictures."""
+    filters: int
+    """Channels of the outer ones; of dy for dw."""
+    groups: int
+    dtype: str
+
+    @property
+    def depthwise(self) -> bool:
+        """Whether every channel meets one filter."""
+        return self.channels == self.filters == self.groups
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """A problem on a pair of axes, and how much of it is done at once."""
+
+    problem: Problem
+    axes: tuple[Axis, Axis]
+    prepared: bool = False
+    """Whether a plan holds the spectra of all filters."""
+
+    @property
+    def frequencies(self) -> int:
+        """Frequencies that are multiplied."""
+        return self.points[0] * half(self.points[1])
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Tiles of a picture."""
+        return self.axes[0].tiles, self.axes[1].tiles
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of all pictures."""
+        return self.problem.batch * self.grid[0] * self.grid[1]
+
+    @property
+    def _itemsize(self) -> int:
+        return np.dtype(self.problem.dtype).itemsize
+
+    @property
+    def filters_at_once(self) -> int:
+        """Filters of a block: all, or as many panels of them as `FILTER_BYTES` hold."""
+        p = self.problem
+        if p.groups > 1 or self.prepared:
+            return p.filters
+        panel = WIDEST * VECTOR_BYTES // self._itemsize
+        most = FILTER_BYTES // (2 * self.frequencies * p.channels * self._itemsize)
+        return min(p.filters, max(most // panel, 1) * panel)
+
+    @property
+    def points(self) -> tuple[int, int]:
+        """Size of the transforms."""
+        return self.axes[0].points, self.axes[1].points
+
+    def places(self, name: str) -> tuple[Place, Place]:
+        """Return the places of "inner", "taps" or "outer" on both axes."""
+        return getattr(self.axes[0], name), getattr(self.axes[1], name)
+
+    def between(self, name: str, columns: int) -> int:
+        """Elements of a tile of "inner", "taps" or "outer" when one axis is transformed."""
+        return between_size(self.points[1], self.places(name)[0].count, columns, self._itemsize)
+
+    def sizes_of_tile(self, filters: int) -> tuple[int, int, int, int, int]:
+        """Elements that a tile needs with so many filters.
+
+        The tile itself, what is half done, its spectrum, the spectrum of the other (dy for dw, else the
+        result), and the other tile itself.
+        """
+        other, channels = "taps" if self.problem.kind == "w" else "outer", self.problem.channels
+        between = max(self.between("inner", channels), self.between(other, filters))
+        (down, right), (other_down, other_right) = self.places("inner"), self.places(other)
+        return (
+            down.count * right.count * channels, between, 3 * self.frequencies * channels,
+            2 * self.frequencies * filters, other_down.count * other_right.count * filters,
+        )  # fmt: skip
+
+    @property
+    def _bytes_of_tile(self) -> int:
+        return sum(self.sizes_of_tile(self.filters_at_once)) * self._itemsize
+
+    @property
+    def tiles_at_once(self) -> int:
+        """Tiles that are multiplied at once, in equal parts."""
+        most = max(1, TILE_BYTES // self._bytes_of_tile)
+        tiles = max(1, self.tiles)  # none of an empty batch
+        return -(-tiles // -(-tiles // most))
+
+    @property
+    def workspace(self) -> int:
+        """Bytes of a call that prepares its filters itself."""
+        p = self.problem
+        columns = p.channels // p.groups * self.filters_at_once
+        taps = "outer" if p.kind == "w" else "taps"
+        down, right = self.places(taps)
+        copies = 2 * down.count * right.count * columns
+        filters = 2 * self.frequencies * columns + self.between(taps, columns) + copies
+        return filters * self._itemsize + self.tiles_at_once * self._bytes_of_tile
+
+    def _columns(self) -> dict[str, int]:
+        """Columns that are transformed of "inner", "taps" and "outer", in whole vectors; tiles counted."""
+        p = self.problem
+        lanes = VECTOR_BYTES // self._itemsize
+        filters = _whole(p.channels // p.groups * p.filters, lanes) * (not self.prepared)
+        results = self.tiles * _whole(p.filters, lanes)
+        blocks = -(-p.filters // self.filters_at_once)
+        inner = self.tiles * blocks * _whole(p.channels, lanes)
+        if p.kind == "w":
+            return {"inner": inner, "taps": results, "outer": filters}
+        return {"inner": inner, "taps": filters, "outer": results}
+
+    @property
+    def madds(self) -> int:
+        """Multiply-adds of transforms and products."""
+        p = self.problem
+        total = 0
+        for name, columns in self._columns().items():
+            rows, width = (place.count for place in self.places(name))
+            total += columns * 2 * half(self.points[1]) * rows * (width + PLANES[name] * self.points[0])
+        group_f = _whole(p.filters // p.groups, VECTOR_BYTES // self._itemsize)
+        by_tile = p.groups if p.depthwise else p.channels * group_f
+        return total + 4 * self.frequencies * self.tiles * by_tile
+
+    @property
+    def moved(self) -> int:
+        """Bytes of what is half done and of spectra, written and read."""
+        p = self.problem
+        total = 0
+        for name, columns in self._columns().items():
+            between = 2 * half(self.points[1]) * self.places(name)[0].count
+            total += columns * 2 * (between + PLANES[name] * self.frequencies)
+        # the filters' spectra are read again for each block of tiles
+        filters = 2 * self.frequencies * p.channels // p.groups * p.filters
+        return (total + filters * -(-self.tiles // self.tiles_at_once)) * self._itemsize
+
+    def seconds(self) -> float:
+        """Predict a time."""
+        return seconds(CALL, self.madds, MADDS_PER_SECOND[self.problem.dtype], self.moved, BYTES_PER_SECOND)
+
+
+@lru_cache(maxsize=1024)
+def tiling(kind: str, spec: ConvSpec, *, prepared: bool = False) -> Tiling:
+    """Return the tiling of least predicted time for "forward", "x" or "w"."""
+    channels, filters = (spec.f, spec.c) if kind == "x" else (spec.c, spec.f)
+    problem = Problem(kind, spec.n, channels, filters, spec.groups, spec.dtype)
+    place = {"forward": forward_axis, "x": backward_axis, "w": weight_axis}[kind]
+    pairs = product(_axes(place, spec, 0), _axes(place, spec, 1))
+    return min((Tiling(problem, pair, prepared) for pair in pairs), key=Tiling.seconds)
+
+
+def _axes(place: Callable[[ConvSpec, int, int], Axis], spec: ConvSpec, axis: int) -> Iterator[Axis]:
+    """Give the axis cut in every way worth a trial; whole unless that is far larger than the largest."""
+    whole = place(spec, axis, 1)
+    stride, extent = spec.stride[axis], spec.extent[axis]
+    size = (spec.h, spec.w)[axis] if place is backward_axis else (spec.oh, spec.ow)[axis]
+    step = 1 if place is backward_axis else stride
+    seen = set()
+    for points in POINTS:
+        per_tile = (points - extent) // step + 1
+        if per_tile >= 1 and (tiles := -(-size // per_tile)) > 1 and tiles not in seen:
+            seen.add(tiles)
+            cut = place(spec, axis, tiles)
+            if cut.points < whole.points:
+                yield cut
+    if not seen or whole.points <= 2 * POINTS[-1]:
+        yield whole
+
+
+def _whole(columns: int, lanes: int) -> int:
+    return -(-columns // lanes) * lanes
