@@ -16,7 +16,7 @@ from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.filters import filter_strides, place, taps
 from jitconv.algorithms._shared.views import Array, nhwc, strides
 from jitconv.algorithms._shared.weights import WeightGradient, pictures_nhwc
-from jitconv.algorithms.direct import loops, planes
+from jitconv.algorithms.direct import loops, pointwise
 from jitconv.algorithms.direct.correlate import Correlation, Correlator, pack
 from jitconv.algorithms.direct.spread import Spread, suits
 from jitconv.hooks import hookimpl
@@ -35,9 +35,9 @@ def build_forward(spec: ConvSpec) -> Plan:
     """Return a plan: pack the filters, correlate."""
     if not tiled(spec):
         return partial(loops.forward, spec)
-    if planes.serves(spec):
-        by_planes = planes.Planes(spec)
-        return lambda x, w, b, y: by_planes.holding(w, b)(x, y)
+    if pointwise.serves(spec):
+        by_pixels = pointwise.Pointwise(spec)
+        return lambda x, w, b, y: by_pixels.holding(w, b)(x, y)
     correlate, packed = correlation(spec), packer(spec)
     return lambda x, w, b, y: correlate(x, packed(w), b, y)
 
@@ -46,8 +46,8 @@ def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -
     """Return a plan that holds the packed filters."""
     if not tiled(spec):
         return with_weights(build_forward(spec), w, b, activation)
-    if planes.serves(spec):
-        return planes.Planes(spec).holding(w, b, floor=activation == "relu")
+    if pointwise.serves(spec):
+        return pointwise.Pointwise(spec).holding(w, b, floor=activation == "relu")
     return correlation(spec).holding(packer(spec)(w), b, floor=activation == "relu")
 
 

@@ -44,7 +44,7 @@ def serves(spec: ConvSpec) -> bool:
     )
 
 
-def _planes(x, w, bias, biased, y, batch, channels, size, filters, counts, steps, groups, block, splits,
+def _pointwise(x, w, bias, biased, y, batch, channels, size, filters, counts, steps, groups, block, splits,
             floor):  # fmt: skip
     """Run tasks of `block` pixels and a part of the filters of one picture."""
     lanes = VECTOR_BYTES // x.itemsize
@@ -104,10 +104,10 @@ def _planes(x, w, bias, biased, y, batch, channels, size, filters, counts, steps
                                   y, y_at, pixels, count, floored)  # fmt: skip
 
 
-PLANES = Kernel(_planes)
+POINTWISE = Kernel(_pointwise)
 
 
-class Planes:
+class Pointwise:
     """The forward op of one problem."""
 
     def __init__(self, spec: ConvSpec) -> None:
@@ -127,4 +127,4 @@ class Planes:
         w = w.ravel()
         before = w, w if b is None else np.repeat(b, self._panel), b is not None
         work, after = self._work, (*self._after, floor)
-        return lambda x, y: PLANES(work, x.ravel(), *before, y.ravel(), *after)
+        return lambda x, y: POINTWISE(work, x.ravel(), *before, y.ravel(), *after)
