@@ -12,11 +12,15 @@ from functools import partial
 import numpy as np
 
 from jitconv.algorithm import Algorithm, Plan, never_refuses
+from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.views import Array, hwcf, nhwc
 from jitconv.algorithms.fft.convolution import Convolution, Stored, WeightSum
 from jitconv.algorithms.fft.tiling import tiling
 from jitconv.hooks import hookimpl
 from jitconv.specs import ConvSpec
+
+NCHW_BYTES_PER_SECOND = 5e9
+"""An estimate, not measured."""
 
 
 def build_forward(spec: ConvSpec) -> Plan:
@@ -91,11 +95,16 @@ def _workspace(op: str, spec: ConvSpec) -> int:
 
 
 def _cost(op: str, spec: ConvSpec) -> float:
-    return sum(tiling(kind, spec).seconds() for kind in _kinds(op, spec))
+    return sum(tiling(kind, spec).seconds() for kind in _kinds(op, spec)) + _transposed(op, spec)
 
 
 def _prepared_cost(spec: ConvSpec) -> float:
-    return tiling("forward", spec, prepared=True).seconds()
+    return tiling("forward", spec, prepared=True).seconds() + _transposed("conv_forward", spec)
+
+
+def _transposed(op: str, spec: ConvSpec) -> float:
+    """Predict what it takes to cut tiles from NCHW and to paste them."""
+    return seconds(0, moved=spec.traffic(op) * (spec.layout == "NCHW"), bandwidth=NCHW_BYTES_PER_SECOND)
 
 
 @hookimpl

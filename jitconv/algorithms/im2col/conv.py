@@ -34,10 +34,11 @@ from jitconv.specs.values import nbytes
 
 RESULT_BYTES_PER_SECOND = 4e9
 CALL = 41e-6
+PRODUCT = 3e-6
 MADDS_PER_SECOND = 82e9
 COLUMN_BYTES_PER_SECOND = {"conv_forward": 9e9, "conv_backward": 1.5e9}
 """The product's rate, and that of making and scattering columns: asv_benchmarks/benchmarks/rates.py; that
-of copying the product to the result is an estimate."""
+of copying the product to the result and the fixed part of each block's product are estimates."""
 
 
 def forward(spec: ConvSpec, x: Array, w: Array, b: Array | None, y: Array) -> None:
@@ -149,7 +150,8 @@ def _cost(op: str, spec: ConvSpec) -> float:
     copied = (
         column_bytes(spec) / COLUMN_BYTES_PER_SECOND[op] + nbytes(spec.outputs(op)) / RESULT_BYTES_PER_SECOND
     )
-    return seconds(CALL + copied, spec.flops(op) / 2, MADDS_PER_SECOND)
+    products = spec.groups * sum(1 for _ in blocks(spec))
+    return seconds(CALL + copied + products * PRODUCT, spec.flops(op) / 2, MADDS_PER_SECOND)
 
 
 @hookimpl
