@@ -92,8 +92,9 @@ def whole_planes(spec: PoolSpec) -> bool:
 
 def tiling(spec: PoolSpec) -> bool:
     """Whether every element lies in one window: then its gradient is written, not added to zeros."""
-    covered = (spec.oh * spec.kh, spec.ow * spec.kw) == (spec.h, spec.w)
-    return (spec.kh, spec.kw) == spec.stride and spec.dilation == (1, 1) and covered and not any(spec.pad)
+    sides = ((spec.oh, spec.kh, spec.stride[0], spec.h), (spec.ow, spec.kw, spec.stride[1], spec.w))
+    covered = all(n * taps == size and (n == 1 or taps == stride) for n, taps, stride, size in sides)
+    return covered and spec.dilation == (1, 1) and not any(spec.pad)
 
 
 def halves(op: str, spec: PoolSpec) -> tuple[PoolSpec, PoolSpec] | None:
