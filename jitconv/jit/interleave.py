@@ -43,7 +43,7 @@ def interleave(typing, x, at, plane, planes, count, buffer):
 
         def write(function: Any) -> None:
             x, at, plane, planes, count, buffer = function.args
-            square = _Square(function, element, lanes_of(element), x, at, plane, planes)
+            square = Square(function, element, lanes_of(element), x, at, plane, planes)
 
             def body(p: Any, rest: Any) -> None:
                 rows = [square.vectors.load(square.of_plane(lane, p), rest) for lane in range(square.lanes)]
@@ -68,7 +68,7 @@ def deinterleave(typing, like, buffer, y, at, plane, planes, count):
 
         def write(function: Any) -> None:
             _, buffer, y, at, plane, planes, count = function.args
-            square = _Square(function, element, lanes_of(like), y, at, plane, planes)
+            square = Square(function, element, lanes_of(like), y, at, plane, planes)
 
             def body(p: Any, rest: Any) -> None:
                 columns = [square.vectors.load(square.of_buffer(buffer, p, n)) for n in range(square.lanes)]
@@ -95,7 +95,7 @@ def _plane_reduction(name: str, start: float, combine: Any) -> Any:
 
             def write(function: Any) -> None:
                 x, at, plane, planes, count, y, to = function.args
-                square = _Square(function, element, lanes_of(element), x, at, plane, planes)
+                square = Square(function, element, lanes_of(element), x, at, plane, planes)
                 vectors, build = square.vectors, square.builder
                 begin = ir.Constant(vectors.kind, [start] * square.lanes)
                 totals = [vectors.variable(begin) for _ in square.planes]
@@ -134,7 +134,7 @@ plane_sums = _plane_reduction("plane_sums", 0.0, lambda build, total, value: bui
 """Put the sum of each of some planes into y from y[to] on."""
 
 
-class _Square:
+class Square:
     """A vector of each of as many planes."""
 
     def __init__(

@@ -1,6 +1,7 @@
 """Moves between pictures as they lie in memory and the buffers of a task."""
 
 from jitconv.jit.loops import inlined
+from jitconv.jit.pixels import pixels_to_planes, planes_to_pixels
 
 
 @inlined
@@ -24,6 +25,9 @@ def fetch(source, at, strides, size, top, left, height, width, channels, scratch
             count = (last - first) * channels
             for i in range(count):
                 scratch[base + first * channels + i] = source[start + i]
+        elif right == 1:
+            to = base + first * channels
+            planes_to_pixels(source, row + left + first, deep, channels, last - first, scratch, to, channels)
         else:
             for c in range(channels):
                 start = row + left * right + c * deep
@@ -34,6 +38,9 @@ def fetch(source, at, strides, size, top, left, height, width, channels, scratch
 @inlined
 def put(buffer, width, filters, rows, columns, out, at, down, right, deep):
     """Copy (rows, columns, width) from a buffer to where the strides say."""
+    if right == 1 and down == columns:
+        pixels_to_planes(buffer, 0, width, filters, rows * columns, out, at, deep)
+        return
     for f in range(filters):
         for q in range(rows):
             start = at + q * down + f * deep

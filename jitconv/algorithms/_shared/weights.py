@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterator
 
 import numpy as np
 from numba import prange
 
-from jitconv.algorithms._shared.memory import fetch
-from jitconv.algorithms._shared.views import Array, hwcf, strides
+from jitconv.algorithms._shared.layout import pictures_nhwc
+from jitconv.algorithms._shared.views import Array, hwcf
 from jitconv.jit import Kernel, team
 from jitconv.jit.tile import TALLEST, VECTOR_BYTES, WIDEST, tiles_across, width_of
-from jitconv.jit.workspace import borrowed
 from jitconv.specs import ConvSpec
 
 BLOCK_BYTES = 512 * 1024
@@ -77,46 +74,7 @@ def _sums(dy, pixels, filters, parts):
                 total[f] += row[f]
 
 
-def _rows(source, strides, size, batch, pad, height, width, channels, out):
-    """Copy pictures in any layout to NHWC with padding, some rows at a time."""
-    block = 8
-    blocks = (height + block - 1) // block
-    for task in prange(batch * blocks):
-        n, first = task // blocks, task % blocks * block
-        count = min(block, height - first)
-        at = (n * height + first) * width * channels
-        fetch(source, n * strides[0], strides[1:], size, first - pad[0], -pad[1], count, width, channels,
-              out[at : at + count * width * channels])  # fmt: skip
-
-
-GRADIENT, SUMS, ROWS_OF = Kernel(_gradient), Kernel(_sums), Kernel(_rows)
-
-
-@contextlib.contextmanager
-def pictures_nhwc(
-    source: Array, layout: str, shape: tuple[int, int, int, int], pad: tuple[int, int, int, int]
-) -> Iterator[Array]:
-    """Lend pictures of NHWC `shape`, stored in a layout, as flat padded NHWC; no copy if none is needed."""
-    n, h, w, c = shape
-    if layout == "NHWC" and not any(pad):
-        yield source.reshape(-1)
-        return
-    top, bottom, left, right = pad
-    height, width = h + top + bottom, w + left + right
-    with borrowed(n * height * width * c, source.dtype) as out:
-        ROWS_OF(
-            out.size // 4,
-            source.reshape(-1),
-            strides(h, w, c, layout),
-            (h, w),
-            n,
-            (top, left),
-            height,
-            width,
-            c,
-            out,
-        )
-        yield out
+GRADIENT, SUMS = Kernel(_gradient), Kernel(_sums)
 
 
 class WeightGradient:

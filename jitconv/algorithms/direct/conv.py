@@ -14,18 +14,24 @@ import numpy as np
 from jitconv.algorithm import Algorithm, Plan, never_refuses, with_weights
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.filters import filter_strides, place, taps
+from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.views import Array, nhwc, strides
-from jitconv.algorithms._shared.weights import WeightGradient, pictures_nhwc
+from jitconv.algorithms._shared.weights import WeightGradient
 from jitconv.algorithms.direct import loops, pointwise
 from jitconv.algorithms.direct.correlate import Correlation, Correlator, pack
 from jitconv.algorithms.direct.spread import Spread, suits
 from jitconv.hooks import hookimpl
+from jitconv.jit.tile import VECTOR_BYTES, WIDEST
 from jitconv.specs import ConvSpec
 
 CALL = {"conv_forward": 10e-6, "conv_backward": 25e-6}
 MADDS_PER_SECOND = {"float32": 108e9, "float64": 54e9}
 BYTES_PER_SECOND = 24e9
 """Of two threads: near the ceiling that `jitconv bench` measures; bytes are an estimate, not fitted."""
+
+PACK_FROM = 2**22
+"""Multiply-adds from which filters of one panel are packed all the same, to begin with a cache line. Below,
+a call takes less than some 100 µs, and packing 3 to 8 µs of them. A choice."""
 
 LEAST_FILTERS = 4
 """Filters, and channels, of a group from which the tile is used: a quarter of a vector. Not measured."""
@@ -38,8 +44,18 @@ def build_forward(spec: ConvSpec) -> Plan:
     if pointwise.serves(spec):
         by_pixels = pointwise.Pointwise(spec)
         return lambda x, w, b, y: by_pixels.holding(w, b)(x, y)
+    if as_they_lie(spec):
+        correlate = correlation(spec, b_step=spec.f)
+        return lambda x, w, b, y: correlate(x, w.ravel(), b, y)
     correlate, packed = correlation(spec), packer(spec)
     return lambda x, w, b, y: correlate(x, packed(w), b, y)
+
+
+def as_they_lie(spec: ConvSpec) -> bool:
+    """Whether the problem is too small to gain by packing, and its filters lie as one panel."""
+    one_panel = spec.f * np.dtype(spec.dtype).itemsize <= WIDEST * VECTOR_BYTES
+    in_order = spec.layout == "NHWC" and spec.groups == 1 and not spec.flip_kernel
+    return one_panel and in_order and spec.madds < PACK_FROM
 
 
 def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -> Plan:
@@ -51,7 +67,7 @@ def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -
     return correlation(spec).holding(packer(spec)(w), b, floor=activation == "relu")
 
 
-def correlation(spec: ConvSpec) -> Correlator:
+def correlation(spec: ConvSpec, b_step: int = 0) -> Correlator:
     """Return the forward op's correlation."""
     side_by_side = spec.groups == 1 and spec.dilation[1] == 1
     group_c = spec.c // spec.groups
@@ -69,7 +85,7 @@ def correlation(spec: ConvSpec) -> Correlator:
         geometry, batch=spec.n, size=(spec.h, spec.w), channels=spec.c, filters=spec.f, groups=spec.groups,
         strides=strides(spec.h, spec.w, spec.c, spec.layout),
         out_strides=strides(spec.oh, spec.ow, spec.f, spec.layout), out_at=0,
-        itemsize=np.dtype(spec.dtype).itemsize,
+        itemsize=np.dtype(spec.dtype).itemsize, b_step=b_step,
     )  # fmt: skip
 
 

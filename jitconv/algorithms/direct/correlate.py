@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numba import prange
 
-from jitconv.algorithms._shared.filters import BLOCK
+from jitconv.algorithms._shared.filters import rows_of_a_block
 from jitconv.algorithms._shared.memory import fetch, put
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
 from jitconv.jit.tile import VECTOR_BYTES, WIDEST, padded_columns, tiles, width_of
+from jitconv.jit.workspace import aligned
 
 SCRATCH_BYTES = 384 * 1024
 """Rows of the padded pictures, and of results, that a task takes at once: they stay in the second-level
@@ -47,7 +48,7 @@ class Correlation:
     """Columns that a segment spans: the taps that lie side by side in `depth`."""
 
 
-def _correlate(source, fetched, strides, size, batch, packed, table, segments_of_a_pass, depth, bias, biased,
+def _correlate(source, fetched, strides, size, batch, packed, b_step, table, segments_of_a_pass, depth, bias, biased,
                out, out_at, out_strides, counts, window, steps, channels, filters, groups, block, splits,
                floor):  # fmt: skip
     """Run tasks of `block` output rows, each from rows of the padded picture.
@@ -87,6 +88,7 @@ def _correlate(source, fetched, strides, size, batch, packed, table, segments_of
                 low = panel * panel_width
                 count = min(panel_width, group_f - low)
                 vectors = width_of(count, lanes)
+                masked = b_step > 0 and count < vectors * lanes
                 f = g * group_f + low
                 b_at = g * group_size + segments * depth * low
                 for begun in range(0, segments, segments_of_a_pass):
@@ -99,11 +101,11 @@ def _correlate(source, fetched, strides, size, batch, packed, table, segments_of
                         floored = floor and ended == segments
                         if begun == 0:
                             tiles(columns, vectors, scratch, a_at, steps[1] * channels, packed, b_at,
-                                  vectors * lanes, 0, table, begun, ended, depth, bias, f, 0, biased,
+                                  b_step if b_step else vectors * lanes, masked, table, begun, ended, depth, bias, f, 0, biased,
                                   target, c_at, c_row, count, floored)  # fmt: skip
                         else:
                             tiles(columns, vectors, scratch, a_at, steps[1] * channels, packed, b_at,
-                                  vectors * lanes, 0, table, begun, ended, depth, target, c_at, c_row, 1,
+                                  b_step if b_step else vectors * lanes, masked, table, begun, ended, depth, target, c_at, c_row, 1,
                                   target, c_at, c_row, count, floored)  # fmt: skip
                 if not in_place:
                     put(buffer, panel_width, count, last - first, columns, out,
@@ -122,28 +124,33 @@ def _pack(filters, strides, taps, group_c, group_f, groups, packed):
     panels = (group_f + panel_width - 1) // panel_width
     depth = taps.size * group_c
     group_size = packed.size // groups
-    for task in prange(groups * panels * taps.size):
-        g, panel, t = task // taps.size // panels, task // taps.size % panels, task % taps.size
+    block = rows_of_a_block(taps.size)
+    blocks = (group_c + block - 1) // block
+    for task in prange(groups * panels * blocks):
+        g, panel, first = task // blocks // panels, task // blocks % panels, task % blocks * block
+        last = min(first + block, group_c)
         f = panel * panel_width
         count = min(panel_width, group_f - f)
         width = width_of(count, lanes) * lanes
-        at = taps[t] + g * strides[2] + f * strides[1]
-        to = g * group_size + depth * f + t * group_c * width
-        for first in range(0, group_c, BLOCK):
-            last = min(first + BLOCK, group_c)
-            if strides[1] == 1:
+        at = g * strides[2] + f * strides[1]
+        to = g * group_size + depth * f
+        if strides[1] == 1:
+            for t in range(taps.size):
                 for c in range(first, last):
-                    begin = at + c * strides[0]
-                    source, target = filters[begin : begin + count], packed[to + c * width :]
+                    begin = taps[t] + at + c * strides[0]
+                    source, target = filters[begin : begin + count], packed[to + (t * group_c + c) * width :]
                     for i in range(source.size):
                         target[i] = source[i]
-            else:
-                for i in range(count):
-                    for c in range(first, last):
-                        packed[to + c * width + i] = filters[at + c * strides[0] + i * strides[1]]
+        else:
+            for i in range(count):
+                for c in range(first, last):
+                    for t in range(taps.size):
+                        begin = taps[t] + at + c * strides[0]
+                        packed[to + (t * group_c + c) * width + i] = filters[begin + i * strides[1]]
+        for t in range(taps.size):
             for c in range(first, last):
                 for i in range(count, width):
-                    packed[to + c * width + i] = 0
+                    packed[to + (t * group_c + c) * width + i] = 0
 
 
 CORRELATE, PACK = Kernel(_correlate), Kernel(_pack)
@@ -158,18 +165,22 @@ def pack(
     and from group to group.
     """
     padded_f = padded_columns(group_f, filters.itemsize)
-    packed = np.empty(groups * taps.size * group_c * padded_f, filters.dtype)
+    packed = aligned(groups * taps.size * group_c * padded_f, filters.dtype)
     PACK(packed.size, filters.reshape(-1), strides, taps, group_c, group_f, groups, packed)
     return packed
 
 
 class Correlator:
-    """One correlation with filters as `pack` makes them, ready to run on pictures of one shape."""
+    """One correlation, ready to run on pictures of one shape.
+
+    Filters come as `pack` makes them; or, of one group and one panel, as (tap, channel, filter): then they
+    lie as a tile reads them (`b_step` is their number).
+    """
 
     def __init__(
         self, geometry: Correlation, *, batch: int, size: tuple[int, int], channels: int, filters: int,
         groups: int, strides: tuple[int, int, int, int], out_strides: tuple[int, int, int, int], out_at: int,
-        itemsize: int,
+        itemsize: int, b_step: int = 0,
     ) -> None:  # fmt: skip
         top, left = min(geometry.rows), min(geometry.columns)
         down, across = geometry.steps
@@ -205,7 +216,7 @@ class Correlator:
         ).reshape(-1)
         segments_of_a_pass = max(1, PASS_BYTES // (depth * panel_width * itemsize))
         self._before = strides, size, batch
-        self._between = table, segments_of_a_pass, depth
+        self._between = b_step, table, segments_of_a_pass, depth
         self._after = (
             out_strides, geometry.counts, (top, left, height, width), geometry.steps, channels, filters,
             groups, block, splits,

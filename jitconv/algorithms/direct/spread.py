@@ -11,8 +11,8 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.filters import taps_first
+from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.views import Array, nhwc
-from jitconv.algorithms._shared.weights import pictures_nhwc
 from jitconv.algorithms.direct.correlate import TASKS, pack
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined

@@ -12,8 +12,9 @@ import numpy as np
 from jitconv.algorithm import Algorithm, Plan
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.filters import taps_first, turned
-from jitconv.algorithms._shared.views import Array, hwcf, strides
-from jitconv.algorithms._shared.weights import WeightGradient, pictures_nhwc
+from jitconv.algorithms._shared.layout import pictures_nhwc, results_nhwc
+from jitconv.algorithms._shared.views import Array, hwcf
+from jitconv.algorithms._shared.weights import WeightGradient
 from jitconv.algorithms.winograd.correlate import Winograd, fused, group_of, moved, tiles_of, tiles_of_a_task
 from jitconv.algorithms.winograd.pieces import POINTS
 from jitconv.algorithms.winograd.weights import LEAST_TILES, WinogradWeights
@@ -47,8 +48,7 @@ def correlation(spec: ConvSpec) -> Winograd:
     """Return the forward op's correlation."""
     return Winograd(
         batch=spec.n, size=(spec.h, spec.w), pad=(spec.pad[0], spec.pad[2]), channels=spec.c, filters=spec.f,
-        counts=(spec.oh, spec.ow), out_strides=strides(spec.oh, spec.ow, spec.f, spec.layout),
-        itemsize=np.dtype(spec.dtype).itemsize,
+        counts=(spec.oh, spec.ow), itemsize=np.dtype(spec.dtype).itemsize,
     )  # fmt: skip
 
 
@@ -58,10 +58,12 @@ def build_forward(spec: ConvSpec) -> Plan:
     inputs = (spec.n, spec.h, spec.w, spec.c)
 
     def plan(x: Array, w: Array, b: Array | None, y: Array) -> None:
-        pictures_of = pictures_nhwc(x, spec.layout, inputs, UNPADDED)
-        filters_of = correlate.filters(taps_first(w, spec))
-        with pictures_of as pictures, filters_of as filters:
-            correlate(pictures, filters, b, y)
+        with (
+            pictures_nhwc(x, spec.layout, inputs, UNPADDED) as pictures,
+            correlate.filters(taps_first(w, spec)) as filters,
+            results_nhwc(y, spec.layout) as results,
+        ):
+            correlate(pictures, filters, b, results)
 
     return plan
 
@@ -73,8 +75,11 @@ def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -
     filters = correlate.kept_filters(taps_first(w, spec))
 
     def plan(x: Array, y: Array) -> None:
-        with pictures_nhwc(x, spec.layout, inputs, UNPADDED) as pictures:
-            correlate(pictures, filters, b, y, floor=floor)
+        with (
+            pictures_nhwc(x, spec.layout, inputs, UNPADDED) as pictures,
+            results_nhwc(y, spec.layout) as results,
+        ):
+            correlate(pictures, filters, b, results, floor=floor)
 
     return plan
 
@@ -83,8 +88,7 @@ def build_backward(spec: ConvSpec) -> Plan:
     """Return a plan: dx is the correlation of dy with the filters turned round."""
     correlate = Winograd(
         batch=spec.n, size=(spec.oh, spec.ow), pad=(2 - spec.pad[0], 2 - spec.pad[2]), channels=spec.f,
-        filters=spec.c, counts=(spec.h, spec.w), out_strides=strides(spec.h, spec.w, spec.c, spec.layout),
-        itemsize=np.dtype(spec.dtype).itemsize,
+        filters=spec.c, counts=(spec.h, spec.w), itemsize=np.dtype(spec.dtype).itemsize,
     )  # fmt: skip
     gradient, tiled_gradient = WeightGradient(spec), tiled_weights(spec)
     inputs, outputs = (spec.n, spec.h, spec.w, spec.c), (spec.n, spec.oh, spec.ow, spec.f)
@@ -92,8 +96,11 @@ def build_backward(spec: ConvSpec) -> Plan:
     def plan(dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None) -> None:
         with pictures_nhwc(dy, spec.layout, outputs, UNPADDED) as upstream:
             if dx is not None:
-                with correlate.filters(turned(w, spec)) as filters:
-                    correlate(upstream, filters, None, dx)
+                with (
+                    correlate.filters(turned(w, spec)) as filters,
+                    results_nhwc(dx, spec.layout) as results,
+                ):
+                    correlate(upstream, filters, None, results)
             if dw is None or tiled_gradient is None:
                 gradient(x, upstream, dw, db)
                 return
@@ -124,8 +131,8 @@ def _workspace(op: str, spec: ConvSpec) -> int:
     x, y = spec.n * spec.h * spec.w * spec.c, spec.n * spec.oh * spec.ow * spec.f
     nchw = spec.layout == "NCHW"
     if op == "conv_forward":
-        return itemsize * (_correlated(spec.c, spec.f, spec.n, (spec.oh, spec.ow), itemsize) + x * nchw)
-    dx = _correlated(spec.f, spec.c, spec.n, (spec.h, spec.w), itemsize) + 9 * spec.c * spec.f
+        return itemsize * (_correlated(spec.c, spec.f, spec.n, (spec.oh, spec.ow), itemsize) + (x + y) * nchw)
+    dx = _correlated(spec.f, spec.c, spec.n, (spec.h, spec.w), itemsize) + 9 * spec.c * spec.f + x * nchw
     height, width = spec.padded
     dw = spec.n * height * width * spec.c + 9 * spec.c * spec.f
     tiles = tiles_of(spec.n, (spec.oh, spec.ow))

@@ -12,7 +12,7 @@ from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.winograd.pieces import FILTER, OUT, PATCH, POINTS, transform_patch, write_result
 from jitconv.jit import Kernel
 from jitconv.jit.tile import TALLEST, VECTOR_BYTES, WIDEST, tiles, width_of
-from jitconv.jit.workspace import borrowed
+from jitconv.jit.workspace import aligned, borrowed
 
 BLOCK_BYTES = 1536 * 1024
 """Transformed patches and products of a task: 512 KiB, 1.5, 3 and 6 MiB gave 366, 445, 316 and 345
@@ -40,7 +40,7 @@ def _filters(w, channels, filters, out, step):
                    out, panel * POINTS * step + c * width, PATCH * step, step, w, 0, 0, count, 0)  # fmt: skip
 
 
-def _fused(x, size, batch, pad, channels, transformed, step, filters, bias, biased, y, counts, y_strides,
+def _fused(x, size, batch, pad, channels, transformed, step, filters, bias, biased, y, counts,
            block, splits, floor):  # fmt: skip
     """Run tasks of `block` tiles, each from patch to result within the second-level cache."""
     lanes = VECTOR_BYTES // x.itemsize
@@ -70,7 +70,7 @@ def _fused(x, size, batch, pad, channels, transformed, step, filters, bias, bias
             for panel in range(split, panels, splits):
                 f = panel * width
                 write_result(products, (t - first) * filters + f, block * filters, t, bias, biased, floor,
-                             results, y, counts, y_strides, f, min(width, filters - f))  # fmt: skip
+                             results, y, counts, filters, f, min(width, filters - f))  # fmt: skip
 
 
 def _patches(x, size, pad, channels, counts, first, last, patches):
@@ -97,7 +97,7 @@ def _products(patches, channels, transformed, step, filters, group, products):
               0)  # fmt: skip
 
 
-def _results(products, filters, first, last, bias, biased, y, counts, y_strides, floor):
+def _results(products, filters, first, last, bias, biased, y, counts, floor):
     """Transform the products of tiles first..last-1 to results."""
     width = WIDEST * (VECTOR_BYTES // products.itemsize)
     group = last - first
@@ -105,7 +105,7 @@ def _results(products, filters, first, last, bias, biased, y, counts, y_strides,
         results = np.empty(OUT * OUT * width, products.dtype)
         for f in range(0, filters, width):
             write_result(products, t * filters + f, group * filters, first + t, bias, biased, floor, results,
-                         y, counts, y_strides, f, min(width, filters - f))  # fmt: skip
+                         y, counts, filters, f, min(width, filters - f))  # fmt: skip
 
 
 FILTERS, FUSED = Kernel(_filters), Kernel(_fused)
@@ -122,7 +122,7 @@ class Winograd:
 
     def __init__(
         self, *, batch: int, size: tuple[int, int], pad: tuple[int, int], channels: int, filters: int,
-        counts: tuple[int, int], out_strides: tuple[int, int, int, int], itemsize: int,
+        counts: tuple[int, int], itemsize: int,
     ) -> None:  # fmt: skip
         self._tiles = tiles_of(batch, counts)
         panels = -(-filters // (WIDEST * VECTOR_BYTES // itemsize))
@@ -130,7 +130,7 @@ class Winograd:
         # a point's panel and one row more: steps of a power of two would all meet in one set of a cache
         self._step = (channels + 1) * WIDEST * VECTOR_BYTES // itemsize
         self._filters_size = panels * POINTS * self._step
-        self._pictures, self._out = (size, pad, channels), (counts, out_strides)
+        self._pictures, self._counts = (size, pad, channels), counts
         self._batch, self._size, self._pad = batch, size, pad
         self._block = tiles_of_a_task(self._tiles, channels, filters, itemsize)
         self._splits = 1 if self._tiles > self._block else min(2, panels)
@@ -146,7 +146,7 @@ class Winograd:
 
     def kept_filters(self, w: Array) -> Array:
         """Return the same, to be kept."""
-        out = np.empty(self._filters_size, w.dtype)
+        out = aligned(self._filters_size, w.dtype)
         self._transform(w, out)
         return out
 
@@ -156,13 +156,13 @@ class Winograd:
     def __call__(
         self, x: Array, transformed: Array, bias: Array | None, y: Array, *, floor: bool = False
     ) -> None:
-        """Correlate flat NHWC pictures with transformed filters into `y`."""
+        """Correlate flat NHWC pictures with transformed filters into flat NHWC `y`."""
         added = transformed if bias is None else bias, bias is not None
         work = POINTS * self._channels * self._filters // 40
         if self._fused:
             FUSED(
                 self._tiles * work, x, self._size, self._batch, self._pad, self._channels, transformed,
-                self._step, self._filters, *added, y.reshape(-1), *self._out, self._block,
+                self._step, self._filters, *added, y, self._counts, self._block,
                 self._splits, floor,
             )  # fmt: skip
             return
@@ -172,14 +172,14 @@ class Winograd:
         ):
             for first in range(0, self._tiles, self._group):
                 last = min(first + self._group, self._tiles)
-                PATCHES(patches.size // 4, x, *self._pictures, self._out[0], first, last, patches)
+                PATCHES(patches.size // 4, x, *self._pictures, self._counts, first, last, patches)
                 PRODUCTS(
                     (last - first) * work, patches, self._channels, transformed, self._step, self._filters,
                     last - first, products,
                 )  # fmt: skip
                 RESULTS(
-                    products.size // 4, products, self._filters, first, last, *added, y.reshape(-1),
-                    *self._out, floor,
+                    products.size // 4, products, self._filters, first, last, *added, y,
+                    self._counts, floor,
                 )  # fmt: skip
 
 

@@ -57,20 +57,22 @@ def transform_patch(x, size, pad, channels, counts, t, patch, patches, at, apart
 
 
 @inlined
-def write_result(products, at, apart, t, bias, biased, floor, results, y, counts, strides, f, count):
+def write_result(products, at, apart, t, bias, biased, floor, results, y, counts, filters, f, count):
     """Transform the products of tile `t`, `apart` from point to point, to filters f..f+count-1 of `y`.
 
-    `y` has the strides (n, h, w, c), in elements; `results` is a buffer.
+    `y` is NHWC; `results` is a buffer.
     """
     down, across = (counts[0] + OUT - 1) // OUT, (counts[1] + OUT - 1) // OUT
     n, oh, ow = t // (down * across), t // across % down * OUT, t % across * OUT
-    to = n * strides[0] + oh * strides[1] + ow * strides[2] + f * strides[3]
-    if strides[3] == 1 and oh + OUT <= counts[0] and ow + OUT <= counts[1]:
-        RESULT(products, at, PATCH * apart, apart, y, to, strides[1], strides[2], bias, f, biased, count,
-               floor)  # fmt: skip
+    row = counts[1] * filters
+    to = (n * counts[0] + oh) * row + ow * filters + f
+    if oh + OUT <= counts[0] and ow + OUT <= counts[1]:
+        RESULT(products, at, PATCH * apart, apart, y, to, row, filters, bias, f, biased, count, floor)
         return
     RESULT(products, at, PATCH * apart, apart, results, 0, OUT * count, count, bias, f, biased, count, floor)
-    for c in range(count):
-        for i in range(min(OUT, counts[0] - oh)):
-            for j in range(min(OUT, counts[1] - ow)):
-                y[to + i * strides[1] + j * strides[2] + c * strides[3]] = results[(i * OUT + j) * count + c]
+    for i in range(min(OUT, counts[0] - oh)):
+        for j in range(min(OUT, counts[1] - ow)):
+            source = results[(i * OUT + j) * count : (i * OUT + j + 1) * count]
+            target = y[to + i * row + j * filters : to + i * row + j * filters + count]
+            for c in range(source.size):
+                target[c] = source[c]

@@ -1,0 +1,78 @@
+"""Pictures of either layout lent as NHWC, and results put back."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from numba import prange
+
+from jitconv.algorithms._shared.memory import fetch
+from jitconv.algorithms._shared.views import Array, strides
+from jitconv.jit import Kernel
+from jitconv.jit.pixels import pixels_to_planes
+from jitconv.jit.workspace import borrowed
+
+
+def _rows(source, strides, size, batch, pad, height, width, channels, out):
+    """Copy pictures in any layout to NHWC with padding, some rows at a time."""
+    block = 8
+    blocks = (height + block - 1) // block
+    for task in prange(batch * blocks):
+        n, first = task // blocks, task % blocks * block
+        count = min(block, height - first)
+        at = (n * height + first) * width * channels
+        fetch(source, n * strides[0], strides[1:], size, first - pad[0], -pad[1], count, width, channels,
+              out[at : at + count * width * channels])  # fmt: skip
+
+
+def _planes(source, batch, pixels, channels, out):
+    """Copy NHWC pictures to NCHW, some pixels at a time."""
+    block = 256
+    blocks = (pixels + block - 1) // block
+    for task in prange(batch * blocks):
+        n, first = task // blocks, task % blocks * block
+        pixels_to_planes(source, (n * pixels + first) * channels, channels, channels,
+                         min(block, pixels - first), out, n * pixels * channels + first, pixels)  # fmt: skip
+
+
+ROWS_OF, PLANES_OF = Kernel(_rows), Kernel(_planes)
+
+
+@contextlib.contextmanager
+def pictures_nhwc(
+    source: Array, layout: str, shape: tuple[int, int, int, int], pad: tuple[int, int, int, int]
+) -> Iterator[Array]:
+    """Lend pictures of NHWC `shape`, stored in a layout, as flat padded NHWC; no copy if none is needed."""
+    n, h, w, c = shape
+    if layout == "NHWC" and not any(pad):
+        yield source.reshape(-1)
+        return
+    top, bottom, left, right = pad
+    height, width = h + top + bottom, w + left + right
+    with borrowed(n * height * width * c, source.dtype) as out:
+        ROWS_OF(
+            out.size // 4,
+            source.reshape(-1),
+            strides(h, w, c, layout),
+            (h, w),
+            n,
+            (top, left),
+            height,
+            width,
+            c,
+            out,
+        )
+        yield out
+
+
+@contextlib.contextmanager
+def results_nhwc(target: Array, layout: str) -> Iterator[Array]:
+    """Lend pictures to be filled, flat NHWC; they are put in the layout of `target` at the end."""
+    if layout == "NHWC":
+        yield target.reshape(-1)
+        return
+    n, c, h, w = target.shape
+    with borrowed(target.size, target.dtype) as results:
+        yield results
+        PLANES_OF(target.size // 4, results, n, h * w, c, target.reshape(-1))
