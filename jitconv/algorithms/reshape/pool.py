@@ -26,7 +26,7 @@ BYTES_PER_SECOND = {
 }
 """Bytes of x by one thread; asv_benchmarks/benchmarks/rates.py. The last is of arrays beyond the caches (1.1
 to 3e9, as measured by ``jitconv bench --op avg_pool_backward --batch 16``): within them it is 8e9, at which
-the selector took this for the fastest on every layer, where it was the slowest."""
+the selector took this for the fastest wherever windows tile, and it was slower than `direct` and PyTorch."""
 
 
 def max_forward(spec: PoolSpec, x: Array, y: Array, indices: Array | None) -> None:
