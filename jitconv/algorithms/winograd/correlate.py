@@ -199,7 +199,8 @@ def group_of(total: int, channels: int, filters: int, itemsize: int) -> int:
     """Return how many tiles go through a step at once, in groups of nearly one size."""
     sums = POINTS * channels * filters * itemsize
     most = max(1, min(GROUP_BYTES, 4 * sums) // (POINTS * (channels + filters) * itemsize))
-    return -(-total // -(-total // most))
+    groups = max(1, -(-total // most))  # an empty batch is judged as well
+    return max(1, -(-total // groups))
 
 
 def moved(total: int, channels: int, filters: int, itemsize: int) -> tuple[int, int]:
