@@ -14,7 +14,7 @@ from jitconv.algorithm import Algorithm, Plan, never_refuses
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.views import Array, nhwc
 from jitconv.algorithms._shared.weights import WeightGradient, pictures_nhwc
-from jitconv.algorithms.direct import loops
+from jitconv.algorithms.direct import few
 from jitconv.algorithms.direct.correlate import Correlation, Correlator, pack
 from jitconv.hooks import hookimpl
 from jitconv.specs import ConvSpec
@@ -31,7 +31,7 @@ LEAST_FILTERS = 4
 def build_forward(spec: ConvSpec) -> Plan:
     """Return a plan: a correlation with the filters as they lie, or packed."""
     if not tiled(spec):
-        return partial(loops.forward, spec)
+        return few.build_forward(spec)
     side_by_side = spec.groups == 1 and spec.dilation[1] == 1
     group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
     columns = [kw * spec.dilation[1] - spec.pad[2] for kw in range(1 if side_by_side else spec.kw)]
@@ -68,7 +68,7 @@ def build_forward(spec: ConvSpec) -> Plan:
 def build_backward(spec: ConvSpec) -> Plan:
     """Return a plan: dx a correlation for each phase of the stride, dw and db sums over pixels."""
     if not tiled(spec):
-        return partial(loops.backward, spec)
+        return few.build_backward(spec)
     phases = [Phase(spec, row, column) for row in range(spec.stride[0]) for column in range(spec.stride[1])]
     gradient = WeightGradient(spec)
     outputs = (spec.n, spec.oh, spec.ow, spec.f)
@@ -179,7 +179,7 @@ def _workspace(op: str, spec: ConvSpec) -> int:
 
 def _cost(op: str, spec: ConvSpec) -> float:
     if not tiled(spec):
-        return loops.cost(op, spec)
+        return few.cost(op, spec)
     # a tile has whole vectors of columns
     lanes = 16 if spec.dtype == "float32" else 8
     group_f = spec.f // spec.groups

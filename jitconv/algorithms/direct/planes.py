@@ -1,0 +1,308 @@
+"""Groups of few filters: vectors of outputs that lie side by side in a row, one channel's plane at a time.
+
+Any layout and any number of channels and filters in a group. In NCHW with stride 1 planes are read and written
+as they lie. Else a task copies the rows that it needs: apart for each column modulo the stride, so that the
+inputs that neighbouring outputs meet with a tap lie side by side.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from jitconv.algorithms._shared.views import Array
+from jitconv.algorithms.direct.axes import Axis, met_taps, next_tile, sharing, whole
+from jitconv.jit import Kernel
+from jitconv.jit.loops import inlined
+from jitconv.jit.taps import BLOCK, OUTPUTS, correlation, gradient
+from jitconv.jit.tile import VECTOR_BYTES
+from jitconv.specs import ConvSpec
+
+correlate = correlation("outputs", lanes_are_channels=False)
+correlate_gradient = gradient("outputs", lanes_are_channels=False)
+
+TASKS = 8
+"""At least so many tasks, so that two to eight threads have equal parts; a task has some of the rows where there
+are few planes."""
+
+ROWS_OF_A_TASK = 8
+"""A task has so many rows of each plane where channels lie together (NHWC): the planes of all groups, read one
+after the other, then stay in the cache."""
+
+
+@inlined
+def gather(source, at, strides, first, last, width, count, apart, rows):
+    """Copy rows first..last-1 of `count` planes; columns `apart` apart lie together, zeros behind the last."""
+    down, right, deep = strides
+    part = (width + apart - 1) // apart
+    to = 0
+    for channel in range(count):
+        for ih in range(first, last):
+            start = at + channel * deep + ih * down
+            if right == 1 and apart == 2:
+                pairs = width // 2
+                line = source[start : start + 2 * pairs]
+                even, odd = rows[to : to + pairs], rows[to + part : to + part + pairs]
+                for j in range(pairs):
+                    even[j] = line[2 * j]
+                    odd[j] = line[2 * j + 1]
+                if pairs < part:
+                    rows[to + pairs] = source[start + 2 * pairs]
+                    rows[to + part + pairs] = 0
+                to += 2 * part
+                continue
+            for phase in range(apart):
+                met = (width - phase + apart - 1) // apart
+                for j in range(met):
+                    rows[to + j] = source[start + (phase + j * apart) * right]
+                for j in range(met, part):
+                    rows[to + j] = 0
+                to += part
+
+
+@inlined
+def scatter(lines, length, width, out, at, right):
+    """Write one row of `width` outputs, whose columns modulo the number of lines lie in lines."""
+    apart = lines.size // length
+    if right == 1 and apart == 2:
+        pairs = width // 2
+        target = out[at : at + 2 * pairs]
+        even, odd = lines[:pairs], lines[length : length + pairs]
+        for j in range(pairs):
+            target[2 * j] = even[j]
+            target[2 * j + 1] = odd[j]
+        if 2 * pairs < width:
+            out[at + width - 1] = lines[pairs]
+        return
+    for phase in range(apart):
+        for j in range((width - phase + apart - 1) // apart):
+            out[at + (phase + j * apart) * right] = lines[phase * length + j]
+
+
+def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides, written, batch, groups, sources,
+               targets, block, size, out_size, steps, reach, row_phases, rows, column_phases, columns,
+               floor):  # fmt: skip
+    """A task has `block` rows of each phase, for one group; `reach` is the least and the greatest row offset.
+
+    `x_strides` and `y_strides` are of (picture, row, column, channel), `w_strides` of (group, source, target).
+    """
+    part = size[1] if in_place else (size[1] + steps[1] - 1) // steps[1]
+    pitch = size[1] if in_place else part * steps[1]
+    blocks = (row_phases[0, 1] + block - 1) // block  # the first phase has the most rows and columns
+    length = column_phases[0, 1]
+    for task in prange(batch * blocks * groups):
+        g = task % groups
+        first = task // groups % blocks * block
+        n = task // groups // blocks
+        begin = max(0, first * steps[0] + reach[0])
+        end = max(begin, min(size[0], (first + block - 1) * steps[0] + reach[1] + 1))
+        at = n * x_strides[0] + g * sources * x_strides[3]
+        if in_place:
+            source, deep = x, x_strides[3]
+        else:
+            source, deep = np.empty(sources * (end - begin) * pitch, x.dtype), (end - begin) * pitch
+            gather(x, at, x_strides[1:], begin, end, size[1], sources, steps[1], source)
+            at = -begin * pitch
+        buffer = np.empty(0 if written else OUTPUTS * column_phases.shape[0] * length, y.dtype)
+        for t in range(targets):
+            filter_ = g * targets + t
+            y_at = n * y_strides[0] + filter_ * y_strides[3]
+            for p in range(row_phases.shape[0]):
+                oh, height, a_begin, a_end = row_phases[p]
+                upper, lower = whole(rows, a_begin, a_end, steps[0], size[0], height)
+                shared = sharing(rows, a_begin, a_end, steps[0])
+                bottom = min(first + block, height)
+                q = first
+                while q < bottom:
+                    a0, a1 = met_taps(rows, a_begin, a_end, q * steps[0], size[0])
+                    inner = upper <= q < lower
+                    outputs = next_tile(min(lower, bottom) - q, OUTPUTS) if inner else 1
+                    to = y_at + (oh + q * row_phases.shape[0]) * y_strides[1]
+                    for r in range(column_phases.shape[0]):
+                        for s in range(sources):
+                            correlate(
+                                outputs, shared if inner else 0, source, at + s * deep + q * steps[0] * pitch,
+                                steps[0] * pitch, rows, a0, a1, columns, column_phases[r, 2], column_phases[r, 3],
+                                part, w, g * w_strides[0] + s * w_strides[1] + t * w_strides[2], bias, filter_,
+                                biased and s == 0, s > 0, y if written else buffer, to if written else r * length,
+                                row_phases.shape[0] * y_strides[1] if written else column_phases.shape[0] * length,
+                                column_phases[r, 1], floor and s == sources - 1,
+                            )  # fmt: skip
+                    if not written:
+                        share = column_phases.shape[0] * length
+                        for i in range(outputs):
+                            scatter(buffer[i * share : (i + 1) * share], length, out_size[1], y,
+                                    to + i * row_phases.shape[0] * y_strides[1], y_strides[2])  # fmt: skip
+                    q += outputs
+
+
+def _gradients(x, x_strides, in_place, dy, dy_strides, dy_in_place, dw, w_strides, tap_place, db, wanted, summed,
+               batch, groups, group_c, group_f, block, parts, size, out_size, steps, reach, rows,
+               columns):  # fmt: skip
+    """A task has one group of one part of the rows, and sums of its own: (parts, *w's shape) and (parts, F).
+
+    There are as many parts on every number of threads.
+    """
+    lanes = VECTOR_BYTES // x.itemsize
+    part_width = size[1] if in_place else (size[1] + steps[1] - 1) // steps[1]
+    pitch = size[1] if in_place else part_width * steps[1]
+    blocks = (out_size[0] + block - 1) // block
+    units = batch * blocks
+    taps = rows.shape[0] * columns.shape[0]
+    upper, lower = whole(rows, 0, rows.shape[0], steps[0], size[0], out_size[0])
+    for task in prange(parts * groups):
+        part, g = task // groups, task % groups
+        sums = np.zeros(group_f * group_c * taps * lanes, x.dtype)
+        totals = np.zeros(group_f, x.dtype)
+        for unit in range(part * units // parts, (part + 1) * units // parts):
+            n, top = unit // blocks, unit % blocks * block
+            bottom = min(top + block, out_size[0])
+            begin = max(0, top * steps[0] + reach[0])
+            end = max(begin, min(size[0], (bottom - 1) * steps[0] + reach[1] + 1))
+            at = n * x_strides[0] + g * group_c * x_strides[3]
+            if in_place:
+                source, deep = x, x_strides[3]
+            else:
+                source, deep = np.empty(group_c * (end - begin) * pitch, x.dtype), (end - begin) * pitch
+                gather(x, at, x_strides[1:], begin, end, size[1], group_c, steps[1], source)
+                at = -begin * pitch
+            dy_at = n * dy_strides[0] + g * group_f * dy_strides[3]
+            if dy_in_place:
+                upstream, dy_deep = dy, dy_strides[3]
+            else:
+                dy_deep = (bottom - top) * out_size[1]
+                upstream = np.empty(group_f * dy_deep, x.dtype)
+                gather(dy, dy_at, dy_strides[1:], top, bottom, out_size[1], group_f, 1, upstream)
+                dy_at = -top * out_size[1]
+            for f in range(group_f):
+                here = dy_at + f * dy_deep
+                if summed:
+                    line = upstream[here + top * out_size[1] : here + bottom * out_size[1]]
+                    total = totals[f]
+                    for i in range(line.size):
+                        total += line[i]
+                    totals[f] = total
+                q = top
+                while wanted and q < bottom:
+                    height = min(lower, bottom) - q if upper <= q < lower else 1
+                    a0, a1 = met_taps(rows, 0, rows.shape[0], q * steps[0], size[0])
+                    for c in range(group_c):
+                        for a in range(a0, a1, BLOCK):
+                            for b in range(0, columns.shape[0], BLOCK):
+                                correlate_gradient(
+                                    min(BLOCK, a1 - a), min(BLOCK, columns.shape[0] - b), source,
+                                    at + c * deep + q * steps[0] * pitch, steps[0] * pitch, 1, upstream,
+                                    here + q * out_size[1], out_size[1], 1, rows, a, columns, b, part_width, sums,
+                                    (f * group_c + c) * taps * lanes, height, out_size[1], lanes,
+                                )  # fmt: skip
+                    q += height
+        if summed:
+            for f in range(group_f):
+                db[part * groups * group_f + g * group_f + f] = totals[f]
+        if wanted:
+            to = part * groups * group_f * group_c * taps + g * w_strides[0]
+            for f in range(group_f):
+                for c in range(group_c):
+                    for tap in range(taps):
+                        start = ((f * group_c + c) * taps + tap) * lanes
+                        total = sums[start]
+                        for lane in range(1, lanes):
+                            total += sums[start + lane]
+                        dw[to + f * w_strides[1] + c * w_strides[2] + tap * tap_place] = total
+
+
+CORRELATE, GRADIENTS = Kernel(_correlate), Kernel(_gradients)
+
+
+class Correlator:
+    """One correlation: a forward pass, or with `backward` the gradient of the pictures."""
+
+    def __init__(self, spec: ConvSpec, rows: Axis, columns: Axis, *, backward: bool = False) -> None:
+        group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
+        tap, group, filter_, channel = filter_places(spec)
+        self._x_strides = strides(rows.size, columns.size, spec.f if backward else spec.c, spec.layout)
+        self._w_strides = (group, filter_, channel) if backward else (group, channel, filter_)
+        y_strides = strides(rows.outputs, columns.outputs, spec.c if backward else spec.f, spec.layout)
+        in_place = self._x_strides[2] == 1 and columns.step == 1
+        longest = int(rows.phases[0, 1])
+        self._before = self._x_strides, in_place
+        self._after = (
+            y_strides, y_strides[2] == 1 and len(columns.phases) == 1, spec.n, spec.groups,
+            *((group_f, group_c) if backward else (group_c, group_f)), rows_of_a_task(spec, longest),
+            (rows.size, columns.size), (rows.outputs, columns.outputs), (rows.step, columns.step),
+            *tables(spec, rows, columns, tap, in_place=in_place, phases=True),
+        )  # fmt: skip
+        self._work = spec.madds // 20
+
+    def __call__(self, x: Array, w: Array, b: Array | None, y: Array, *, floor: bool = False) -> None:
+        """Fill `y`; negative results become 0 with `floor`."""
+        w = w.reshape(-1)
+        CORRELATE(self._work, x.reshape(-1), *self._before, w, self._w_strides, w if b is None else b, b is not None,
+                  y.reshape(-1), *self._after, floor)  # fmt: skip
+
+
+class Gradients:
+    """dw and db."""
+
+    def __init__(self, spec: ConvSpec, rows: Axis, columns: Axis) -> None:
+        tap, *w_strides = filter_places(spec)
+        x_strides = strides(spec.h, spec.w, spec.c, spec.layout)
+        dy_strides = strides(spec.oh, spec.ow, spec.f, spec.layout)
+        in_place = x_strides[2] == 1 and columns.step == 1
+        block = rows_of_a_task(spec, spec.oh)
+        self._parts = max(1, min(spec.n * -(-spec.oh // block), -(-TASKS // spec.groups)))
+        self._x = x_strides, in_place
+        self._dy = dy_strides, dy_strides[2] == 1
+        self._w = tuple(w_strides), tap
+        self._after = (
+            spec.n, spec.groups, spec.c // spec.groups, spec.f // spec.groups, block, self._parts, (spec.h, spec.w),
+            (spec.oh, spec.ow), spec.stride, *tables(spec, rows, columns, 1, in_place=in_place, phases=False),
+        )  # fmt: skip
+        self._work = spec.madds // 20
+
+    def __call__(self, dy: Array, x: Array, dw: Array | None, db: Array | None) -> None:
+        """Fill `dw` and `db`, where they are wanted."""
+        products = np.empty((self._parts, 0 if dw is None else dw.size), x.dtype)
+        sums = np.empty((self._parts, 0 if db is None else db.size), x.dtype)
+        GRADIENTS(
+            self._work, x.reshape(-1), *self._x, dy.reshape(-1), *self._dy, products.reshape(-1), *self._w,
+            sums.reshape(-1), dw is not None, db is not None, *self._after,
+        )  # fmt: skip
+        if dw is not None:
+            products.sum(axis=0, out=dw.reshape(-1))
+        if db is not None:
+            sums.sum(axis=0, out=db)
+
+
+def strides(h: int, w: int, c: int, layout: str) -> tuple[int, int, int, int]:
+    """Return the steps (n, h, w, c) of pictures in a layout, in elements."""
+    return (h * w * c, w * c, c, 1) if layout == "NHWC" else (h * w * c, w, 1, h * w)
+
+
+def filter_places(spec: ConvSpec) -> tuple[int, int, int, int]:
+    """Return the steps of w from tap to tap, group to group, filter to filter and channel to channel."""
+    group_c, group_f, taps = spec.c // spec.groups, spec.f // spec.groups, spec.kh * spec.kw
+    if spec.layout == "NHWC":
+        return group_c * spec.f, group_f, 1, spec.f
+    return 1, group_f * group_c * taps, group_c * taps, taps
+
+
+def tables(
+    spec: ConvSpec, rows: Axis, columns: Axis, tap: int, *, in_place: bool, phases: bool
+) -> tuple[object, ...]:
+    """Return the reach of the rows, and both tables of taps, after their phases if those are asked for."""
+    lanes, phase = np.divmod(columns.offsets, columns.step)
+    part = columns.size if in_place else -(-columns.size // columns.step)
+    pitch = part if in_place else part * columns.step
+    down = rows.table(rows.offsets * pitch, spec.kw * tap, spec.kh, flip=spec.flip_kernel)
+    right = columns.table(phase * part + lanes, tap, spec.kw, flip=spec.flip_kernel, lanes=lanes)
+    reach = (int(rows.offsets.min()), int(rows.offsets.max())) if rows.offsets.size else (0, 0)
+    return (reach, rows.phases, down, columns.phases, right) if phases else (reach, down, right)
+
+
+def rows_of_a_task(spec: ConvSpec, longest: int) -> int:
+    """Return how many rows of a plane a task has."""
+    if spec.layout == "NHWC":
+        return min(longest, ROWS_OF_A_TASK)
+    planes = max(1, spec.n * spec.groups)
+    return max(min(longest, OUTPUTS), -(-longest * planes // TASKS)) if planes < TASKS else longest
