@@ -115,6 +115,32 @@ class Vectors:
         place = self.build.bitcast(self.build.gep(base, [offset]), pointer)
         return self.build.call(call, [place, I32(self._align), mask, self.zeros])
 
+    def apart(self, place: Any, shift: Any, limit: Any) -> Callable[[Any], Any]:
+        """Return what loads every second element, so many elements further on than `place`.
+
+        Element i is read if 0 <= i + shift < limit, and else 0.
+        """
+        beyond = self.build.add(shift, I64(self.lanes))
+        masks = self.within(shift, limit), self.within(beyond, limit)
+
+        def load(further: Any) -> Any:
+            after = self.build.add(further, I64(self.lanes))
+            return self.every_second(self.load(place, further, masks[0]), self.load(place, after, masks[1]), 0)
+
+        return load
+
+    def every_second(self, low: Any, high: Any, first: int) -> Any:
+        """Return the elements first, first + 2 … of two vectors."""
+        numbers = list(range(first, 2 * self.lanes, 2))
+        return self.build.shuffle_vector(low, high, ir.Constant(ir.VectorType(I32, self.lanes), numbers))
+
+    def in_turn(self, even: Any, odd: Any) -> tuple[Any, Any]:
+        """Return the two vectors of which the given ones are every second element."""
+        numbers = [i // 2 + i % 2 * self.lanes for i in range(2 * self.lanes)]
+        low, high = (ir.Constant(ir.VectorType(I32, self.lanes), numbers[at : at + self.lanes])
+                     for at in (0, self.lanes))  # fmt: skip
+        return self.build.shuffle_vector(even, odd, low), self.build.shuffle_vector(even, odd, high)
+
     def store(self, value: Any, base: Any, offset: Any, mask: Any) -> None:
         """Write the lanes of the mask; None stands for all."""
         pointer = self.kind.as_pointer()

@@ -9,7 +9,8 @@ from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.axes import Axis, met_taps, next_tile, sharing, whole
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
-from jitconv.jit.taps import BLOCK, OUTPUTS, correlation, gradient
+from jitconv.jit.taps import OUTPUTS, PLAIN, correlation
+from jitconv.jit.taps_gradient import BLOCK, gradient
 from jitconv.jit.tile import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
@@ -56,8 +57,8 @@ def _correlate(x, w, bias, biased, y, batch, channels, split, block, size, out_s
                 j = left
                 while j < edge:
                     outputs = next_tile(edge - j, OUTPUTS)
-                    correlate(outputs, shared, x, x_at + q * down + j * right, right, rows, a0, a1, columns,
-                              b_begin, b_end, 0, w, low, bias, low, biased, 0,
+                    correlate(outputs, PLAIN, shared, x, x_at + q * down + j * right, right, rows, a0, a1, columns,
+                              b_begin, b_end, b_end, 0, w, low, bias, low, biased, 0,
                               y, y_at + q * out_down + j * out_right, out_right, count, floor)  # fmt: skip
                     j += outputs
             for i in range(width - (edge - left)):
@@ -67,20 +68,20 @@ def _correlate(x, w, bias, biased, y, batch, channels, split, block, size, out_s
                 while q < bottom:
                     a0, a1 = met_taps(rows, a_begin, a_end, q * steps[0], size[0])
                     outputs = next_tile(min(lower, bottom) - q, OUTPUTS) if upper <= q < lower else 1
-                    correlate(outputs, 0, x, x_at + q * down + j * right, down, rows, a0, a1, columns,
-                              b0, b1, 0, w, low, bias, low, biased, 0,
+                    correlate(outputs, PLAIN, 0, x, x_at + q * down + j * right, down, rows, a0, a1, columns,
+                              b0, b1, b1, 0, w, low, bias, low, biased, 0,
                               y, y_at + q * out_down + j * out_right, out_down, count, floor)  # fmt: skip
                     q += outputs
 
 
 @inlined
 def add_products(x, x_at, down, right, dy, dy_at, dy_down, dy_right, rows, a0, a1, columns, b0, b1, sums, sums_at,
-                 height, width, count):  # fmt: skip
+                 height, width, count, shared):  # fmt: skip
     """Add the products of height x width pixels that all meet the taps a0..a1-1 and b0..b1-1."""
     for a in range(a0, a1, BLOCK):
         for b in range(b0, b1, BLOCK):
             correlate_gradient(
-                min(BLOCK, a1 - a), min(BLOCK, b1 - b), x, x_at, down, right, dy, dy_at, dy_down, dy_right,
+                min(BLOCK, a1 - a), min(BLOCK, b1 - b), PLAIN, shared if b1 - b0 == 3 else 0, x, x_at, down, right, dy, dy_at, dy_down, dy_right,
                 rows, a, columns, b, 0, sums, sums_at, height, width, count,
             )  # fmt: skip
 
@@ -98,6 +99,7 @@ def _gradients(x, dy, dw, db, summed, batch, channels, block, parts, size, out_s
     dy_down = out_size[1] * channels
     upper, lower = whole(rows, 0, rows.shape[0], steps[0], size[0], out_size[0])
     left, edge = whole(columns, 0, columns.shape[0], steps[1], size[1], out_size[1])
+    shared = sharing(columns, 0, columns.shape[0], steps[1])
     for part in prange(parts):
         dw[part * taps : (part + 1) * taps] = 0
         total = db[part * channels : (part + 1) * channels]
@@ -120,7 +122,7 @@ def _gradients(x, dy, dw, db, summed, batch, channels, block, parts, size, out_s
                         add_products(
                             x, x_at + q * down + j * right, down, right, dy, dy_at + q * dy_down + j * channels,
                             dy_down, channels, rows, a0, a1, columns, b0, b1, dw, part * taps + low, height, width,
-                            count,
+                            count, shared if width > 1 else 0,
                         )  # fmt: skip
                         j += width
                     q += height

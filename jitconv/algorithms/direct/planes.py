@@ -14,7 +14,8 @@ from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.axes import Axis, met_taps, next_tile, sharing, whole
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
-from jitconv.jit.taps import BLOCK, OUTPUTS, correlation, gradient
+from jitconv.jit.taps import OUTPUTS, PLAIN, READS_APART, WRITES_APART, correlation
+from jitconv.jit.taps_gradient import BLOCK, gradient
 from jitconv.jit.tile import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
@@ -39,18 +40,6 @@ def gather(source, at, strides, first, last, width, count, apart, rows):
     for channel in range(count):
         for ih in range(first, last):
             start = at + channel * deep + ih * down
-            if right == 1 and apart == 2:
-                pairs = width // 2
-                line = source[start : start + 2 * pairs]
-                even, odd = rows[to : to + pairs], rows[to + part : to + part + pairs]
-                for j in range(pairs):
-                    even[j] = line[2 * j]
-                    odd[j] = line[2 * j + 1]
-                if pairs < part:
-                    rows[to + pairs] = source[start + 2 * pairs]
-                    rows[to + part + pairs] = 0
-                to += 2 * part
-                continue
             for phase in range(apart):
                 met = (width - phase + apart - 1) // apart
                 for j in range(met):
@@ -64,16 +53,6 @@ def gather(source, at, strides, first, last, width, count, apart, rows):
 def scatter(lines, length, width, out, at, right):
     """Write one row of `width` outputs, whose columns modulo the number of lines lie in lines."""
     apart = lines.size // length
-    if right == 1 and apart == 2:
-        pairs = width // 2
-        target = out[at : at + 2 * pairs]
-        even, odd = lines[:pairs], lines[length : length + pairs]
-        for j in range(pairs):
-            target[2 * j] = even[j]
-            target[2 * j + 1] = odd[j]
-        if 2 * pairs < width:
-            out[at + width - 1] = lines[pairs]
-        return
     for phase in range(apart):
         for j in range((width - phase + apart - 1) // apart):
             out[at + (phase + j * apart) * right] = lines[phase * length + j]
@@ -89,6 +68,11 @@ def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides,
     part = size[1] if in_place else (size[1] + steps[1] - 1) // steps[1]
     pitch = size[1] if in_place else part * steps[1]
     blocks = (row_phases[0, 1] + block - 1) // block  # the first phase has the most rows and columns
+    form = PLAIN
+    if in_place and steps[1] == 2:
+        form = READS_APART
+    if written and column_phases.shape[0] == 2:
+        form = WRITES_APART
     length = column_phases[0, 1]
     for task in prange(batch * blocks * groups):
         g = task % groups
@@ -111,6 +95,10 @@ def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides,
                 oh, height, a_begin, a_end = row_phases[p]
                 upper, lower = whole(rows, a_begin, a_end, steps[0], size[0], height)
                 shared = sharing(rows, a_begin, a_end, steps[0])
+                if shared != (2 if form == READS_APART else 1):
+                    shared = 0
+                if form == WRITES_APART:
+                    shared = 0
                 bottom = min(first + block, height)
                 q = first
                 while q < bottom:
@@ -118,15 +106,19 @@ def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides,
                     inner = upper <= q < lower
                     outputs = next_tile(min(lower, bottom) - q, OUTPUTS) if inner else 1
                     to = y_at + (oh + q * row_phases.shape[0]) * y_strides[1]
-                    for r in range(column_phases.shape[0]):
+                    for r in range(1 if form == WRITES_APART else column_phases.shape[0]):
+                        middle = column_phases[r, 3]
+                        end_column = column_phases[1, 3] if form == WRITES_APART else middle
                         for s in range(sources):
                             correlate(
-                                outputs, shared if inner else 0, source, at + s * deep + q * steps[0] * pitch,
-                                steps[0] * pitch, rows, a0, a1, columns, column_phases[r, 2], column_phases[r, 3],
-                                part, w, g * w_strides[0] + s * w_strides[1] + t * w_strides[2], bias, filter_,
+                                outputs, form, shared if inner else 0, source,
+                                at + s * deep + q * steps[0] * pitch, steps[0] * pitch, rows, a0, a1, columns,
+                                column_phases[r, 2], middle, end_column, part, w,
+                                g * w_strides[0] + s * w_strides[1] + t * w_strides[2], bias, filter_,
                                 biased and s == 0, s > 0, y if written else buffer, to if written else r * length,
                                 row_phases.shape[0] * y_strides[1] if written else column_phases.shape[0] * length,
-                                column_phases[r, 1], floor and s == sources - 1,
+                                out_size[1] if form == WRITES_APART else column_phases[r, 1],
+                                floor and s == sources - 1,
                             )  # fmt: skip
                     if not written:
                         share = column_phases.shape[0] * length
@@ -150,6 +142,7 @@ def _gradients(x, x_strides, in_place, dy, dy_strides, dy_in_place, dw, w_stride
     units = batch * blocks
     taps = rows.shape[0] * columns.shape[0]
     upper, lower = whole(rows, 0, rows.shape[0], steps[0], size[0], out_size[0])
+    form = READS_APART if in_place and steps[1] == 2 else PLAIN
     for task in prange(parts * groups):
         part, g = task // groups, task % groups
         sums = np.zeros(group_f * group_c * taps * lanes, x.dtype)
@@ -190,7 +183,7 @@ def _gradients(x, x_strides, in_place, dy, dy_strides, dy_in_place, dw, w_stride
                         for a in range(a0, a1, BLOCK):
                             for b in range(0, columns.shape[0], BLOCK):
                                 correlate_gradient(
-                                    min(BLOCK, a1 - a), min(BLOCK, columns.shape[0] - b), source,
+                                    min(BLOCK, a1 - a), min(BLOCK, columns.shape[0] - b), form, 0, source,
                                     at + c * deep + q * steps[0] * pitch, steps[0] * pitch, 1, upstream,
                                     here + q * out_size[1], out_size[1], 1, rows, a, columns, b, part_width, sums,
                                     (f * group_c + c) * taps * lanes, height, out_size[1], lanes,
@@ -205,9 +198,10 @@ def _gradients(x, x_strides, in_place, dy, dy_strides, dy_in_place, dw, w_stride
                 for c in range(group_c):
                     for tap in range(taps):
                         start = ((f * group_c + c) * taps + tap) * lanes
-                        total = sums[start]
-                        for lane in range(1, lanes):
-                            total += sums[start + lane]
+                        line = sums[start : start + lanes]
+                        total = line[0]
+                        for lane in range(1, line.size):
+                            total += line[lane]
                         dw[to + f * w_strides[1] + c * w_strides[2] + tap * tap_place] = total
 
 
@@ -223,11 +217,11 @@ class Correlator:
         self._x_strides = strides(rows.size, columns.size, spec.f if backward else spec.c, spec.layout)
         self._w_strides = (group, filter_, channel) if backward else (group, channel, filter_)
         y_strides = strides(rows.outputs, columns.outputs, spec.c if backward else spec.f, spec.layout)
-        in_place = self._x_strides[2] == 1 and columns.step == 1
+        in_place = self._x_strides[2] == 1 and columns.step <= 2
         longest = int(rows.phases[0, 1])
         self._before = self._x_strides, in_place
         self._after = (
-            y_strides, y_strides[2] == 1 and len(columns.phases) == 1, spec.n, spec.groups,
+            y_strides, y_strides[2] == 1 and len(columns.phases) <= 2, spec.n, spec.groups,
             *((group_f, group_c) if backward else (group_c, group_f)), rows_of_a_task(spec, longest),
             (rows.size, columns.size), (rows.outputs, columns.outputs), (rows.step, columns.step),
             *tables(spec, rows, columns, tap, in_place=in_place, phases=True),
@@ -248,7 +242,7 @@ class Gradients:
         tap, *w_strides = filter_places(spec)
         x_strides = strides(spec.h, spec.w, spec.c, spec.layout)
         dy_strides = strides(spec.oh, spec.ow, spec.f, spec.layout)
-        in_place = x_strides[2] == 1 and columns.step == 1
+        in_place = x_strides[2] == 1 and columns.step <= 2
         block = rows_of_a_task(spec, spec.oh)
         self._parts = max(1, min(spec.n * -(-spec.oh // block), -(-TASKS // spec.groups)))
         self._x = x_strides, in_place
@@ -291,9 +285,10 @@ def tables(
     spec: ConvSpec, rows: Axis, columns: Axis, tap: int, *, in_place: bool, phases: bool
 ) -> tuple[object, ...]:
     """Return the reach of the rows, and both tables of taps, after their phases if those are asked for."""
-    lanes, phase = np.divmod(columns.offsets, columns.step)
-    part = columns.size if in_place else -(-columns.size // columns.step)
-    pitch = part if in_place else part * columns.step
+    apart = 1 if in_place else columns.step
+    lanes, phase = np.divmod(columns.offsets, apart)
+    part = -(-columns.size // apart)
+    pitch = part * apart
     down = rows.table(rows.offsets * pitch, spec.kw * tap, spec.kh, flip=spec.flip_kernel)
     right = columns.table(phase * part + lanes, tap, spec.kw, flip=spec.flip_kernel, lanes=lanes)
     reach = (int(rows.offsets.min()), int(rows.offsets.max())) if rows.offsets.size else (0, 0)
