@@ -116,8 +116,14 @@ class _Correlate:
         """Write the sums of one vector of lanes, for all outputs."""
         v, build, inside = self.v, self.v.build, masks[0]
         places = self.places(lane)
-        begun, held = self.begun(lane, inside), v.where(self.added, inside)
-        sums = [build.fadd(begun, v.load(self.y, place, held)) for place in places]
+        # a branch: a load without lanes would wait for the stores that the tile before has under way
+        sums = v.loop(
+            I64(0), self.added, 1, [self.begun(lane, inside)] * self.outputs,
+            lambda _, sums: [
+                build.fadd(total, v.load(self.y, place, inside))
+                for place, total in zip(places, sums, strict=True)
+            ],
+        )  # fmt: skip
         if self.sharing and self.channels:
             sums = v.loop(*self.row_range, 1, sums, lambda a, sums: self.line(a, None, lane, inside, sums))
         elif self.sharing:
@@ -131,14 +137,18 @@ class _Correlate:
         """Write two vectors of lanes, of which even and odd ones meet taps of their own."""
         v, build = self.v, self.v.build
         low, high = self.places(lane), self.places(build.add(lane, I64(v.lanes)))
-        held, begun = [v.where(self.added, mask) for mask in masks], self.begun(lane, None)
-        half, phases = build.ashr(lane, I64(1)), []
+        begun, half, phases = self.begun(lane, None), build.ashr(lane, I64(1)), []
         for odd, columns in enumerate((self.even_columns, self.odd_columns)):
-            before = [
-                v.every_second(v.load(self.y, one, held[0]), v.load(self.y, other, held[1]), odd)
-                for one, other in zip(low, high, strict=True)
-            ]
-            phases.append(self.taps(columns, half, None, [build.fadd(begun, one) for one in before]))
+
+            def held(_: Any, sums: list[Any], odd: int = odd) -> list[Any]:
+                return [
+                    build.fadd(total, v.every_second(v.load(self.y, one, masks[0]),
+                                                     v.load(self.y, other, masks[1]), odd))
+                    for one, other, total in zip(low, high, sums, strict=True)
+                ]  # fmt: skip
+
+            sums = v.loop(I64(0), self.added, 1, [begun] * self.outputs, held)
+            phases.append(self.taps(columns, half, None, sums))
         for one, other, even, odd in zip(low, high, *phases, strict=True):
             for place, mask, value in zip((one, other), masks, v.in_turn(even, odd), strict=True):
                 v.store(v.floored(value, self.floor), self.y, place, mask)

@@ -50,6 +50,16 @@ def gather(source, at, strides, first, last, width, count, apart, rows):
 
 
 @inlined
+def summed_up(values, at, count):
+    """Return the sum of `count` neighbours."""
+    line = values[at : at + count]
+    total = line[0]
+    for i in range(1, line.size):
+        total += line[i]
+    return total
+
+
+@inlined
 def scatter(lines, length, width, out, at, right):
     """Write one row of `width` outputs, whose columns modulo the number of lines lie in lines."""
     apart = lines.size // length
@@ -67,6 +77,7 @@ def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides,
     """
     part = size[1] if in_place else (size[1] + steps[1] - 1) // steps[1]
     pitch = size[1] if in_place else part * steps[1]
+    most = min(size[0], (block - 1) * steps[0] + reach[1] - reach[0] + 1)
     blocks = (row_phases[0, 1] + block - 1) // block  # the first phase has the most rows and columns
     form = PLAIN
     if in_place and steps[1] == 2:
@@ -74,58 +85,62 @@ def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides,
     if written and column_phases.shape[0] == 2:
         form = WRITES_APART
     length = column_phases[0, 1]
-    for task in prange(batch * blocks * groups):
-        g = task % groups
-        first = task // groups % blocks * block
-        n = task // groups // blocks
-        begin = max(0, first * steps[0] + reach[0])
-        end = max(begin, min(size[0], (first + block - 1) * steps[0] + reach[1] + 1))
-        at = n * x_strides[0] + g * sources * x_strides[3]
-        if in_place:
-            source, deep = x, x_strides[3]
-        else:
-            source, deep = np.empty(sources * (end - begin) * pitch, x.dtype), (end - begin) * pitch
-            gather(x, at, x_strides[1:], begin, end, size[1], sources, steps[1], source)
-            at = -begin * pitch
-        buffer = np.empty(0 if written else OUTPUTS * column_phases.shape[0] * length, y.dtype)
-        for t in range(targets):
-            filter_ = g * targets + t
-            y_at = n * y_strides[0] + filter_ * y_strides[3]
-            for p in range(row_phases.shape[0]):
-                oh, height, a_begin, a_end = row_phases[p]
-                upper, lower = whole(rows, a_begin, a_end, steps[0], size[0], height)
-                shared = sharing(rows, a_begin, a_end, steps[0])
-                if shared != (2 if form == READS_APART else 1):
-                    shared = 0
-                if form == WRITES_APART:
-                    shared = 0
-                bottom = min(first + block, height)
-                q = first
-                while q < bottom:
-                    a0, a1 = met_taps(rows, a_begin, a_end, q * steps[0], size[0])
-                    inner = upper <= q < lower
-                    outputs = next_tile(min(lower, bottom) - q, OUTPUTS) if inner else 1
-                    to = y_at + (oh + q * row_phases.shape[0]) * y_strides[1]
-                    for r in range(1 if form == WRITES_APART else column_phases.shape[0]):
-                        middle = column_phases[r, 3]
-                        end_column = column_phases[1, 3] if form == WRITES_APART else middle
-                        for s in range(sources):
-                            correlate(
+    share = column_phases.shape[0] * length
+    units = batch * blocks * groups
+    tasks = min(units, 8 * TASKS)
+    for task in prange(tasks):
+        # chosen once for many planes: what counts the references to an array is shared by the threads
+        scratch = np.empty(0 if in_place else sources * most * pitch, x.dtype)
+        buffer = np.empty(0 if written else OUTPUTS * share, y.dtype)
+        source, target = x if in_place else scratch, y if written else buffer
+        for unit in range(task * units // tasks, (task + 1) * units // tasks):
+            g = unit % groups
+            first = unit // groups % blocks * block
+            n = unit // groups // blocks
+            begin = max(0, first * steps[0] + reach[0])
+            end = max(begin, min(size[0], (first + block - 1) * steps[0] + reach[1] + 1))
+            at = n * x_strides[0] + g * sources * x_strides[3]
+            deep = x_strides[3]
+            if not in_place:
+                gather(x, at, x_strides[1:], begin, end, size[1], sources, steps[1], scratch)
+                at, deep = -begin * pitch, (end - begin) * pitch
+            for t in range(targets):
+                filter_ = g * targets + t
+                y_at = n * y_strides[0] + filter_ * y_strides[3]
+                for p in range(row_phases.shape[0]):
+                    oh, height, a_begin, a_end = row_phases[p]
+                    upper, lower = whole(rows, a_begin, a_end, steps[0], size[0], height)
+                    shared = sharing(rows, a_begin, a_end, steps[0])
+                    if shared != (2 if form == READS_APART else 1):
+                        shared = 0
+                    if form == WRITES_APART:
+                        shared = 0
+                    bottom = min(first + block, height)
+                    q = first
+                    while q < bottom:
+                        a0, a1 = met_taps(rows, a_begin, a_end, q * steps[0], size[0])
+                        inner = upper <= q < lower
+                        outputs = next_tile(min(lower, bottom) - q, OUTPUTS) if inner else 1
+                        to = y_at + (oh + q * row_phases.shape[0]) * y_strides[1]
+                        for r in range(1 if form == WRITES_APART else column_phases.shape[0]):
+                            middle = column_phases[r, 3]
+                            end_column = column_phases[1, 3] if form == WRITES_APART else middle
+                            for s in range(sources):
+                                correlate(
                                 outputs, form, shared if inner else 0, source,
                                 at + s * deep + q * steps[0] * pitch, steps[0] * pitch, rows, a0, a1, columns,
                                 column_phases[r, 2], middle, end_column, part, w,
                                 g * w_strides[0] + s * w_strides[1] + t * w_strides[2], bias, filter_,
-                                biased and s == 0, s > 0, y if written else buffer, to if written else r * length,
-                                row_phases.shape[0] * y_strides[1] if written else column_phases.shape[0] * length,
+                                biased and s == 0, s > 0, target, to if written else r * length,
+                                row_phases.shape[0] * y_strides[1] if written else share,
                                 out_size[1] if form == WRITES_APART else column_phases[r, 1],
                                 floor and s == sources - 1,
                             )  # fmt: skip
-                    if not written:
-                        share = column_phases.shape[0] * length
-                        for i in range(outputs):
-                            scatter(buffer[i * share : (i + 1) * share], length, out_size[1], y,
+                        if not written:
+                            for i in range(outputs):
+                                scatter(buffer[i * share : (i + 1) * share], length, out_size[1], y,
                                     to + i * row_phases.shape[0] * y_strides[1], y_strides[2])  # fmt: skip
-                    q += outputs
+                        q += outputs
 
 
 def _gradients(x, x_strides, in_place, dy, dy_strides, dy_in_place, dw, w_strides, tap_place, db, wanted, summed,
@@ -143,66 +158,65 @@ def _gradients(x, x_strides, in_place, dy, dy_strides, dy_in_place, dw, w_stride
     taps = rows.shape[0] * columns.shape[0]
     upper, lower = whole(rows, 0, rows.shape[0], steps[0], size[0], out_size[0])
     form = READS_APART if in_place and steps[1] == 2 else PLAIN
-    for task in prange(parts * groups):
-        part, g = task // groups, task % groups
-        sums = np.zeros(group_f * group_c * taps * lanes, x.dtype)
-        totals = np.zeros(group_f, x.dtype)
-        for unit in range(part * units // parts, (part + 1) * units // parts):
-            n, top = unit // blocks, unit % blocks * block
-            bottom = min(top + block, out_size[0])
-            begin = max(0, top * steps[0] + reach[0])
-            end = max(begin, min(size[0], (bottom - 1) * steps[0] + reach[1] + 1))
-            at = n * x_strides[0] + g * group_c * x_strides[3]
-            if in_place:
-                source, deep = x, x_strides[3]
-            else:
-                source, deep = np.empty(group_c * (end - begin) * pitch, x.dtype), (end - begin) * pitch
-                gather(x, at, x_strides[1:], begin, end, size[1], group_c, steps[1], source)
-                at = -begin * pitch
-            dy_at = n * dy_strides[0] + g * group_f * dy_strides[3]
-            if dy_in_place:
-                upstream, dy_deep = dy, dy_strides[3]
-            else:
-                dy_deep = (bottom - top) * out_size[1]
-                upstream = np.empty(group_f * dy_deep, x.dtype)
-                gather(dy, dy_at, dy_strides[1:], top, bottom, out_size[1], group_f, 1, upstream)
-                dy_at = -top * out_size[1]
-            for f in range(group_f):
-                here = dy_at + f * dy_deep
-                if summed:
-                    line = upstream[here + top * out_size[1] : here + bottom * out_size[1]]
-                    total = totals[f]
-                    for i in range(line.size):
-                        total += line[i]
-                    totals[f] = total
-                q = top
-                while wanted and q < bottom:
-                    height = min(lower, bottom) - q if upper <= q < lower else 1
-                    a0, a1 = met_taps(rows, 0, rows.shape[0], q * steps[0], size[0])
-                    for c in range(group_c):
-                        for a in range(a0, a1, BLOCK):
-                            for b in range(0, columns.shape[0], BLOCK):
-                                correlate_gradient(
+    most = min(size[0], (block - 1) * steps[0] + reach[1] - reach[0] + 1)
+    tasks = min(parts * groups, 8 * TASKS)
+    for task in prange(tasks):
+        # chosen once for many planes: what counts the references to an array is shared by the threads
+        sums = np.empty(group_f * group_c * taps * lanes, x.dtype)
+        totals = np.empty(group_f, x.dtype)
+        scratch = np.empty(0 if in_place else group_c * most * pitch, x.dtype)
+        gathered = np.empty(0 if dy_in_place else group_f * block * out_size[1], x.dtype)
+        source, upstream = x if in_place else scratch, dy if dy_in_place else gathered
+        for one in range(task * parts * groups // tasks, (task + 1) * parts * groups // tasks):
+            part, g = one // groups, one % groups
+            sums[:] = 0
+            totals[:] = 0
+            for unit in range(part * units // parts, (part + 1) * units // parts):
+                n, top = unit // blocks, unit % blocks * block
+                bottom = min(top + block, out_size[0])
+                begin = max(0, top * steps[0] + reach[0])
+                end = max(begin, min(size[0], (bottom - 1) * steps[0] + reach[1] + 1))
+                at = n * x_strides[0] + g * group_c * x_strides[3]
+                deep = x_strides[3]
+                if not in_place:
+                    gather(x, at, x_strides[1:], begin, end, size[1], group_c, steps[1], scratch)
+                    at, deep = -begin * pitch, (end - begin) * pitch
+                dy_at, dy_deep = n * dy_strides[0] + g * group_f * dy_strides[3], dy_strides[3]
+                if not dy_in_place:
+                    gather(dy, dy_at, dy_strides[1:], top, bottom, out_size[1], group_f, 1, gathered)
+                    dy_at, dy_deep = -top * out_size[1], (bottom - top) * out_size[1]
+                for f in range(group_f):
+                    here = dy_at + f * dy_deep
+                    if summed:
+                        totals[f] += summed_up(
+                            upstream, here + top * out_size[1], (bottom - top) * out_size[1]
+                        )
+                    q = top
+                    while wanted and q < bottom:
+                        height = min(lower, bottom) - q if upper <= q < lower else 1
+                        a0, a1 = met_taps(rows, 0, rows.shape[0], q * steps[0], size[0])
+                        for c in range(group_c):
+                            for a in range(a0, a1, BLOCK):
+                                for b in range(0, columns.shape[0], BLOCK):
+                                    correlate_gradient(
                                     min(BLOCK, a1 - a), min(BLOCK, columns.shape[0] - b), form, 0, source,
                                     at + c * deep + q * steps[0] * pitch, steps[0] * pitch, 1, upstream,
                                     here + q * out_size[1], out_size[1], 1, rows, a, columns, b, part_width, sums,
                                     (f * group_c + c) * taps * lanes, height, out_size[1], lanes,
                                 )  # fmt: skip
-                    q += height
-        if summed:
-            for f in range(group_f):
-                db[part * groups * group_f + g * group_f + f] = totals[f]
-        if wanted:
-            to = part * groups * group_f * group_c * taps + g * w_strides[0]
-            for f in range(group_f):
-                for c in range(group_c):
-                    for tap in range(taps):
-                        start = ((f * group_c + c) * taps + tap) * lanes
-                        line = sums[start : start + lanes]
-                        total = line[0]
-                        for lane in range(1, line.size):
-                            total += line[lane]
-                        dw[to + f * w_strides[1] + c * w_strides[2] + tap * tap_place] = total
+                        q += height
+            if summed:
+                for f in range(group_f):
+                    db[part * groups * group_f + g * group_f + f] = totals[f]
+            if wanted:
+                to = part * groups * group_f * group_c * taps + g * w_strides[0]
+                for f in range(group_f):
+                    for c in range(group_c):
+                        for tap in range(taps):
+                            start = ((f * group_c + c) * taps + tap) * lanes
+                            dw[to + f * w_strides[1] + c * w_strides[2] + tap * tap_place] = summed_up(
+                                sums, start, lanes
+                            )
 
 
 CORRELATE, GRADIENTS = Kernel(_correlate), Kernel(_gradients)
