@@ -12,6 +12,7 @@ its row plus that of its column.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from numba import types
@@ -21,8 +22,9 @@ from jitconv.jit.tile import I64
 from jitconv.jit.vectors import Vectors, dispatch, function, unpacked
 
 PLAIN, READS_APART, WRITES_APART = 0, 1, 2
-"""Forms of `correlate` where lanes are outputs: neighbouring outputs meet neighbouring inputs, or every second one
-(a stride of 2); or even and odd outputs meet taps of their own (the gradient for a stride of 2)."""
+"""Forms of `correlate` where lanes are outputs: neighbouring outputs meet neighbouring inputs, or every
+second one (a stride of 2); or even and odd outputs meet taps of their own (the gradient for a stride of
+2)."""
 
 OUTPUTS = 8
 """At most so many vectors of sums has `correlate`: two units of multiply-adds of latency 4 are busy then."""
@@ -41,8 +43,8 @@ def correlation(name: str, *, lanes_are_channels: bool) -> Any:
 
     for i < outputs and lane < count. Only the taps of the rows first_row..last_row-1 and the columns
     first_column..last_column-1 are met. Where lanes are outputs, those are 0 whose column lies outside
-    0..limit-1. With `floor` negative sums become 0. In the form WRITES_APART the columns from middle_column on are
-    those of the odd outputs.
+    0..limit-1. With `floor` negative sums become 0. In the form WRITES_APART the columns from middle_column
+    on are those of the odd outputs.
 
     `sharing` 1 or 2 is for 3 neighbouring taps in the direction in which the outputs lie (columns where lanes
     are channels, rows where lanes are outputs), the outputs so many inputs apart: what two of them meet is
@@ -50,13 +52,13 @@ def correlation(name: str, *, lanes_are_channels: bool) -> Any:
     """
 
     @intrinsic
-    def correlate(typing, outputs, form, sharing, x, x_at, x_step, rows, first_row, last_row, columns, first_column,
-                  middle_column, last_column, limit, w, w_at, bias, bias_at, biased, added, y, y_at, y_step, count,
-                  floor):  # fmt: skip
+    def correlate(typing, outputs, form, sharing, x, x_at, x_step, rows, first_row, last_row, columns,
+                  first_column, middle_column, last_column, limit, w, w_at, bias, bias_at, biased, added, y,
+                  y_at, y_step, count, floor):  # fmt: skip
         signature = types.void(
             outputs, form, sharing, x, x_at, x_step, rows, first_row, last_row, columns, first_column,
-            middle_column, last_column, limit, w, w_at, bias, bias_at, biased, added, y, y_at, y_step, count, floor,
-        )  # fmt: skip
+            middle_column, last_column, limit, w, w_at, bias, bias_at, biased, added, y, y_at, y_step, count,
+        floor, )  # fmt: skip
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             number, form, sharing, *values = unpacked(context, builder, signature, arguments)
@@ -64,8 +66,7 @@ def correlation(name: str, *, lanes_are_channels: bool) -> Any:
             functions = {
                 size * 16 + form * 4 + sharing: function(
                     builder.module, f"correlate_{name}_{size}_{form}_{sharing}", element, kinds,
-                    lambda v, values, size=(size, form, sharing): _Correlate(
-                        v, *size, lanes_are_channels, *values).write(),
+                    partial(_write, (size, form, sharing, lanes_are_channels)),
                 )
                 for size in range(1, OUTPUTS + 1) for form, sharing in FORMS[lanes_are_channels]
             }  # fmt: skip
@@ -78,14 +79,20 @@ def correlation(name: str, *, lanes_are_channels: bool) -> Any:
     return correlate
 
 
+def _write(size: tuple[Any, ...], v: Vectors, values: list[Any]) -> None:
+    _Correlate(v, *size, values).write()
+
+
 class _Correlate:
     """Writes the IR of one `correlate`."""
 
     def __init__(
-        self, v: Vectors, outputs: int, form: int, sharing: int, channels: bool, x, x_at, x_step, rows, first_row, last_row,
-        columns, first_column, middle_column, last_column, limit, w, w_at, bias, bias_at, biased, added, y, y_at,
-        y_step, count, floor,
-    ) -> None:  # fmt: skip
+        self, v: Vectors, outputs: int, form: int, sharing: int, channels: bool, values: list[Any]
+    ) -> None:
+        (
+            x, x_at, x_step, rows, first_row, last_row, columns, first_column, middle_column, last_column,
+            limit, w, w_at, bias, bias_at, biased, added, y, y_at, y_step, count, floor,
+        ) = values  # fmt: skip
         self.v, self.outputs, self.form, self.sharing, self.channels = v, outputs, form, sharing, channels
         self.x, self.x_at, self.x_step, self.limit, self.w, self.w_at = x, x_at, x_step, limit, w, w_at
         self.rows, self.row_range = rows, (first_row, last_row)
@@ -179,9 +186,7 @@ class _Correlate:
         """Return the sums with one tap added."""
         v, build = self.v, self.v.build
         met, weight = self.met(a, b, lane, inside), self.weight(a, b, lane, inside)
-        return [
-            v.fused(met(build.mul(self.x_step, I64(i))), weight, total) for i, total in enumerate(sums)
-        ]
+        return [v.fused(met(build.mul(self.x_step, I64(i))), weight, total) for i, total in enumerate(sums)]
 
     def line(self, a: Any, b: Any, lane: Any, inside: Any, sums: list[Any]) -> list[Any]:
         """Return the sums with the 3 taps of a row `a`, or of a column `b`, added."""

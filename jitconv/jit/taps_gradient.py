@@ -1,7 +1,10 @@
-"""The gradient of filters of a channel's own, for `jitconv.jit.taps`: sums over pixels, a block of taps at a time."""
+"""The gradient of filters of a channel's own, for `jitconv.jit.taps`: sums over pixels, a block of taps at a
+time.
+"""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from numba import types
@@ -15,7 +18,8 @@ BLOCK = 3
 """`correlate_gradient` sums at most so many rows and columns of taps at once: 9 sums of a 3x3 filter."""
 
 UNROLLED = 4
-"""Pixels that share inputs with one another, where lanes are channels and 3 columns of taps are neighbours."""
+"""Pixels that share inputs with one another, where lanes are channels and 3 columns of taps are
+neighbours."""
 
 FORMS = {True: [(PLAIN, 0), (PLAIN, 1), (PLAIN, 2)], False: [(PLAIN, 0), (READS_APART, 0)]}
 """What there is of (form, sharing), where lanes are channels and where they are outputs."""
@@ -30,17 +34,17 @@ def gradient(name: str, *, lanes_are_channels: bool) -> Any:
     outputs it steps over `across` outputs a vector at a time, `dy_right` and `x_right` have no meaning, and
     columns of x outside 0..limit-1 are 0. The block has the `height` rows of taps from first_row on and the
     `width` columns from first_column on. A tap's sums lie at its place in the filter, times the number of
-    lanes where lanes are outputs. `form` and `sharing` are those of `jitconv.jit.taps.correlation`; `sharing` is
-    for a width of 3 alone.
+    lanes where lanes are outputs. `form` and `sharing` are those of `jitconv.jit.taps.correlation`; `sharing`
+    is for a width of 3 alone.
     """
 
     @intrinsic
     def correlate_gradient(typing, height, width, form, sharing, x, x_at, x_down, x_right, dy, dy_at, dy_down,
-                           dy_right, rows, first_row, columns, first_column, limit, sums, sums_at, down, across,
-                           count):  # fmt: skip
+                           dy_right, rows, first_row, columns, first_column, limit, sums, sums_at, down,
+                           across, count):  # fmt: skip
         signature = types.void(
-            height, width, form, sharing, x, x_at, x_down, x_right, dy, dy_at, dy_down, dy_right, rows, first_row,
-            columns, first_column, limit, sums, sums_at, down, across, count,
+            height, width, form, sharing, x, x_at, x_down, x_right, dy, dy_at, dy_down, dy_right, rows,
+            first_row, columns, first_column, limit, sums, sums_at, down, across, count,
         )  # fmt: skip
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -49,8 +53,7 @@ def gradient(name: str, *, lanes_are_channels: bool) -> Any:
             functions = {
                 ((h * 4 + w) * 4 + form) * 4 + sharing: function(
                     builder.module, f"gradient_{name}_{h}x{w}_{form}_{sharing}", element, kinds,
-                    lambda v, values, size=(h, w, form, sharing): _Gradient(
-                        v, *size, lanes_are_channels, *values).write(),
+                    partial(_write, (h, w, form, sharing, lanes_are_channels)),
                 )
                 for h in range(1, BLOCK + 1) for w in range(1, BLOCK + 1)
                 for form, sharing in FORMS[lanes_are_channels] if w == 3 or not sharing
@@ -66,14 +69,20 @@ def gradient(name: str, *, lanes_are_channels: bool) -> Any:
     return correlate_gradient
 
 
+def _write(size: tuple[Any, ...], v: Vectors, values: list[Any]) -> None:
+    _Gradient(v, *size, values).write()
+
+
 class _Gradient:
     """Writes the IR of one `correlate_gradient`."""
 
     def __init__(
-        self, v: Vectors, height: int, width: int, form: int, sharing: int, channels: bool, x, x_at, x_down,
-        x_right, dy, dy_at, dy_down, dy_right, rows, first_row, columns, first_column, limit, sums, sums_at, down,
-        across, count,
-    ) -> None:  # fmt: skip
+        self, v: Vectors, height: int, width: int, form: int, sharing: int, channels: bool, values: list[Any]
+    ) -> None:
+        (
+            x, x_at, x_down, x_right, dy, dy_at, dy_down, dy_right, rows, first_row, columns, first_column,
+            limit, sums, sums_at, down, across, count,
+        ) = values  # fmt: skip
         self.v, self.form, self.sharing, self.channels = v, form, sharing, channels
         self.high = [v.build.add(first_row, I64(a)) for a in range(height)]
         self.wide = [v.build.add(first_column, I64(b)) for b in range(width)]
@@ -121,7 +130,7 @@ class _Gradient:
         v, build = self.v, self.v.build
         inside = v.within(j, self.across)
         value = v.load(upstream, j, inside)
-        met = []
+        met: list[tuple[bool, Any, Any, Any]] = []
         for b in self.wide:
             column, shift = v.number(self.columns, b, 1), v.number(self.columns, b, 0)
             if self.form == READS_APART:
@@ -130,17 +139,17 @@ class _Gradient:
                 last = build.add(build.mul(self.across, I64(2)), shift)
                 limit = build.select(build.icmp_signed("<", last, self.limit), last, self.limit)
                 shift, offset = build.add(twice, shift), build.add(twice, column)
-                met.append((v.apart, shift, limit, offset))
+                met.append((True, shift, limit, offset))
             else:
                 mask = build.and_(inside, v.within(build.add(j, shift), self.limit))
-                met.append((None, mask, None, build.add(j, column)))
+                met.append((False, mask, None, build.add(j, column)))
         results = []
         for a, picture in enumerate(pictures):
             for b, (apart, shift, limit, offset) in enumerate(met):
-                if apart is None:
-                    loaded = v.load(picture, offset, shift)
+                if apart:
+                    loaded = v.apart(picture, shift, limit)(offset)
                 else:
-                    loaded = apart(picture, shift, limit)(offset)
+                    loaded = v.load(picture, offset, shift)
                 results.append(v.fused(value, loaded, totals[a * len(met) + b]))
         return results
 
@@ -156,7 +165,8 @@ class _Gradient:
 
         def several(j: Any, totals: list[Any]) -> list[Any]:
             values = [
-                v.load(upstream, build.mul(build.add(j, I64(i)), self.dy_right), inside) for i in range(UNROLLED)
+                v.load(upstream, build.mul(build.add(j, I64(i)), self.dy_right), inside)
+                for i in range(UNROLLED)
             ]
             totals, start = list(totals), build.add(build.mul(j, self.x_right), columns[0])
             step = build.ashr(self.x_right, I64(self.sharing - 1))

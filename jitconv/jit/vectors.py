@@ -66,7 +66,14 @@ class Vectors:
         self._suffix, self._align = f"v{self.lanes}f{bits}", bits // 8
         self._module = function.module
 
-    def loop(self, first: Any, last: Any, step: int, carried: list[Any], body: Callable) -> list[Any]:
+    def loop(
+        self,
+        first: Any,
+        last: Any,
+        step: int,
+        carried: list[Any],
+        body: Callable[[Any, list[Any]], list[Any]],
+    ) -> list[Any]:
         """Write ``for i in range(first, last, step): carried = body(i, carried)``; return what comes out."""
         build, before = self.build, self.build.block
         head, inside, end = (build.append_basic_block(name) for name in ("head", "body", "end"))
@@ -86,7 +93,9 @@ class Vectors:
 
     def number(self, table: Any, place: Any, at: int) -> Any:
         """Return the element `at` of the row of three that begins a table's `place`-th row."""
-        return self.build.load(self.build.gep(table, [self.build.add(self.build.mul(place, I64(3)), I64(at))]))
+        return self.build.load(
+            self.build.gep(table, [self.build.add(self.build.mul(place, I64(3)), I64(at))])
+        )
 
     def splat(self, value: Any) -> Any:
         """Return a vector of one value."""
@@ -109,7 +118,9 @@ class Vectors:
         """Return a vector; lanes outside the mask are 0 and not read. None stands for all lanes."""
         pointer = self.kind.as_pointer()
         if mask is None:
-            return self.build.load(self.build.bitcast(self.build.gep(base, [offset]), pointer), align=self._align)
+            return self.build.load(
+                self.build.bitcast(self.build.gep(base, [offset]), pointer), align=self._align
+            )
         kind = ir.FunctionType(self.kind, [pointer, I32, self._mask, self.kind])
         call = cgutils.get_or_insert_function(self._module, kind, f"llvm.masked.load.{self._suffix}.p0")
         place = self.build.bitcast(self.build.gep(base, [offset]), pointer)
@@ -125,7 +136,9 @@ class Vectors:
 
         def load(further: Any) -> Any:
             after = self.build.add(further, I64(self.lanes))
-            return self.every_second(self.load(place, further, masks[0]), self.load(place, after, masks[1]), 0)
+            return self.every_second(
+                self.load(place, further, masks[0]), self.load(place, after, masks[1]), 0
+            )
 
         return load
 

@@ -13,6 +13,8 @@ import numpy as np
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit.loops import inlined
 
+FIRST, COUNT, BEGIN, END, INNER, BEYOND, SHARING = range(7)
+
 
 @dataclass(frozen=True, slots=True)
 class Axis:
@@ -24,7 +26,8 @@ class Axis:
     """Of all phases."""
     step: int
     phases: Array
-    """For each phase, int64: its first output, how many it has, its first tap and the one after its last. The
+    """For each phase, int64: its `FIRST` output, the `COUNT` of them, `BEGIN` and `END` of its taps, from and up
+    to which output all taps meet inputs (`INNER`, `BEYOND`), and `SHARING` as `jitconv.jit.taps` has it. The
     outputs of a phase are as many apart as there are phases."""
     offsets: Array
     """Of each tap, ascending within a phase."""
@@ -46,20 +49,37 @@ class Axis:
 def forward_axis(size: int, outputs: int, taps: int, stride: int, pad: int, dilation: int) -> Axis:
     """Return the axis of a forward pass."""
     numbers = np.arange(taps)
-    return Axis(size, outputs, stride, np.array([[0, outputs, 0, taps]]), numbers * dilation - pad, numbers)
+    offsets = numbers * dilation - pad
+    phases = np.array([_phase(0, outputs, 0, offsets, stride, size)])
+    return Axis(size, outputs, stride, phases, offsets, numbers)
 
 
 def backward_axis(size: int, outputs: int, taps: int, stride: int, pad: int, dilation: int) -> Axis:
     """Return the axis of the gradient of `size` inputs from that of `outputs`."""
-    phases, offsets, numbers = [], [], []
+    phases: list[tuple[int, ...]] = []
+    offsets: list[int] = []
+    numbers: list[int] = []
     for phase in range(min(stride, size)):
         # input phase + q·stride meets, with tap k, the output q + offset
         found = [(phase + pad - k * dilation, k) for k in range(taps)]
         met = sorted((distance // stride, k) for distance, k in found if distance % stride == 0)
-        phases.append((phase, -(-(size - phase) // stride), len(offsets), len(offsets) + len(met)))
-        offsets += [offset for offset, _ in met]
+        own = np.array([offset for offset, _ in met], np.int64)
+        phases.append(_phase(phase, -(-(size - phase) // stride), len(offsets), own, 1, outputs))
+        offsets += own.tolist()
         numbers += [k for _, k in met]
     return Axis(outputs, size, 1, np.array(phases), np.array(offsets, np.int64), np.array(numbers, np.int64))
+
+
+def _phase(first: int, count: int, begin: int, offsets: Array, step: int, size: int) -> tuple[int, ...]:
+    """Return what a row of `Axis.phases` holds."""
+    inner, beyond = 0, count
+    if offsets.size:
+        inner = max(0, -(int(offsets[0]) // step))
+        beyond = min(count, (size - 1 - int(offsets[-1])) // step + 1)
+    if inner >= beyond:
+        inner = beyond = 0
+    neighbours = offsets.size == 3 and offsets[2] - offsets[0] == 2
+    return first, count, begin, begin + offsets.size, inner, beyond, step if neighbours and step <= 2 else 0
 
 
 @inlined
@@ -73,23 +93,7 @@ def met_taps(taps, begin, end, start, size):
 
 
 @inlined
-def whole(taps, begin, end, step, size, count):
-    """Return the first output, and the one after the last, all of whose taps meet inputs."""
-    if begin == end:
-        return 0, count
-    first = max(0, (step - 1 - taps[begin, 0]) // step)
-    last = min(count, (size - 1 - taps[end - 1, 0]) // step + 1)
-    return (first, last) if first < last else (0, 0)
-
-
-@inlined
 def next_tile(left, most):
     """Return the height of the next of the fewest, nearly equal tiles that fill `left` outputs."""
     tiles = (left + most - 1) // most
     return (left + tiles - 1) // tiles
-
-
-@inlined
-def sharing(taps, begin, end, step):
-    """Return what `correlate` is told of neighbouring outputs that share inputs."""
-    return step if step <= 2 and end - begin == 3 and taps[end - 1, 0] - taps[begin, 0] == 2 else 0

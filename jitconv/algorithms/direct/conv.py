@@ -1,7 +1,6 @@
 """Direct convolution on the register tile: no column matrix, every sum in a register.
 
-Problems of few filters in a group (a depthwise convolution above all) leave a tile's lanes empty; plain
-loops serve them: `loops.py`.
+Problems of few filters in a group (a depthwise convolution above all) leave a tile's lanes empty: `few.py`.
 """
 
 from __future__ import annotations
@@ -167,6 +166,8 @@ def place(kh: int, kw: int, spec: ConvSpec) -> int:
 
 def _workspace(op: str, spec: ConvSpec) -> int:
     """Packed filters; rows of pictures for each task; for dw a padded or reordered copy of both."""
+    if not tiled(spec):
+        return few.workspace(op, spec)
     itemsize = np.dtype(spec.dtype).itemsize
     packed = spec.kh * spec.kw * (spec.c // spec.groups + 32) * (spec.f + 32)
     elements = packed + 16 * (spec.padded[1] + spec.kw) * (spec.c + spec.f) * spec.kh

@@ -1,8 +1,8 @@
 """Groups of few filters: vectors of outputs that lie side by side in a row, one channel's plane at a time.
 
-Any layout and any number of channels and filters in a group. In NCHW with stride 1 planes are read and written
-as they lie. Else a task copies the rows that it needs: apart for each column modulo the stride, so that the
-inputs that neighbouring outputs meet with a tap lie side by side.
+Any layout and any number of channels and filters in a group. In NCHW with strides of 1 and 2 planes are read
+and written as they lie. Else a task copies the rows that it needs: apart for each column modulo the stride,
+so that the inputs that neighbouring outputs meet with a tap lie side by side.
 """
 
 from __future__ import annotations
@@ -11,29 +11,39 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.views import Array
-from jitconv.algorithms.direct.axes import Axis, met_taps, next_tile, sharing, whole
+from jitconv.algorithms.direct.axes import (
+    BEGIN,
+    BEYOND,
+    COUNT,
+    END,
+    FIRST,
+    INNER,
+    SHARING,
+    Axis,
+    met_taps,
+    next_tile,
+)
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
 from jitconv.jit.taps import OUTPUTS, PLAIN, READS_APART, WRITES_APART, correlation
-from jitconv.jit.taps_gradient import BLOCK, gradient
-from jitconv.jit.tile import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
 correlate = correlation("outputs", lanes_are_channels=False)
-correlate_gradient = gradient("outputs", lanes_are_channels=False)
 
 TASKS = 8
-"""At least so many tasks, so that two to eight threads have equal parts; a task has some of the rows where there
-are few planes."""
+"""At least so many tasks, so that two to eight threads have equal parts; a task has some of the rows where
+there are few planes."""
 
 ROWS_OF_A_TASK = 8
-"""A task has so many rows of each plane where channels lie together (NHWC): the planes of all groups, read one
-after the other, then stay in the cache."""
+"""A task has so many rows of each plane where channels lie together (NHWC): the planes of all groups, read
+one after the other, then stay in the cache."""
 
 
 @inlined
 def gather(source, at, strides, first, last, width, count, apart, rows):
-    """Copy rows first..last-1 of `count` planes; columns `apart` apart lie together, zeros behind the last."""
+    """Copy rows first..last-1 of `count` planes; columns `apart` apart lie together, zeros behind the
+    last.
+    """
     down, right, deep = strides
     part = (width + apart - 1) // apart
     to = 0
@@ -50,16 +60,6 @@ def gather(source, at, strides, first, last, width, count, apart, rows):
 
 
 @inlined
-def summed_up(values, at, count):
-    """Return the sum of `count` neighbours."""
-    line = values[at : at + count]
-    total = line[0]
-    for i in range(1, line.size):
-        total += line[i]
-    return total
-
-
-@inlined
 def scatter(lines, length, width, out, at, right):
     """Write one row of `width` outputs, whose columns modulo the number of lines lie in lines."""
     apart = lines.size // length
@@ -68,23 +68,24 @@ def scatter(lines, length, width, out, at, right):
             out[at + (phase + j * apart) * right] = lines[phase * length + j]
 
 
-def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides, written, batch, groups, sources,
-               targets, block, size, out_size, steps, reach, row_phases, rows, column_phases, columns,
-               floor):  # fmt: skip
+def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides, written, batch, groups,
+               sources, targets, block, size, out_size, steps, reach, row_phases, rows, column_phases,
+               columns, floor):  # fmt: skip
     """A task has `block` rows of each phase, for one group; `reach` is the least and the greatest row offset.
 
-    `x_strides` and `y_strides` are of (picture, row, column, channel), `w_strides` of (group, source, target).
+    `x_strides` and `y_strides` are of (picture, row, column, channel), `w_strides` of (group, source,
+    target).
     """
     part = size[1] if in_place else (size[1] + steps[1] - 1) // steps[1]
     pitch = size[1] if in_place else part * steps[1]
     most = min(size[0], (block - 1) * steps[0] + reach[1] - reach[0] + 1)
-    blocks = (row_phases[0, 1] + block - 1) // block  # the first phase has the most rows and columns
+    blocks = (row_phases[0, COUNT] + block - 1) // block  # the first phase has the most rows and columns
     form = PLAIN
     if in_place and steps[1] == 2:
         form = READS_APART
     if written and column_phases.shape[0] == 2:
         form = WRITES_APART
-    length = column_phases[0, 1]
+    length = column_phases[0, COUNT]
     share = column_phases.shape[0] * length
     units = batch * blocks * groups
     tasks = min(units, 8 * TASKS)
@@ -108,12 +109,11 @@ def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides,
                 filter_ = g * targets + t
                 y_at = n * y_strides[0] + filter_ * y_strides[3]
                 for p in range(row_phases.shape[0]):
-                    oh, height, a_begin, a_end = row_phases[p]
-                    upper, lower = whole(rows, a_begin, a_end, steps[0], size[0], height)
-                    shared = sharing(rows, a_begin, a_end, steps[0])
+                    a_begin, a_end = row_phases[p, BEGIN], row_phases[p, END]
+                    oh, height = row_phases[p, FIRST], row_phases[p, COUNT]
+                    upper, lower = row_phases[p, INNER], row_phases[p, BEYOND]
+                    shared = row_phases[p, SHARING] if form != WRITES_APART else 0
                     if shared != (2 if form == READS_APART else 1):
-                        shared = 0
-                    if form == WRITES_APART:
                         shared = 0
                     bottom = min(first + block, height)
                     q = first
@@ -123,17 +123,17 @@ def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides,
                         outputs = next_tile(min(lower, bottom) - q, OUTPUTS) if inner else 1
                         to = y_at + (oh + q * row_phases.shape[0]) * y_strides[1]
                         for r in range(1 if form == WRITES_APART else column_phases.shape[0]):
-                            middle = column_phases[r, 3]
-                            end_column = column_phases[1, 3] if form == WRITES_APART else middle
+                            middle = column_phases[r, END]
+                            end_column = column_phases[1, END] if form == WRITES_APART else middle
                             for s in range(sources):
                                 correlate(
                                 outputs, form, shared if inner else 0, source,
                                 at + s * deep + q * steps[0] * pitch, steps[0] * pitch, rows, a0, a1, columns,
-                                column_phases[r, 2], middle, end_column, part, w,
+                                column_phases[r, BEGIN], middle, end_column, part, w,
                                 g * w_strides[0] + s * w_strides[1] + t * w_strides[2], bias, filter_,
                                 biased and s == 0, s > 0, target, to if written else r * length,
                                 row_phases.shape[0] * y_strides[1] if written else share,
-                                out_size[1] if form == WRITES_APART else column_phases[r, 1],
+                                out_size[1] if form == WRITES_APART else column_phases[r, COUNT],
                                 floor and s == sources - 1,
                             )  # fmt: skip
                         if not written:
@@ -143,83 +143,7 @@ def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides,
                         q += outputs
 
 
-def _gradients(x, x_strides, in_place, dy, dy_strides, dy_in_place, dw, w_strides, tap_place, db, wanted, summed,
-               batch, groups, group_c, group_f, block, parts, size, out_size, steps, reach, rows,
-               columns):  # fmt: skip
-    """A task has one group of one part of the rows, and sums of its own: (parts, *w's shape) and (parts, F).
-
-    There are as many parts on every number of threads.
-    """
-    lanes = VECTOR_BYTES // x.itemsize
-    part_width = size[1] if in_place else (size[1] + steps[1] - 1) // steps[1]
-    pitch = size[1] if in_place else part_width * steps[1]
-    blocks = (out_size[0] + block - 1) // block
-    units = batch * blocks
-    taps = rows.shape[0] * columns.shape[0]
-    upper, lower = whole(rows, 0, rows.shape[0], steps[0], size[0], out_size[0])
-    form = READS_APART if in_place and steps[1] == 2 else PLAIN
-    most = min(size[0], (block - 1) * steps[0] + reach[1] - reach[0] + 1)
-    tasks = min(parts * groups, 8 * TASKS)
-    for task in prange(tasks):
-        # chosen once for many planes: what counts the references to an array is shared by the threads
-        sums = np.empty(group_f * group_c * taps * lanes, x.dtype)
-        totals = np.empty(group_f, x.dtype)
-        scratch = np.empty(0 if in_place else group_c * most * pitch, x.dtype)
-        gathered = np.empty(0 if dy_in_place else group_f * block * out_size[1], x.dtype)
-        source, upstream = x if in_place else scratch, dy if dy_in_place else gathered
-        for one in range(task * parts * groups // tasks, (task + 1) * parts * groups // tasks):
-            part, g = one // groups, one % groups
-            sums[:] = 0
-            totals[:] = 0
-            for unit in range(part * units // parts, (part + 1) * units // parts):
-                n, top = unit // blocks, unit % blocks * block
-                bottom = min(top + block, out_size[0])
-                begin = max(0, top * steps[0] + reach[0])
-                end = max(begin, min(size[0], (bottom - 1) * steps[0] + reach[1] + 1))
-                at = n * x_strides[0] + g * group_c * x_strides[3]
-                deep = x_strides[3]
-                if not in_place:
-                    gather(x, at, x_strides[1:], begin, end, size[1], group_c, steps[1], scratch)
-                    at, deep = -begin * pitch, (end - begin) * pitch
-                dy_at, dy_deep = n * dy_strides[0] + g * group_f * dy_strides[3], dy_strides[3]
-                if not dy_in_place:
-                    gather(dy, dy_at, dy_strides[1:], top, bottom, out_size[1], group_f, 1, gathered)
-                    dy_at, dy_deep = -top * out_size[1], (bottom - top) * out_size[1]
-                for f in range(group_f):
-                    here = dy_at + f * dy_deep
-                    if summed:
-                        totals[f] += summed_up(
-                            upstream, here + top * out_size[1], (bottom - top) * out_size[1]
-                        )
-                    q = top
-                    while wanted and q < bottom:
-                        height = min(lower, bottom) - q if upper <= q < lower else 1
-                        a0, a1 = met_taps(rows, 0, rows.shape[0], q * steps[0], size[0])
-                        for c in range(group_c):
-                            for a in range(a0, a1, BLOCK):
-                                for b in range(0, columns.shape[0], BLOCK):
-                                    correlate_gradient(
-                                    min(BLOCK, a1 - a), min(BLOCK, columns.shape[0] - b), form, 0, source,
-                                    at + c * deep + q * steps[0] * pitch, steps[0] * pitch, 1, upstream,
-                                    here + q * out_size[1], out_size[1], 1, rows, a, columns, b, part_width, sums,
-                                    (f * group_c + c) * taps * lanes, height, out_size[1], lanes,
-                                )  # fmt: skip
-                        q += height
-            if summed:
-                for f in range(group_f):
-                    db[part * groups * group_f + g * group_f + f] = totals[f]
-            if wanted:
-                to = part * groups * group_f * group_c * taps + g * w_strides[0]
-                for f in range(group_f):
-                    for c in range(group_c):
-                        for tap in range(taps):
-                            start = ((f * group_c + c) * taps + tap) * lanes
-                            dw[to + f * w_strides[1] + c * w_strides[2] + tap * tap_place] = summed_up(
-                                sums, start, lanes
-                            )
-
-
-CORRELATE, GRADIENTS = Kernel(_correlate), Kernel(_gradients)
+CORRELATE = Kernel(_correlate)
 
 
 class Correlator:
@@ -232,54 +156,21 @@ class Correlator:
         self._w_strides = (group, filter_, channel) if backward else (group, channel, filter_)
         y_strides = strides(rows.outputs, columns.outputs, spec.c if backward else spec.f, spec.layout)
         in_place = self._x_strides[2] == 1 and columns.step <= 2
-        longest = int(rows.phases[0, 1])
+        longest = int(rows.phases[0, COUNT])
         self._before = self._x_strides, in_place
         self._after = (
             y_strides, y_strides[2] == 1 and len(columns.phases) <= 2, spec.n, spec.groups,
             *((group_f, group_c) if backward else (group_c, group_f)), rows_of_a_task(spec, longest),
             (rows.size, columns.size), (rows.outputs, columns.outputs), (rows.step, columns.step),
-            *tables(spec, rows, columns, tap, in_place=in_place, phases=True),
+            *tables(spec, rows, columns, tap, in_place=in_place),
         )  # fmt: skip
         self._work = spec.madds // 20
 
     def __call__(self, x: Array, w: Array, b: Array | None, y: Array, *, floor: bool = False) -> None:
         """Fill `y`; negative results become 0 with `floor`."""
         w = w.reshape(-1)
-        CORRELATE(self._work, x.reshape(-1), *self._before, w, self._w_strides, w if b is None else b, b is not None,
-                  y.reshape(-1), *self._after, floor)  # fmt: skip
-
-
-class Gradients:
-    """dw and db."""
-
-    def __init__(self, spec: ConvSpec, rows: Axis, columns: Axis) -> None:
-        tap, *w_strides = filter_places(spec)
-        x_strides = strides(spec.h, spec.w, spec.c, spec.layout)
-        dy_strides = strides(spec.oh, spec.ow, spec.f, spec.layout)
-        in_place = x_strides[2] == 1 and columns.step <= 2
-        block = rows_of_a_task(spec, spec.oh)
-        self._parts = max(1, min(spec.n * -(-spec.oh // block), -(-TASKS // spec.groups)))
-        self._x = x_strides, in_place
-        self._dy = dy_strides, dy_strides[2] == 1
-        self._w = tuple(w_strides), tap
-        self._after = (
-            spec.n, spec.groups, spec.c // spec.groups, spec.f // spec.groups, block, self._parts, (spec.h, spec.w),
-            (spec.oh, spec.ow), spec.stride, *tables(spec, rows, columns, 1, in_place=in_place, phases=False),
-        )  # fmt: skip
-        self._work = spec.madds // 20
-
-    def __call__(self, dy: Array, x: Array, dw: Array | None, db: Array | None) -> None:
-        """Fill `dw` and `db`, where they are wanted."""
-        products = np.empty((self._parts, 0 if dw is None else dw.size), x.dtype)
-        sums = np.empty((self._parts, 0 if db is None else db.size), x.dtype)
-        GRADIENTS(
-            self._work, x.reshape(-1), *self._x, dy.reshape(-1), *self._dy, products.reshape(-1), *self._w,
-            sums.reshape(-1), dw is not None, db is not None, *self._after,
-        )  # fmt: skip
-        if dw is not None:
-            products.sum(axis=0, out=dw.reshape(-1))
-        if db is not None:
-            sums.sum(axis=0, out=db)
+        CORRELATE(self._work, x.reshape(-1), *self._before, w, self._w_strides, w if b is None else b,
+                  b is not None, y.reshape(-1), *self._after, floor)  # fmt: skip
 
 
 def strides(h: int, w: int, c: int, layout: str) -> tuple[int, int, int, int]:
@@ -295,10 +186,8 @@ def filter_places(spec: ConvSpec) -> tuple[int, int, int, int]:
     return 1, group_f * group_c * taps, group_c * taps, taps
 
 
-def tables(
-    spec: ConvSpec, rows: Axis, columns: Axis, tap: int, *, in_place: bool, phases: bool
-) -> tuple[object, ...]:
-    """Return the reach of the rows, and both tables of taps, after their phases if those are asked for."""
+def tables(spec: ConvSpec, rows: Axis, columns: Axis, tap: int, *, in_place: bool) -> tuple[object, ...]:
+    """Return the reach of the rows, and for both axes the phases and the table of taps."""
     apart = 1 if in_place else columns.step
     lanes, phase = np.divmod(columns.offsets, apart)
     part = -(-columns.size // apart)
@@ -306,7 +195,7 @@ def tables(
     down = rows.table(rows.offsets * pitch, spec.kw * tap, spec.kh, flip=spec.flip_kernel)
     right = columns.table(phase * part + lanes, tap, spec.kw, flip=spec.flip_kernel, lanes=lanes)
     reach = (int(rows.offsets.min()), int(rows.offsets.max())) if rows.offsets.size else (0, 0)
-    return (reach, rows.phases, down, columns.phases, right) if phases else (reach, down, right)
+    return reach, rows.phases, down, columns.phases, right
 
 
 def rows_of_a_task(spec: ConvSpec, longest: int) -> int:
