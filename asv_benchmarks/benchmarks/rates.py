@@ -45,9 +45,13 @@ ROWS: list[tuple[str, str, str, str]] = [
         )
     ),
     *(
-        (op, "direct", "STARTS_PER_SECOND", problem)
+        (op, "direct", constant, problem + layout)
         for op in ("conv_forward", "conv_backward")
-        for problem in ("n1h112w112c32 k3x3f32 p1 g32", "n1h112w112c24 k3x3f24 p1 g8")
+        for layout in ("", " nchw")
+        for constant, problem in (
+            ("FEW_BYTES_PER_SECOND", "n4h56w56c144 k3x3f144 p1 g144"),
+            ("FEW_MADDS_PER_SECOND", "n1h28w28c64 k7x7f64 p3 g64"),
+        )
     ),
     *((op, "direct", "TAPS_PER_SECOND", "n16h56w56c64 k5x5 s1 p2") for op in POOL_OPS),
     *(
@@ -104,8 +108,10 @@ def steps(op: str, constant: str, problem: str) -> float:
     madds = spec.flops(op) / 2
     if constant == "SECONDS_PER_WINDOW":
         return spec.n * getattr(spec, "oh", 1) * getattr(spec, "ow", 1) * getattr(spec, "groups", 1)
-    if constant == "STARTS_PER_SECOND":
-        return madds / (spec.f // spec.groups)
+    if constant == "FEW_BYTES_PER_SECOND":
+        return spec.traffic(op)
+    if constant == "FEW_MADDS_PER_SECOND":
+        return madds
     if constant == "COLUMN_BYTES_PER_SECOND":
         return column_bytes(spec)
     if constant == "TRANSFORMED_PER_SECOND":

@@ -26,6 +26,15 @@ n1h11w13c5 k3x3f7 s2 p1 d2             | primes, dilated
 n2h6w6c4 k3x3f4 s1 p1 g4               | depthwise
 n1h7w6c4 k3x3f8 s2 p1 g2 bias          | two groups
 n1h7w6c3 k3x3f9 s1 p1 g3 d2x1          | depthwise with a multiplier, dilated
+n2h9w21c17 k3x3f17 s1 p1 g17 bias      | depthwise, a vector of channels and one more
+n1h10w9c33 k3x3f33 s2 p1 g33 bias      | depthwise, stride 2
+n1h9w12c3 k5x5f3 s1x2 p2.0.1.3 d2x1 g3 | depthwise, 5x5, pad on some sides, one stride of 2
+n2h7w9c17 k1x3f17 s2x1 p0x1 d1x2 g17   | depthwise, a flat kernel, dilated
+n1h8w37c2 k3x3f4 s2 p1 g2 flip bias    | depthwise with a multiplier, flipped, rows longer than a vector
+n2h11w3c5 k2x4f5 s3 p1x2 g5            | depthwise, a stride larger than the kernel is high
+n1h20w20c2 k3x3f2 s2x1 p1 g2           | depthwise, more rows than a tile has
+n1h3w1c2 k3x1f2 s2 p1x0 g2             | depthwise, one column
+n1h6w7c4 k4x4f6 s1x2 p2 g2             | groups of two channels and three filters
 n2h5w6c1 k3x3f5 s1 p1                  | C = 1
 n2h5w6c5 k3x3f1 s1 p1 bias             | F = 1
 n3h4w4c16 k1x1f17                      | 1x1, more filters than a vector

@@ -11,7 +11,7 @@ from jitconv.jit.loops import inlined
 from jitconv.specs import ConvSpec
 
 LINES = 144
-"""Cache lines that are written in turn: 16 rows of a 3x3 kernel's taps. They stay in the first-level cache."""
+"""Cache lines that are written in turn: those of 16 rows of 3x3 taps. The first-level cache holds them."""
 
 
 @inlined

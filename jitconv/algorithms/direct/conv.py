@@ -1,7 +1,6 @@
 """Direct convolution on the register tile: no column matrix, every sum in a register.
 
-Problems of few filters in a group (a depthwise convolution above all) leave a tile's lanes empty; plain
-loops serve them: `loops.py`.
+Problems of few filters in a group (a depthwise convolution above all) leave a tile's lanes empty: `few.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from jitconv.algorithms._shared.filters import filter_strides, place, taps
 from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.views import Array, nhwc, strides
 from jitconv.algorithms._shared.weights import WeightGradient
-from jitconv.algorithms.direct import loops, pointwise
+from jitconv.algorithms.direct import few, pointwise
 from jitconv.algorithms.direct.correlate import Correlation, Correlator, pack
 from jitconv.algorithms.direct.spread import Spread, suits
 from jitconv.hooks import hookimpl
@@ -40,7 +39,7 @@ LEAST_FILTERS = 4
 def build_forward(spec: ConvSpec) -> Plan:
     """Return a plan: pack the filters, correlate."""
     if not tiled(spec):
-        return partial(loops.forward, spec)
+        return few.build_forward(spec)
     if pointwise.serves(spec):
         by_pixels = pointwise.Pointwise(spec)
         return lambda x, w, b, y: by_pixels.holding(w, b)(x, y)
@@ -99,7 +98,7 @@ def packer(spec: ConvSpec) -> Callable[[Array], Array]:
 def build_backward(spec: ConvSpec) -> Plan:
     """Return a plan: dx a correlation for each phase of the stride, dw and db sums over pixels."""
     if not tiled(spec):
-        return partial(loops.backward, spec)
+        return few.build_backward(spec)
     phases: list[Phase | Spread] = [Spread(spec)]
     if not suits(spec):
         phases = [
@@ -182,6 +181,8 @@ def tiled(spec: ConvSpec) -> bool:
 
 def _workspace(op: str, spec: ConvSpec) -> int:
     """Packed filters; rows of pictures for each task; for dw a padded or reordered copy of both."""
+    if not tiled(spec):
+        return few.workspace(op, spec)
     itemsize = np.dtype(spec.dtype).itemsize
     packed = spec.kh * spec.kw * (spec.c // spec.groups + 32) * (spec.f + 32)
     elements = packed + 16 * (spec.padded[1] + spec.kw) * (spec.c + spec.f) * spec.kh
@@ -194,7 +195,7 @@ def _workspace(op: str, spec: ConvSpec) -> int:
 
 def _cost(op: str, spec: ConvSpec) -> float:
     if not tiled(spec):
-        return loops.cost(op, spec)
+        return few.cost(op, spec)
     # a tile has whole vectors of columns
     lanes = 16 if spec.dtype == "float32" else 8
     group_f = spec.f // spec.groups

@@ -48,9 +48,9 @@ class Correlation:
     """Columns that a segment spans: the taps that lie side by side in `depth`."""
 
 
-def _correlate(source, fetched, strides, size, batch, packed, b_step, table, segments_of_a_pass, depth, bias, biased,
-               out, out_at, out_strides, counts, window, steps, channels, filters, groups, block, splits,
-               floor):  # fmt: skip
+def _correlate(source, fetched, strides, size, batch, packed, b_step, table, segments_of_a_pass, depth,
+               bias, biased, out, out_at, out_strides, counts, window, steps, channels, filters, groups,
+               block, splits, floor):  # fmt: skip
     """Run tasks of `block` output rows, each from rows of the padded picture.
 
     They are fetched into a buffer first, unless `source` itself serves: NHWC that no window leaves.
@@ -88,6 +88,7 @@ def _correlate(source, fetched, strides, size, batch, packed, b_step, table, seg
                 low = panel * panel_width
                 count = min(panel_width, group_f - low)
                 vectors = width_of(count, lanes)
+                step = b_step if b_step else vectors * lanes
                 masked = b_step > 0 and count < vectors * lanes
                 f = g * group_f + low
                 b_at = g * group_size + segments * depth * low
@@ -101,11 +102,11 @@ def _correlate(source, fetched, strides, size, batch, packed, b_step, table, seg
                         floored = floor and ended == segments
                         if begun == 0:
                             tiles(columns, vectors, scratch, a_at, steps[1] * channels, packed, b_at,
-                                  b_step if b_step else vectors * lanes, masked, table, begun, ended, depth, bias, f, 0, biased,
+                                  step, masked, table, begun, ended, depth, bias, f, 0, biased,
                                   target, c_at, c_row, count, floored)  # fmt: skip
                         else:
                             tiles(columns, vectors, scratch, a_at, steps[1] * channels, packed, b_at,
-                                  b_step if b_step else vectors * lanes, masked, table, begun, ended, depth, target, c_at, c_row, 1,
+                                  step, masked, table, begun, ended, depth, target, c_at, c_row, 1,
                                   target, c_at, c_row, count, floored)  # fmt: skip
                 if not in_place:
                     put(buffer, panel_width, count, last - first, columns, out,

@@ -1,0 +1,92 @@
+"""Groups of few filters, a depthwise convolution above all: which kernels serve them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from jitconv.algorithm import Plan
+from jitconv.algorithms._shared.cost import seconds
+from jitconv.algorithms._shared.views import Array
+from jitconv.algorithms.direct import depthwise, planes, planes_gradient
+from jitconv.algorithms.direct.axes import Axis, backward_axis, forward_axis
+from jitconv.jit.tile import VECTOR_BYTES
+from jitconv.specs import ConvSpec
+
+CALL = {"conv_forward": 10e-6, "conv_backward": 25e-6}
+FEW_MADDS_PER_SECOND = {"float32": 30e9, "float64": 15e9}
+FEW_BYTES_PER_SECOND = 25e9
+"""Of two threads, of lanes that are filled; asv_benchmarks/benchmarks/rates.py."""
+
+GATHERED_PER_SECOND = 1e9
+"""Elements that are copied one by one where planes do not lie as they are read. An estimate, not fitted."""
+
+
+def build_forward(spec: ConvSpec) -> Plan:
+    """Return a plan of conv_forward."""
+    axes = both(spec, forward_axis)
+    return depthwise.Correlator(spec, *axes) if by_channels(spec) else planes.Correlator(spec, *axes)
+
+
+def build_backward(spec: ConvSpec) -> Plan:
+    """Return a plan of conv_backward."""
+    forward, backward = both(spec, forward_axis), both(spec, backward_axis)
+    correlate: Callable[..., None]
+    gradients: Callable[..., None]
+    if by_channels(spec):
+        correlate, gradients = depthwise.Correlator(spec, *backward), depthwise.Gradients(spec, *forward)
+    else:
+        correlate = planes.Correlator(spec, *backward, backward=True)
+        gradients = planes_gradient.Gradients(spec, *forward)
+
+    def plan(dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None) -> None:
+        if dx is not None:
+            correlate(dy, w, None, dx)
+        if dw is not None or db is not None:
+            gradients(dy, x, dw, db)
+
+    return plan
+
+
+def by_channels(spec: ConvSpec) -> bool:
+    """Whether vectors are of channels: they must lie together and each have one filter."""
+    return spec.layout == "NHWC" and spec.groups == spec.c == spec.f
+
+
+def both(spec: ConvSpec, axis: Callable[..., Axis]) -> tuple[Axis, Axis]:
+    """Return the axes of rows and of columns."""
+    return (
+        axis(spec.h, spec.oh, spec.kh, spec.stride[0], spec.pad[0], spec.dilation[0]),
+        axis(spec.w, spec.ow, spec.kw, spec.stride[1], spec.pad[2], spec.dilation[1]),
+    )
+
+
+def copied(spec: ConvSpec) -> tuple[bool, bool]:
+    """Whether planes of x, and of y, are copied row by row."""
+    return spec.layout == "NHWC" or spec.stride[1] > 2, spec.layout == "NHWC"
+
+
+def workspace(op: str, spec: ConvSpec) -> int:
+    """Return the bytes of each task's copied rows and of the parts of dw and db."""
+    itemsize = np.dtype(spec.dtype).itemsize
+    sums = depthwise.TASKS * (spec.kh * spec.kw * spec.c // spec.groups + 1) * spec.f
+    elements = sums if op == "conv_backward" else 0
+    if not by_channels(spec):
+        row = (spec.c * (spec.w + spec.stride[1]) + spec.f * (spec.ow + spec.w)) // spec.groups
+        elements += planes.TASKS * row * (spec.h + spec.extent[0]) * any(copied(spec))
+        elements += planes.TASKS * spec.kh * spec.kw * spec.c // spec.groups * spec.f // spec.groups * 64
+    return elements * itemsize
+
+
+def cost(op: str, spec: ConvSpec) -> float:
+    """Predict a time."""
+    lanes = VECTOR_BYTES // np.dtype(spec.dtype).itemsize
+    across = spec.c if by_channels(spec) else spec.ow
+    madds = spec.flops(op) / 2 * (-(-across // lanes) * lanes / across)
+    time = seconds(CALL[op], madds, FEW_MADDS_PER_SECOND[spec.dtype], spec.traffic(op), FEW_BYTES_PER_SECOND)
+    if by_channels(spec):
+        return time
+    x, y = copied(spec)
+    pixels = spec.n * (spec.h * spec.w * spec.c * x + spec.oh * spec.ow * spec.f * y)
+    return time + pixels * (1 if op == "conv_forward" else 2) / GATHERED_PER_SECOND
