@@ -79,8 +79,9 @@ def correlation(name: str, *, lanes_are_channels: bool) -> Any:
     return correlate
 
 
-def _write(size: tuple[Any, ...], v: Vectors, values: list[Any]) -> None:
-    _Correlate(v, *size, values).write()
+def _write(size: tuple[int, int, int, bool], v: Vectors, values: list[Any]) -> None:
+    outputs, form, sharing, channels = size
+    _Correlate(v, outputs, form, sharing, channels, values).write()
 
 
 class _Correlate:

@@ -69,8 +69,9 @@ def gradient(name: str, *, lanes_are_channels: bool) -> Any:
     return correlate_gradient
 
 
-def _write(size: tuple[Any, ...], v: Vectors, values: list[Any]) -> None:
-    _Gradient(v, *size, values).write()
+def _write(size: tuple[int, int, int, int, bool], v: Vectors, values: list[Any]) -> None:
+    height, width, form, sharing, channels = size
+    _Gradient(v, height, width, form, sharing, channels, values).write()
 
 
 class _Gradient:

@@ -26,9 +26,9 @@ class Axis:
     """Of all phases."""
     step: int
     phases: Array
-    """For each phase, int64: its `FIRST` output, the `COUNT` of them, `BEGIN` and `END` of its taps, from and up
-    to which output all taps meet inputs (`INNER`, `BEYOND`), and `SHARING` as `jitconv.jit.taps` has it. The
-    outputs of a phase are as many apart as there are phases."""
+    """For each phase, int64: its `FIRST` output, the `COUNT` of them, `BEGIN` and `END` of its taps, from and
+    up to which output all taps meet inputs (`INNER`, `BEYOND`), and `SHARING` as `jitconv.jit.taps` has it.
+    The outputs of a phase are as many apart as there are phases."""
     offsets: Array
     """Of each tap, ascending within a phase."""
     taps: Array
@@ -94,6 +94,7 @@ def met_taps(taps, begin, end, start, size):
 
 @inlined
 def next_tile(left, most):
-    """Return the height of the next of the fewest, nearly equal tiles that fill `left` outputs."""
-    tiles = (left + most - 1) // most
-    return (left + tiles - 1) // tiles
+    """Return the height of the next of nearly equal tiles that fill `left` outputs; divisions are slow."""
+    if left <= most:
+        return left
+    return (left + 1) >> 1 if left < 2 * most else most

@@ -94,10 +94,18 @@ def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides,
         scratch = np.empty(0 if in_place else sources * most * pitch, x.dtype)
         buffer = np.empty(0 if written else OUTPUTS * share, y.dtype)
         source, target = x if in_place else scratch, y if written else buffer
-        for unit in range(task * units // tasks, (task + 1) * units // tasks):
-            g = unit % groups
-            first = unit // groups % blocks * block
-            n = unit // groups // blocks
+        unit = task * units // tasks
+        # counted on: divisions are slow beside a plane of 7x7
+        n, block_number, g = unit // groups // blocks, unit // groups % blocks, unit % groups - 1
+        for _ in range(unit, (task + 1) * units // tasks):
+            g += 1
+            if g == groups:
+                g = 0
+                block_number += 1
+                if block_number == blocks:
+                    block_number = 0
+                    n += 1
+            first = block_number * block
             begin = max(0, first * steps[0] + reach[0])
             end = max(begin, min(size[0], (first + block - 1) * steps[0] + reach[1] + 1))
             at = n * x_strides[0] + g * sources * x_strides[3]

@@ -29,8 +29,8 @@ def summed_up(values, at, count):
 
 
 def _gradients(x, x_strides, in_place, dy, dy_strides, dy_in_place, dw, w_strides, tap_place, db, wanted,
-               summed, batch, groups, group_c, group_f, block, parts, size, out_size, steps, reach, row_phases,
-               rows, column_phases, columns):  # fmt: skip
+               summed, batch, groups, group_c, group_f, block, parts, size, out_size, steps, reach,
+               row_phases, rows, column_phases, columns):  # fmt: skip
     """A task has one group of one part of the rows, and sums of its own: (parts, *w's shape) and (parts, F).
 
     There are as many parts on every number of threads.
@@ -56,8 +56,15 @@ def _gradients(x, x_strides, in_place, dy, dy_strides, dy_in_place, dw, w_stride
             part, g = one // groups, one % groups
             sums[:] = 0
             totals[:] = 0
-            for unit in range(part * units // parts, (part + 1) * units // parts):
-                n, top = unit // blocks, unit % blocks * block
+            unit = part * units // parts
+            # counted on: divisions are slow, as in `planes.py`
+            n, block_number = unit // blocks, unit % blocks - 1
+            for _ in range(unit, (part + 1) * units // parts):
+                block_number += 1
+                if block_number == blocks:
+                    block_number = 0
+                    n += 1
+                top = block_number * block
                 bottom = min(top + block, out_size[0])
                 begin = max(0, top * steps[0] + reach[0])
                 end = max(begin, min(size[0], (bottom - 1) * steps[0] + reach[1] + 1))
