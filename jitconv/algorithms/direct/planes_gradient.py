@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from jitconv.algorithms._shared.views import Array
+from jitconv.algorithms._shared.views import Array, strides
 from jitconv.algorithms.direct.axes import BEYOND, INNER, Axis, met_taps
-from jitconv.algorithms.direct.planes import TASKS, filter_places, gather, rows_of_a_task, strides, tables
+from jitconv.algorithms.direct.planes import TASKS, filter_places, gather, rows_of_a_task, tables
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
 from jitconv.jit.taps import PLAIN, READS_APART
