@@ -15,12 +15,12 @@ from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.filters import filter_strides, place, taps
 from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.views import Array, nhwc, strides
-from jitconv.algorithms._shared.weights import WeightGradient
+from jitconv.algorithms._shared.weights import SLICES, WeightGradient
 from jitconv.algorithms.direct import few, pointwise
-from jitconv.algorithms.direct.correlate import Correlation, Correlator, pack
+from jitconv.algorithms.direct.correlate import SCRATCH_BYTES, Correlation, Correlator, pack
 from jitconv.algorithms.direct.spread import Spread, suits
 from jitconv.hooks import hookimpl
-from jitconv.jit.tile import VECTOR_BYTES, WIDEST
+from jitconv.jit.tile import VECTOR_BYTES, WIDEST, padded_columns
 from jitconv.specs import ConvSpec
 
 CALL = {"conv_forward": 10e-6, "conv_backward": 25e-6}
@@ -180,17 +180,23 @@ def tiled(spec: ConvSpec) -> bool:
 
 
 def _workspace(op: str, spec: ConvSpec) -> int:
-    """Packed filters; rows of pictures for each task; for dw a padded or reordered copy of both."""
+    """Packed filters and rows of pictures of two tasks; for dw a padded or reordered copy of both."""
     if not tiled(spec):
         return few.workspace(op, spec)
     itemsize = np.dtype(spec.dtype).itemsize
-    packed = spec.kh * spec.kw * (spec.c // spec.groups + 32) * (spec.f + 32)
-    elements = packed + 16 * (spec.padded[1] + spec.kw) * (spec.c + spec.f) * spec.kh
-    if op == "conv_backward":
-        height, width = spec.padded
-        elements += spec.n * height * width * spec.c * (any(spec.pad) or spec.layout == "NCHW")
-        elements += spec.n * spec.oh * spec.ow * spec.f * (spec.layout == "NCHW")
-    return elements * itemsize
+    group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
+    taps_of_all = spec.kh * spec.kw * spec.groups
+    rows = 2 * (spec.kh + 1) * ((spec.padded[1] + spec.kw) * spec.c + spec.ow * spec.f)
+    tasks = 2 * (2 * SCRATCH_BYTES // itemsize + rows)
+    if op == "conv_forward":
+        return itemsize * (taps_of_all * group_c * padded_columns(group_f, itemsize) + tasks)
+    height, width = spec.padded
+    copied = spec.n * height * width * spec.c * (any(spec.pad) or spec.layout == "NCHW")
+    upstream = spec.n * spec.oh * spec.ow * spec.f * (spec.layout == "NCHW")
+    dx = taps_of_all * group_f * padded_columns(group_c, itemsize) + tasks
+    dx += spec.n * spec.h * spec.w * spec.c * (spec.layout == "NCHW" and suits(spec))
+    dw = copied + (SLICES + 1) * taps_of_all * group_c * group_f
+    return itemsize * (upstream + max(dx * ("x" in spec.wrt), dw * ("w" in spec.wrt)))
 
 
 def _cost(op: str, spec: ConvSpec) -> float:
