@@ -34,8 +34,8 @@ VECTOR_BYTES = _vector_bytes()
 TALLEST = {64: {4: 6, 2: 8, 1: 8}, 32: {2: 6, 1: 8}, 16: {2: 6, 1: 8}}[VECTOR_BYTES]
 """Heights of the tallest tiles by their widths in vectors; every height below them has a tile too. 6 x 4
 sums, 4 vectors of b and the broadcast fit in AVX-512's 32 registers, 6 x 2 in AVX2's 16. 14 x 2 has less
-use of each load: it had half the rate of 6 x 4 (37 to 61 against 74 to 129 GFLOP/s, six products of
-matrices of ResNet-50's 1x1 layers, rows that lie apart)."""
+use of each load: it had half the rate of 6 x 4 (61 to 121 against 112 to 223 GFLOP/s, four products of
+matrices of ResNet-50's 1x1 layers, rows that lie apart; a Cascade Lake server)."""
 
 WIDEST = max(TALLEST)
 """Vectors of a panel, the part of b's columns that one tile has."""
