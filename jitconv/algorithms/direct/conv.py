@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from jitconv.algorithm import Algorithm, Plan, never_refuses, with_weights
+from jitconv.algorithm import Algorithm, Plan, never_refuses
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.filters import filter_strides, place, taps
 from jitconv.algorithms._shared.layout import pictures_nhwc
@@ -58,9 +58,10 @@ def as_they_lie(spec: ConvSpec) -> bool:
 
 
 def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -> Plan:
-    """Return a plan that holds the packed filters."""
+    """Return a plan that holds the filters: packed, or as they are where they are read so."""
     if not tiled(spec):
-        return with_weights(build_forward(spec), w, b, activation)
+        correlate = few.build_forward(spec)
+        return lambda x, y: correlate(x, w, b, y, floor=activation == "relu")
     if pointwise.serves(spec):
         return pointwise.Pointwise(spec).holding(w, b, floor=activation == "relu")
     return correlation(spec).holding(packer(spec)(w), b, floor=activation == "relu")

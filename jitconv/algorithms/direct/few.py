@@ -24,7 +24,7 @@ GATHERED_PER_SECOND = 1e9
 
 
 def build_forward(spec: ConvSpec) -> Plan:
-    """Return a plan of conv_forward."""
+    """Return a plan of conv_forward; it takes ``floor=True`` besides, for negative results to become 0."""
     axes = both(spec, forward_axis)
     return depthwise.Correlator(spec, *axes) if by_channels(spec) else planes.Correlator(spec, *axes)
 

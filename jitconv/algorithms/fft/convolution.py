@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.algorithms._shared.views import Array
+from jitconv.algorithms._shared.views import Array, strides
 from jitconv.algorithms.fft.geometry import Place
 from jitconv.algorithms.fft.kernels import CUT, MULTIPLY_DEPTHWISE, PASTE, PRODUCTS, PRODUCTS_ACROSS
 from jitconv.algorithms.fft.spectra import MADDS_PER_NANOSECOND, Analysis, Synthesis, tasks
@@ -35,7 +35,7 @@ class Stored:
     @classmethod
     def of(cls, h: int, w: int, c: int, layout: str) -> Stored:
         """Describe contiguous pictures in a layout."""
-        return cls((h, w), (h * w * c, w * c, c, 1) if layout == "NHWC" else (h * w * c, w, 1, h * w), c)
+        return cls((h, w), strides(h, w, c, layout), c)
 
     def cut(
         self, x: Array, grid: tuple[int, int], part: slice, places: tuple[Place, Place], out: Array
