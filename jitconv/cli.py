@@ -152,7 +152,7 @@ def bench(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
 ) -> None:
     """Measure the layers of networks, against a peer in the same process."""
-    from jitconv.bench import ceiling, report, tables
+    from jitconv.bench import report, tables
     from jitconv.bench import suites as lists
     from jitconv.bench.bench import bench as run
 
@@ -170,15 +170,14 @@ def bench(
         ]
         total = sum(one in layer.spec.ops for layer in layers for one in ops)
         with progress_bar(console) as progress:
-            task = progress.add_task("the machine's ceilings", total=total)
-            limits = ceiling.measure(dtype)
+            task = progress.add_task("", total=total)
             rows = run(
-                layers, ops, algorithm, peer, limits, seconds=seconds, errors=errors, plan=plan,
+                layers, ops, algorithm, peer, seconds=seconds, errors=errors, plan=plan,
                 tell=lambda done, what: progress.update(task, completed=done, description=what),
             )  # fmt: skip
-        tables.show(rows, peer, limits, console)
+        tables.show(rows, peer, console)
         if json_file:
-            facts = tables.as_dict(rows, peer, limits, plan=plan)
+            facts = tables.as_dict(rows, peer, plan=plan)
             report.write_beside(json_file, (json.dumps(facts, indent=1) + "\n").encode())
             console.print(f"Saved {json_file}", highlight=False)
 
