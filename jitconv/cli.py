@@ -160,8 +160,8 @@ def bench(
     if console.width < 110:  # a table of figures is wrapped by the terminal rather than cut
         console.width = 110
     ops = ops_of(op)
-    for name in filter(None, (peer, algorithm if algorithm != "auto" else None)):
-        algorithms_of(name)
+    algorithms_of(peer, "--peer")
+    algorithms_of(None if algorithm == "auto" else algorithm, "--algorithm")
     with config(threads=threads):
         layers = [
             layer

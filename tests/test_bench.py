@@ -121,3 +121,21 @@ def test_the_command_measures_a_peer(registry, monkeypatch, capsys, tmp_path):
     assert all(one["seconds"] > 0 and one["error"] < 1e-6 for one in figures["rows"])
     for one in figures["rows"]:
         assert one["share"] == one["rate"] / one["ceiling"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--op", "create_mask"], "the suites must have layers for --op; got none for create_mask"),
+        (["--peer", "torhc"], "--peer must be among "),
+        (["--algorithm", "best"], "--algorithm must be among "),
+    ],
+)
+def test_a_mistake_is_one_line(monkeypatch, capsys, options, said):
+    monkeypatch.setattr(sys, "argv", ["jitconv", "bench", "courses", *options])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"jitconv: {said}")
+    assert error.count("\n") == 1

@@ -90,6 +90,8 @@ def bench(
     if plan and (others := sorted({*ops} - {"conv_forward"})):
         raise ParameterError(f"--plan measures conv_forward, which alone has plans; got {', '.join(others)}")
     jobs = [(op, layer) for layer in layers for op in layer.spec.ops if op in ops]
+    if not jobs:
+        raise ParameterError(f"the suites must have layers for --op; got none for {', '.join(ops)}")
     rows = []
     for done, (op, layer) in enumerate(jobs):
         tell(done, f"{op} {layer.spec}")

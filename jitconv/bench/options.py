@@ -49,6 +49,6 @@ def algorithms_of(text: str | None, option: str = "--algorithms") -> Sequence[st
     for name in names:
         if name not in known:
             raise UnknownAlgorithmError(
-                f"{option} must list some of {', '.join(known)}; got {name!r}{nearest(name, known)}"
+                f"{option} must be among {', '.join(known)}; got {name!r}{nearest(name, known)}"
             )
     return names
