@@ -26,6 +26,9 @@ threads, which are added at last."""
 PIXELS_OF_A_SUM = 1024
 """Pixels of dy that are summed one after the other for db; the sums of the chunks are added then."""
 
+LEAST_SUMS = 64
+"""Sums side by side for db: pixels of fewer filters are joined to rows, whose parts are added at last."""
+
 CHUNK = 8 * TALLEST[WIDEST]
 """Taps and channels of a unit of work."""
 
@@ -133,7 +136,10 @@ class WeightGradient:
 
     def _bias(self, dy: Array, db: Array) -> None:
         spec = self._spec
-        pixels = spec.n * spec.oh * spec.ow
-        parts = np.empty((-(-pixels // PIXELS_OF_A_SUM), spec.f), db.dtype)
-        SUMS(dy.size // 4, dy, pixels, spec.f, parts.reshape(-1))
-        parts.sum(axis=0, out=db)
+        pixels, joined = spec.n * spec.oh * spec.ow, 1
+        while joined * spec.f < LEAST_SUMS and pixels % (2 * joined) == 0:
+            joined *= 2
+        rows, size = pixels // joined, joined * spec.f
+        parts = np.empty((-(-rows // PIXELS_OF_A_SUM), size), db.dtype)
+        SUMS(dy.size // 4, dy, rows, size, parts.reshape(-1))
+        parts.reshape(-1, spec.f).sum(axis=0, out=db)
