@@ -6,7 +6,8 @@ import numba
 import numpy as np
 import pytest
 
-from jitconv.jit.tile import TALLEST, UNROLLED, VECTOR_BYTES, WIDEST, tile, tile_across, tiles, tiles_across
+from jitconv.jit.tile import TALLEST, UNROLLED, WIDEST, tile, tile_across, tiles, tiles_across
+from jitconv.jit.vectors import VECTOR_BYTES
 
 
 @numba.njit

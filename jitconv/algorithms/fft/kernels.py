@@ -9,7 +9,8 @@ from numba import prange
 
 from jitconv.algorithms._shared.memory import fetch, put
 from jitconv.jit import Kernel
-from jitconv.jit.tile import VECTOR_BYTES, WIDEST, tiles, tiles_across, width_of
+from jitconv.jit.tile import WIDEST, tiles, tiles_across, width_of
+from jitconv.jit.vectors import VECTOR_BYTES
 
 
 def _products(a, a_row, depth, b, b_step, segments, tasks, start, start_row, started, c, c_row, floor):
