@@ -12,6 +12,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from jitconv.jit.libraries import provide, symbol
+
 
 def _vector_bytes() -> int:
     features = llvmlite.binding.get_host_cpu_features()
@@ -28,8 +30,9 @@ def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),)) -
 
     ``write(vectors, *arguments)`` writes it for the arguments of the call: pointers to what arrays hold,
     floating-point numbers, and int64. Where there are sizes there is a function for each, and the first
-    arguments of a call choose one; `write` gets those as Python's integers, from 0 to 15. No function is
-    inlined: each has the registers to itself.
+    arguments of a call choose one; `write` gets those as Python's integers, from 0 to 15. The functions are
+    compiled once for all kernels, apart from them: each has the registers to itself. The pieces of a
+    module have different names.
     """
 
     def piece(write: Callable[..., None]) -> Any:
@@ -41,6 +44,16 @@ def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),)) -
             pairs = zip(signature.args, arguments, strict=True)
             values = [_value(context, builder, kind, value) for kind, value in pairs]
             chosen, values = values[: len(sizes[0])], values[len(sizes[0]) :]
+            kind = ir.FunctionType(ir.VoidType(), [value.type for value in values])
+            held = [str(value.type.pointee) for value in values if value.type.is_pointer]
+            library = "_".join([f"{write.__module__}.{name or write.__name__}", *held])
+            symbols = {size: symbol(library, "x".join(map(str, size))) for size in sizes}
+
+            def functions(module: Any) -> None:
+                for size in sizes:
+                    _write(ir.Function(module, kind, symbols[size]), size, write)
+
+            provide(library, context, functions)
             end = builder.append_basic_block("end")
             key = reduce(lambda key, size: builder.add(builder.mul(key, I64(16)), size), chosen, I64(0))
             choice = builder.switch(key, end)
@@ -48,10 +61,8 @@ def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),)) -
                 block = builder.append_basic_block("size")
                 choice.add_case(I64(reduce(lambda key, one: key * 16 + one, size, 0)), block)
                 builder.position_at_end(block)
-                builder.call(
-                    _function(builder.module, name or write.__name__, size, [v.type for v in values], write),
-                    values,
-                )
+                function = cgutils.get_or_insert_function(builder.module, kind, symbols[size])
+                builder.call(function, values)
                 builder.branch(end)
             builder.position_at_end(end)
             return context.get_dummy_value()
@@ -67,19 +78,11 @@ def _value(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     return value if isinstance(kind, types.Float) else context.cast(builder, value, kind, types.int64)
 
 
-def _function(module: Any, name: str, size: tuple[int, ...], kinds: list[Any], write: Any) -> Any:
-    """Return the function of a module, written when it is first asked for."""
-    held = [kind.pointee for kind in kinds if kind.is_pointer]
-    name = "_".join(["jitconv", name, *map(str, size), *map(str, held)])
-    function = module.globals.get(name)
-    if function is None:
-        function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
-        function.linkage = "internal"
-        function.attributes.add("noinline")
-        vectors = Vectors(ir.IRBuilder(function.append_basic_block("entry")), held[0])
-        write(vectors, *size, *function.args)
-        vectors.build.ret_void()
-    return function
+def _write(function: Any, size: tuple[int, ...], write: Callable[..., None]) -> None:
+    element = next(one.type.pointee for one in function.args if one.type.is_pointer)
+    vectors = Vectors(ir.IRBuilder(function.append_basic_block("entry")), element)
+    write(vectors, *size, *function.args)
+    vectors.build.ret_void()
 
 
 class Vectors:
