@@ -14,7 +14,8 @@ import numpy as np
 from numba import prange
 
 from jitconv.jit import Kernel
-from jitconv.jit.tile import TALLEST, VECTOR_BYTES, WIDEST, tile
+from jitconv.jit.tile import TALLEST, WIDEST, tile
+from jitconv.jit.vectors import VECTOR_BYTES
 
 COPY_BYTES = 256 * 2**20
 """Beyond the last-level cache."""

@@ -10,7 +10,8 @@ from numba import prange
 from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.views import Array, hwcf
 from jitconv.jit import Kernel, team
-from jitconv.jit.tile import TALLEST, VECTOR_BYTES, WIDEST, tiles_across, width_of
+from jitconv.jit.tile import TALLEST, WIDEST, tiles_across, width_of
+from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
 BLOCK_BYTES = 512 * 1024

@@ -15,7 +15,8 @@ from numba import prange
 
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
-from jitconv.jit.tile import VECTOR_BYTES, WIDEST, tiles, width_of
+from jitconv.jit.tile import WIDEST, tiles, width_of
+from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
 DEPTH = 256
