@@ -10,7 +10,7 @@ from numba import prange
 from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.views import Array, hwcf
 from jitconv.jit import Kernel, team
-from jitconv.jit.kernels import THREADS_PAY_FROM
+from jitconv.jit.kernels import threads_pay
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.tile import TALLEST, VECTOR_BYTES, WIDEST, tiles_across, width_of
 from jitconv.specs import ConvSpec
@@ -111,7 +111,7 @@ class WeightGradient:
             (spec.stride[1] * spec.c, spec.f), spec.ow, run_channels, spec.f, group_f, block, self._slices
         )
         work = spec.madds // 40
-        self._undivided = sliced or work < THREADS_PAY_FROM
+        self._undivided = sliced or not threads_pay(work)
         self._run, self._sum = GRADIENT.of(work), SUMS.of(math.prod(spec.y_shape) // 4)
         self._spec = spec
 

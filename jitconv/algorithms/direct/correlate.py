@@ -16,7 +16,7 @@ from jitconv.algorithms._shared.filters import rows_of_a_block
 from jitconv.algorithms._shared.memory import fetch, put
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
-from jitconv.jit.kernels import THREADS_PAY_FROM
+from jitconv.jit.kernels import threads_pay
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.tile import VECTOR_BYTES, WIDEST, padded_columns, tiles, width_of
 from jitconv.jit.workspace import aligned
@@ -220,7 +220,7 @@ class Correlator:
         halo = (height - down) * width * channels * itemsize
         block = max(1, (SCRATCH_BYTES - halo) // row_bytes)
         work = batch * rows * geometry.counts[1] * len(geometry.rows) * geometry.depth * filters // 40
-        wanted = TASKS if work >= THREADS_PAY_FROM else 1
+        wanted = TASKS if threads_pay(work) else 1
         blocks = max(-(-rows // block), -(-wanted // batch))
         block = max(-(-rows // min(blocks, rows)), min(rows, 2))
         tasks = batch * -(-rows // block)
