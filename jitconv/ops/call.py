@@ -12,7 +12,7 @@ import numpy as np
 from jitconv.algorithm import Plan
 from jitconv.config import Settings, current
 from jitconv.errors import AlgorithmError, DtypeError, JitconvError, ParameterError, ShapeError
-from jitconv.jit.workspace import output
+from jitconv.jit import workspace
 from jitconv.selector import Explanation, revision, select
 from jitconv.specs import Spec
 
@@ -48,10 +48,7 @@ class Operation:
     def call(self, algorithm: str, arrays: Sequence[Array | None], *options: Any) -> Call:
         """Return the plan for these arguments; a repeated call costs one look-up."""
         key = [(a.shape, a.dtype) if type(a) is np.ndarray else self.key(i, a) for i, a in enumerate(arrays)]
-        for option in options:
-            if type(option) not in PLAIN and not (type(option) is tuple and _all_plain(option)):
-                break
-        else:
+        if PLAIN.issuperset(map(type, options)) or _all_plain(options):
             return _cached(self, named(algorithm), current(), revision(), *key, *options)
         # 1.0 and True equal 1, so a look-up cannot tell them apart: check the options first
         return Call(self.name, self.spec_of(*key, *map(_as_tuple, options)), named(algorithm), current())
@@ -80,12 +77,17 @@ class Operation:
         return array.shape, array.dtype
 
 
-PLAIN = (int, str, bool, type(None))
+PLAIN = frozenset((int, str, bool, type(None)))
 """Types of options that a look-up may go by; `lru_cache` with ``typed`` tells True from 1."""
 
 
-def _all_plain(option: tuple[Any, ...]) -> bool:
-    return all(type(one) in (int, str) or (type(one) is tuple and _all_plain(one)) for one in option)
+def _all_plain(options: tuple[Any, ...]) -> bool:
+    """Whether options are plain, or tuples of integers and names alone: `typed` does not look into these."""
+    return all(type(one) in PLAIN or (type(one) is tuple and _all_names(one)) for one in options)
+
+
+def _all_names(option: tuple[Any, ...]) -> bool:
+    return all(type(one) in (int, str) or (type(one) is tuple and _all_names(one)) for one in option)
 
 
 def _as_tuple(option: Any) -> Any:
@@ -128,7 +130,7 @@ class Weights(NamedTuple):
 class Call:
     """A problem, the choice made for it, and the plan; with `weights` `x` is its only operand."""
 
-    __slots__ = ("_outputs", "explanation", "op", "plan", "spec")
+    __slots__ = ("_outputs", "explanation", "new", "op", "plan", "spec")
 
     def __init__(
         self, op: str, spec: Spec, algorithm: str, settings: Settings, weights: Weights | None = None
@@ -137,6 +139,7 @@ class Call:
         self.spec = spec
         self.explanation: Explanation = select(op, spec, algorithm, settings, prepared=weights is not None)
         self._outputs = tuple(None if o is None else (o[0], np.dtype(o[1])) for o in spec.outputs(op))
+        self.new = tuple(None if o is None else workspace.outputs(*o) for o in self._outputs)
         if not spec.n:
             self.plan: Plan = _fill_with_zeros(len(spec.operands(op)) if weights is None else 1)
             return
@@ -159,10 +162,10 @@ class Call:
             for a in operands
         ]
         if out is None:
-            outputs = [None if o is None else output(o[0], o[1]) for o in self._outputs]
+            outputs = [None if new is None else new() for new in self.new]
         else:
             self._check_out(out, operands)
-            outputs = [out, *(None if o is None else output(o[0], o[1]) for o in self._outputs[1:])]
+            outputs = [out, *(None if new is None else new() for new in self.new[1:])]
         try:
             made = self.plan(*plain, *outputs)
         except NOT_THEIR_FAULT:

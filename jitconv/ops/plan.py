@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,6 @@ import numpy as np
 from jitconv.algorithm import ACTIVATIONS
 from jitconv.config import current
 from jitconv.errors import ShapeError
-from jitconv.jit.workspace import WORTH_KEEPING, output
 from jitconv.ops.call import NOT_THEIR_FAULT, Array, Call, Weights, named
 from jitconv.ops.conv import FORWARD
 from jitconv.selector import Explanation
@@ -21,15 +19,14 @@ from jitconv.specs.values import choice, real, shape
 class ConvPlan:
     """A convolution with its weights, ready to run on pictures of one shape; see `plan_conv`."""
 
-    __slots__ = ("_call", "_dtype", "_new", "_run", "_x_shape", "_y_shape", "activation")
+    __slots__ = ("_call", "_dtype", "_new", "_run", "_x_shape", "activation")
 
     def __init__(self, call: Call, activation: str | None) -> None:
         spec: ConvSpec = call.spec  # type: ignore[assignment]
         self._call = call
         self._run = call.plan
-        self._x_shape, self._y_shape, self._dtype = spec.x_shape, spec.y_shape, np.dtype(spec.dtype)
-        large = math.prod(spec.y_shape) * self._dtype.itemsize >= WORTH_KEEPING
-        self._new = output if large else np.empty  # which is quicker to call
+        self._x_shape, self._dtype = spec.x_shape, np.dtype(spec.dtype)
+        self._new = call.new[0]
         self.activation = activation
 
     @property
@@ -59,7 +56,7 @@ class ConvPlan:
         ):
             self._check(x)
             return self._call.run((x,), out)[0]  # type: ignore[return-value]
-        y = self._new(self._y_shape, self._dtype)
+        y: Array = self._new()  # type: ignore[misc]
         try:
             made = self._run(x, y)
         except NOT_THEIR_FAULT:

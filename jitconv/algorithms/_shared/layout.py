@@ -39,15 +39,20 @@ def _planes(source, batch, pixels, channels, out):
 ROWS_OF, PLANES_OF = Kernel(_rows), Kernel(_planes)
 
 
-@contextlib.contextmanager
 def pictures_nhwc(
     source: Array, layout: str, shape: tuple[int, int, int, int], pad: tuple[int, int, int, int]
-) -> Iterator[Array]:
+) -> contextlib.AbstractContextManager[Array]:
     """Lend pictures of NHWC `shape`, stored in a layout, as flat padded NHWC; no copy if none is needed."""
-    n, h, w, c = shape
     if layout == "NHWC" and not any(pad):
-        yield source.reshape(-1)
-        return
+        return contextlib.nullcontext(source.reshape(-1))
+    return _copied(source, layout, shape, pad)
+
+
+@contextlib.contextmanager
+def _copied(
+    source: Array, layout: str, shape: tuple[int, int, int, int], pad: tuple[int, int, int, int]
+) -> Iterator[Array]:
+    n, h, w, c = shape
     top, bottom, left, right = pad
     height, width = h + top + bottom, w + left + right
     with borrowed(n * height * width * c, source.dtype) as out:

@@ -10,6 +10,8 @@ from numba import prange
 from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.views import Array, hwcf
 from jitconv.jit import Kernel, team
+from jitconv.jit.kernels import threads_pay
+from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.tile import TALLEST, WIDEST, tiles_across, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
@@ -34,12 +36,15 @@ CHUNK = 8 * TALLEST[WIDEST]
 """Taps and channels of a unit of work."""
 
 
-def _gradient(x, dy, dw, table, depth, steps, runs, run_channels, filters, group_f, block, slices, parts):
+def _gradient(x, dy, dw, table, runs, parts, numbers):
     """Sum over blocks of rows; every unit of (run, panel, chunk) is one part's own, whatever `parts` is.
 
     `runs` holds for each run of contiguous taps and channels: its place in x, its filter row in dw, its
     place in dy and its first filter. `dw` has `slices` gradients, each the sum over its share of rows.
     """
+    ints = unpacked(numbers, 8)
+    steps = ints[:2]
+    depth, run_channels, filters, group_f, block, slices = ints[2:]
     lanes = VECTOR_BYTES // x.itemsize
     panel_width = WIDEST * lanes
     panels = (group_f + panel_width - 1) // panel_width
@@ -87,25 +92,31 @@ class WeightGradient:
     def __init__(self, spec: ConvSpec) -> None:
         height, width = spec.padded
         group_c = spec.c // spec.groups
-        self._group_f = spec.f // spec.groups
+        group_f = spec.f // spec.groups
         itemsize = np.dtype(spec.dtype).itemsize
         n, oh = np.divmod(np.arange(spec.n * spec.oh), spec.oh)
         rows_of_x = (n * height + oh * spec.stride[0]) * width * spec.c
         self._table = np.stack([rows_of_x, np.arange(spec.n * spec.oh) * spec.ow], axis=1).reshape(-1)
         side_by_side = spec.groups == 1 and spec.dilation[1] == 1
-        self._run_channels = group_c * spec.kw if side_by_side else group_c
+        run_channels = group_c * spec.kw if side_by_side else group_c
         runs = []
         for g in range(spec.groups):
             for kh in range(spec.kh):
                 for kw in range(1 if side_by_side else spec.kw):
                     place = (kh * spec.dilation[0] * width + kw * spec.dilation[1]) * spec.c + g * group_c
-                    f = g * self._group_f
+                    f = g * group_f
                     runs.append((place, (kh * spec.kw + kw) * group_c, f, f))
         self._runs = np.array(runs, np.int64)
         row_bytes = (width * spec.c * spec.stride[0] + spec.ow * spec.f) * itemsize
-        self._block = max(1, min(BLOCK_BYTES // row_bytes, BLOCK_PIXELS // spec.ow))
+        block = max(1, min(BLOCK_BYTES // row_bytes, BLOCK_PIXELS // spec.ow))
         sliced = math.prod(spec.w_shape) * itemsize <= SLICED_BYTES and spec.n * spec.oh >= SLICES
         self._slices = SLICES if sliced else 1
+        self._numbers = flat(
+            (spec.stride[1] * spec.c, spec.f), spec.ow, run_channels, spec.f, group_f, block, self._slices
+        )
+        work = spec.madds // 40
+        self._undivided = sliced or not threads_pay(work)
+        self._run, self._sum = GRADIENT.of(work), SUMS.of(math.prod(spec.y_shape) // 4)
         self._spec = spec
 
     def __call__(self, x: Array, upstream: Array, dw: Array | None, db: Array | None) -> None:
@@ -124,14 +135,9 @@ class WeightGradient:
                 hwcf(dw, spec)[...] = taps
 
     def _taps(self, x: Array, dy: Array, dw: Array) -> None:
-        spec = self._spec
-        steps = (spec.stride[1] * spec.c, spec.f)
         sums = dw.reshape(-1) if self._slices == 1 else np.empty((self._slices, dw.size), dw.dtype)
-        GRADIENT(
-            spec.madds // 40, x, dy, sums.reshape(-1), self._table, spec.ow, steps, self._runs,
-            self._run_channels, spec.f, self._group_f, self._block, self._slices,
-            team() if self._slices == 1 else 1,
-        )  # fmt: skip
+        parts = 1 if self._undivided else team()
+        self._run(x, dy, sums.reshape(-1), self._table, self._runs, parts, self._numbers)
         if self._slices > 1:
             sums.sum(axis=0, out=dw.reshape(-1))
 
@@ -141,6 +147,9 @@ class WeightGradient:
         while joined * spec.f < LEAST_SUMS and pixels % (2 * joined) == 0:
             joined *= 2
         rows, size = pixels // joined, joined * spec.f
-        parts = np.empty((-(-rows // PIXELS_OF_A_SUM), size), db.dtype)
-        SUMS(dy.size // 4, dy, rows, size, parts.reshape(-1))
-        parts.reshape(-1, spec.f).sum(axis=0, out=db)
+        chunks = -(-rows // PIXELS_OF_A_SUM)
+        alone = chunks * joined == 1
+        parts = db if alone else np.empty(chunks * size, db.dtype)
+        self._sum(dy, rows, size, parts)
+        if not alone:
+            parts.reshape(-1, spec.f).sum(axis=0, out=db)

@@ -17,7 +17,7 @@ from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.views import Array, nhwc, strides
 from jitconv.algorithms._shared.weights import SLICES, WeightGradient
 from jitconv.algorithms.direct import few, pointwise
-from jitconv.algorithms.direct.correlate import SCRATCH_BYTES, Correlation, Correlator, pack
+from jitconv.algorithms.direct.correlate import SCRATCH_BYTES, Correlation, Correlator, packer
 from jitconv.algorithms.direct.spread import Spread, suits
 from jitconv.hooks import hookimpl
 from jitconv.jit.tile import WIDEST, padded_columns
@@ -47,7 +47,7 @@ def build_forward(spec: ConvSpec) -> Plan:
     if as_they_lie(spec):
         correlate = correlation(spec, b_step=spec.f)
         return lambda x, w, b, y: correlate(x, w.ravel(), b, y)
-    correlate, packed = correlation(spec), packer(spec)
+    correlate, packed = correlation(spec), forward_packer(spec)
     return lambda x, w, b, y: correlate(x, packed(w), b, y)
 
 
@@ -65,10 +65,10 @@ def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -
         return lambda x, y: correlate(x, w, b, y, floor=activation == "relu")
     if pointwise.serves(spec):
         return pointwise.Pointwise(spec).holding(w, b, floor=activation == "relu")
-    return correlation(spec).holding(packer(spec)(w), b, floor=activation == "relu")
+    return correlation(spec, floor=activation == "relu").holding(forward_packer(spec)(w), b)
 
 
-def correlation(spec: ConvSpec, b_step: int = 0) -> Correlator:
+def correlation(spec: ConvSpec, b_step: int = 0, *, floor: bool = False) -> Correlator:
     """Return the forward op's correlation."""
     side_by_side = spec.groups == 1 and spec.dilation[1] == 1
     group_c = spec.c // spec.groups
@@ -86,15 +86,14 @@ def correlation(spec: ConvSpec, b_step: int = 0) -> Correlator:
         geometry, batch=spec.n, size=(spec.h, spec.w), channels=spec.c, filters=spec.f, groups=spec.groups,
         strides=strides(spec.h, spec.w, spec.c, spec.layout),
         out_strides=strides(spec.oh, spec.ow, spec.f, spec.layout), out_at=0,
-        itemsize=np.dtype(spec.dtype).itemsize, b_step=b_step,
+        dtype=spec.dtype, b_step=b_step, floor=floor,
     )  # fmt: skip
 
 
-def packer(spec: ConvSpec) -> Callable[[Array], Array]:
+def forward_packer(spec: ConvSpec) -> Callable[[Array], Array]:
     """Return what puts filters in the panels that a tile reads."""
-    places, steps = taps(spec), filter_strides(spec)
     group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
-    return lambda w: pack(w, places, steps, group_c, group_f, spec.groups)
+    return packer(taps(spec), filter_strides(spec), group_c, group_f, spec.groups, spec.dtype)
 
 
 def build_backward(spec: ConvSpec) -> Plan:
@@ -149,22 +148,25 @@ class Phase:
             geometry, batch=spec.n, size=(spec.oh, spec.ow), channels=spec.f, filters=spec.c,
             groups=spec.groups, strides=strides(spec.oh, spec.ow, spec.f, spec.layout),
             out_strides=(n, down * spec.stride[0], across * spec.stride[1], deep),
-            out_at=row * down + column * across, itemsize=np.dtype(spec.dtype).itemsize,
+            out_at=row * down + column * across, dtype=spec.dtype,
         )  # fmt: skip
-        self._places = np.array(
-            [place(kh, kw, spec) for _, kh in taps_down for _, kw in taps_across], np.int64
-        )  # fmt: skip
+        places = [place(kh, kw, spec) for _, kh in taps_down for _, kw in taps_across]
+        channel, filter_, group = filter_strides(spec)
+        self._packed = packer(
+            np.array(places),
+            (filter_, channel, group),
+            group_f,
+            spec.c // spec.groups,
+            spec.groups,
+            spec.dtype,
+        )
 
     def __call__(self, dy: Array, w: Array, dx: Array) -> None:
         """Fill the phase's part of `dx`."""
-        spec = self._spec
         if self._correlate is None:
-            nhwc(dx, spec)[self._part] = 0
-            return
-        channel, filter_, group = filter_strides(spec)
-        group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
-        packed = pack(w, self._places, (filter_, channel, group), group_f, group_c, spec.groups)
-        self._correlate(dy, packed, None, dx)
+            nhwc(dx, self._spec)[self._part] = 0
+        else:
+            self._correlate(dy, self._packed(w), None, dx)
 
 
 def met(taps: int, phase: int, pad: int, dilation: int, stride: int) -> list[tuple[int, int]]:

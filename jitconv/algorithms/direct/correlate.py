@@ -16,6 +16,8 @@ from jitconv.algorithms._shared.filters import rows_of_a_block
 from jitconv.algorithms._shared.memory import fetch, put
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
+from jitconv.jit.kernels import threads_pay
+from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.tile import WIDEST, padded_columns, tiles, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import aligned
@@ -27,8 +29,11 @@ cache while every panel of filters comes by."""
 PASS_BYTES = 128 * 1024
 """Of a panel of filters that are read for all rows of a task before the next: they stay there as well."""
 
+INTS = 30
+"""Numbers of `_correlate` before its table."""
+
 TASKS = 8
-"""At least so many tasks, so that two to eight threads have equal parts."""
+"""At least so many tasks, so that two to eight threads have equal parts, where threads pay at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +54,22 @@ class Correlation:
     """Columns that a segment spans: the taps that lie side by side in `depth`."""
 
 
-def _correlate(source, fetched, strides, size, batch, packed, b_step, table, segments_of_a_pass, depth,
-               bias, biased, out, out_at, out_strides, counts, window, steps, channels, filters, groups,
-               block, splits, floor):  # fmt: skip
+def _correlate(pictures, packed, bias, results, numbers):
     """Run tasks of `block` output rows, each from rows of the padded picture.
 
     They are fetched into a buffer first, unless `source` itself serves: NHWC that no window leaves.
 
     `window` is (first row, first column, height, width) of what one output row needs.
+    An empty `bias` is none.
     """
+    source, out = pictures.ravel(), results.ravel()
+    ints, table = unpacked(numbers, INTS), numbers[INTS:]
+    strides, out_strides, window = ints[:4], ints[4:8], ints[8:12]
+    size, counts, steps = ints[12:14], ints[14:16], ints[16:18]
+    (
+        fetched, batch, b_step, segments_of_a_pass, depth, out_at, channels, filters, groups, block, splits,
+        floor,
+    ) = ints[18:]  # fmt: skip
     lanes = VECTOR_BYTES // source.itemsize
     panel_width = WIDEST * lanes
     rows, columns = counts
@@ -66,6 +78,7 @@ def _correlate(source, fetched, strides, size, batch, packed, b_step, table, seg
     segments = table.size // 2
     group_size = packed.size // groups
     blocks = (rows + block - 1) // block
+    biased = bias.size > 0
     in_place = out_strides[3] == 1
     for task in prange(batch * blocks * splits):
         split = task % splits
@@ -100,7 +113,7 @@ def _correlate(source, fetched, strides, size, batch, packed, b_step, table, seg
                         c_at = (q - first) * columns * panel_width
                         if in_place:
                             c_at = out_at + n * out_strides[0] + q * out_strides[1] + f
-                        floored = floor and ended == segments
+                        floored = floor > 0 and ended == segments
                         if begun == 0:
                             tiles(columns, vectors, scratch, a_at, steps[1] * channels, packed, b_at,
                                   step, masked, table, begun, ended, depth, bias, f, 0, biased,
@@ -115,12 +128,16 @@ def _correlate(source, fetched, strides, size, batch, packed, b_step, table, seg
                         out_strides[1], out_strides[2], out_strides[3])  # fmt: skip
 
 
-def _pack(filters, strides, taps, group_c, group_f, groups, packed):
+def _pack(w, packed, numbers):
     """Copy the taps' filters into panels: (group, panel, tap, channel, lane).
 
-    `taps` holds each tap's place; `strides` steps from channel to channel and from filter to filter;
-    lanes beyond the last filter are 0.
+    `taps` holds each tap's place; `strides` steps from channel to channel, filter to filter and group to
+    group; lanes beyond the last filter are 0.
     """
+    filters, taps = w.ravel(), numbers[6:]
+    ints = unpacked(numbers, 6)
+    strides = ints[:3]
+    group_c, group_f, groups = ints[3:]
     lanes = VECTOR_BYTES // filters.itemsize
     panel_width = WIDEST * lanes
     panels = (group_f + panel_width - 1) // panel_width
@@ -158,51 +175,59 @@ def _pack(filters, strides, taps, group_c, group_f, groups, packed):
 CORRELATE, PACK = Kernel(_correlate), Kernel(_pack)
 
 
-def pack(
-    filters: Array, taps: Array, strides: tuple[int, int, int], group_c: int, group_f: int, groups: int
-) -> Array:
-    """Return the filters of `taps` in panels.
+def packer(
+    taps: Array, strides: tuple[int, int, int], group_c: int, group_f: int, groups: int, dtype: str
+) -> Callable[[Array], Array]:
+    """Return what puts the filters of `taps` in panels.
 
-    `strides` steps, in elements of the flat `filters`, from channel to channel, from filter to filter
-    and from group to group.
+    `taps` holds where each begins; `strides` steps, in elements of the flat filters, from channel to channel,
+    from filter to filter and from group to group.
     """
-    padded_f = padded_columns(group_f, filters.itemsize)
-    packed = aligned(groups * taps.size * group_c * padded_f, filters.dtype)
-    PACK(packed.size, filters.reshape(-1), strides, taps, group_c, group_f, groups, packed)
-    return packed
+    size = groups * taps.size * group_c * padded_columns(group_f, np.dtype(dtype).itemsize)
+    run, numbers = PACK.of(size), flat(strides, group_c, group_f, groups, taps)
+
+    def pack(w: Array) -> Array:
+        packed = aligned(size, dtype)
+        run(w, packed, numbers)
+        return packed
+
+    return pack
 
 
 class Correlator:
     """One correlation, ready to run on pictures of one shape.
 
-    Filters come as `pack` makes them; or, of one group and one panel, as (tap, channel, filter): then they
-    lie as a tile reads them (`b_step` is their number).
+    Filters come as `packer` makes them; or, of one group and one panel, as (tap, channel, filter): then they
+    lie as a tile reads them (`b_step` is their number). With `floor` negative results become 0.
     """
 
     def __init__(
         self, geometry: Correlation, *, batch: int, size: tuple[int, int], channels: int, filters: int,
         groups: int, strides: tuple[int, int, int, int], out_strides: tuple[int, int, int, int], out_at: int,
-        itemsize: int, b_step: int = 0,
+        dtype: str, b_step: int = 0, floor: bool = False,
     ) -> None:  # fmt: skip
+        itemsize = np.dtype(dtype).itemsize
         top, left = min(geometry.rows), min(geometry.columns)
         down, across = geometry.steps
         height = max(geometry.rows) - top + 1
         width = (geometry.counts[1] - 1) * across + max(geometry.columns) - left + geometry.reach
         bottom = (geometry.counts[0] - 1) * down + max(geometry.rows)
         inside = top >= 0 and left >= 0 and bottom < size[0] and left + width <= size[1]
-        self._fetched = not (inside and strides[3] == 1)
-        if not self._fetched:
+        fetched = not (inside and strides[3] == 1)
+        if not fetched:
             width = size[1]
         rows = geometry.counts[0]
         row_bytes = (down * width * channels + geometry.counts[1] * filters) * itemsize
         halo = (height - down) * width * channels * itemsize
         block = max(1, (SCRATCH_BYTES - halo) // row_bytes)
-        blocks = max(-(-rows // block), -(-TASKS // batch))
+        work = batch * rows * geometry.counts[1] * len(geometry.rows) * geometry.depth * filters // 40
+        wanted = TASKS if threads_pay(work) else 1
+        blocks = max(-(-rows // block), -(-wanted // batch))
         block = max(-(-rows // min(blocks, rows)), min(rows, 2))
         tasks = batch * -(-rows // block)
         panel_width = WIDEST * VECTOR_BYTES // itemsize
         panels = -(-(filters // groups) // panel_width)
-        splits = 1 if tasks >= TASKS else min(panels, -(-TASKS // tasks))
+        splits = 1 if tasks >= wanted else min(panels, -(-wanted // tasks))
         parts = _parts(geometry.depth, PASS_BYTES // (panel_width * itemsize))
         depth = geometry.depth // parts
         table = np.array(
@@ -217,34 +242,22 @@ class Correlator:
             np.int64,
         ).reshape(-1)
         segments_of_a_pass = max(1, PASS_BYTES // (depth * panel_width * itemsize))
-        self._before = strides, size, batch
-        self._between = b_step, table, segments_of_a_pass, depth
-        self._after = (
-            out_strides, geometry.counts, (top, left, height, width), geometry.steps, channels, filters,
-            groups, block, splits,
+        self._numbers = flat(
+            strides, out_strides, (top, left, height, width), size, geometry.counts, geometry.steps,
+            fetched, batch, b_step, segments_of_a_pass, depth, out_at, channels, filters, groups, block,
+            splits, floor, table,
         )  # fmt: skip
-        self._out_at = out_at
-        pixels = batch * geometry.counts[0] * geometry.counts[1]
-        self._work = pixels * len(geometry.rows) * geometry.depth * filters // 40
+        self._no_bias = np.empty(0, dtype)
+        self._run = CORRELATE.of(work)
 
-    def __call__(
-        self, source: Array, packed: Array, bias: Array | None, out: Array, *, floor: bool = False
-    ) -> None:
-        """Correlate `source` with packed filters into `out`; negative results become 0 with `floor`."""
-        self.holding(packed, bias, floor=floor)(source, out)
+    def __call__(self, source: Array, packed: Array, bias: Array | None, out: Array) -> None:
+        """Correlate `source` with packed filters into `out`."""
+        self._run(source, packed, self._no_bias if bias is None else bias, out, self._numbers)
 
-    def holding(
-        self, packed: Array, bias: Array | None, *, floor: bool = False
-    ) -> Callable[[Array, Array], None]:
+    def holding(self, packed: Array, bias: Array | None) -> Callable[[Array, Array], None]:
         """Return the same with filters and bias held, to be called with `source` and `out`."""
-        work = self._work
-        before = (
-            self._fetched, *self._before, packed, *self._between, packed if bias is None else bias,
-            bias is not None,
-        )  # fmt: skip
-        after = self._out_at, *self._after, floor
-        # of contiguous arrays ravel is a view, made in half the time of a reshape
-        return lambda source, out: CORRELATE(work, source.ravel(), *before, out.ravel(), *after)
+        run, numbers, bias = self._run, self._numbers, self._no_bias if bias is None else bias
+        return lambda source, out: run(source, packed, bias, out, numbers)
 
 
 def _parts(depth: int, most: int) -> int:

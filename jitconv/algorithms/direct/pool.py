@@ -26,6 +26,7 @@ from jitconv.algorithms.direct.pool_tasks import (
     whole_planes,
 )
 from jitconv.hooks import hookimpl
+from jitconv.jit.numbers import flat
 from jitconv.jit.workspace import borrowed
 from jitconv.specs import PoolSpec
 
@@ -59,7 +60,7 @@ CACHED_BYTES_PER_SECOND = {"NHWC": 24e9, "NCHW": 8e9}
 
 RULES = {"first": pool_kernels.FIRST, "all": pool_kernels.ALL, "split": pool_kernels.SPLIT}
 
-NO_INDICES = np.empty(0, np.int64)
+NO_INDICES = np.empty((0, 0, 0, 0), np.int64)
 NO_SHARE = {dtype: np.empty(0, dtype) for dtype in ("float32", "float64")}
 
 
@@ -74,37 +75,31 @@ def max_forward(spec: PoolSpec) -> Plan:
                 across(middle, y, None)
 
         return two_passes
-    work, numbers = serial_time("max_pool_forward", spec), geometry(spec)
-    tasks, planes, no_share = forward_tasks(spec), whole_planes(spec), NO_SHARE[spec.dtype]
-
-    def plan(x: Array, y: Array, indices: Array | None) -> None:
-        source, maxima = x.reshape(-1), y.reshape(-1)
-        if indices is not None:
-            what, places = pool_kernels.WINNERS, indices.reshape(-1)
-            pool_kernels.FORWARD(work, source, maxima, places, no_share, what, tasks, *numbers)
-        elif planes:
-            pool_planes.MAXIMA(work, source, maxima, spec.h * spec.w, tasks[0])
-        else:
-            what = pool_kernels.MAXIMA
-            pool_kernels.FORWARD(work, source, maxima, NO_INDICES, no_share, what, tasks, *numbers)
-
-    return plan
+    work, tasks, no_share = serial_time("max_pool_forward", spec), forward_tasks(spec), NO_SHARE[spec.dtype]
+    if whole_planes(spec) and not spec.indices:
+        maxima = pool_planes.MAXIMA.of(work)
+        return lambda x, y, _: maxima(x.ravel(), y.ravel(), spec.h * spec.w, tasks[0])
+    what = pool_kernels.WINNERS if spec.indices else pool_kernels.MAXIMA
+    run, numbers = pool_kernels.FORWARD.of(work), flat(what, tasks, *geometry(spec))
+    return lambda x, y, indices: run(x, y, NO_INDICES if indices is None else indices, no_share, numbers)
 
 
 def max_backward(spec: PoolSpec) -> Plan:
     """Return the plan of max_pool_backward."""
-    work, numbers = serial_time("max_pool_backward", spec), geometry(spec)
-    rule, adding, no_share = RULES[spec.ties], int(not tiling(spec)), NO_SHARE[spec.dtype]
+    work, shapes = serial_time("max_pool_backward", spec), geometry(spec)
+    adding, no_share = int(not tiling(spec)), NO_SHARE[spec.dtype]
     tasks, planes = backward_tasks("max_pool_backward", spec), whole_planes(spec) and spec.ties == "first"
+    run, numbers = pool_kernels.BACKWARD.of(work), flat(RULES[spec.ties], tasks, *shapes)
 
     def plan(dy: Array, x: Array, indices: Array | None, dx: Array) -> None:
-        gradient, source, target = dy.reshape(-1), x.reshape(-1), dx.reshape(-1)
+        if indices is None and not planes:
+            run(dy, x, dx, no_share, adding, numbers)
+            return
+        gradient, target = dy.ravel(), dx.ravel()
         if indices is not None:
-            pool_kernels.GIVEN_BACKWARD(work, gradient, indices.reshape(-1), target, GROUP, *numbers[:2])
-        elif planes:
-            pool_planes.ROUTE(work, gradient, source, target, spec.h * spec.w, tasks[0])
+            pool_kernels.GIVEN_BACKWARD(work, gradient, indices.ravel(), target, GROUP, *shapes[:2])
         else:
-            pool_kernels.BACKWARD(work, gradient, source, target, no_share, rule, adding, tasks, *numbers)
+            pool_planes.ROUTE(work, gradient, x.ravel(), target, spec.h * spec.w, tasks[0])
 
     return plan
 
@@ -120,18 +115,12 @@ def avg_forward(spec: PoolSpec) -> Plan:
                 across(middle, y)
 
         return two_passes
-    work, numbers, share = serial_time("avg_pool_forward", spec), geometry(spec), shares(spec)
-    tasks, planes = forward_tasks(spec), whole_planes(spec)
-
-    def plan(x: Array, y: Array) -> None:
-        source, means = x.reshape(-1), y.reshape(-1)
-        if planes:
-            pool_planes.MEANS(work, source, share, means, spec.h * spec.w, tasks[0])
-        else:
-            what = pool_kernels.MEANS
-            pool_kernels.FORWARD(work, source, means, NO_INDICES, share, what, tasks, *numbers)
-
-    return plan
+    work, tasks, share = serial_time("avg_pool_forward", spec), forward_tasks(spec), shares(spec)
+    if whole_planes(spec):
+        means = pool_planes.MEANS.of(work)
+        return lambda x, y: means(x.ravel(), share, y.ravel(), spec.h * spec.w, tasks[0])
+    run, numbers = pool_kernels.FORWARD.of(work), flat(pool_kernels.MEANS, tasks, *geometry(spec))
+    return lambda x, y: run(x, y, NO_INDICES, share, numbers)
 
 
 def avg_backward(spec: PoolSpec) -> Plan:
@@ -145,19 +134,13 @@ def avg_backward(spec: PoolSpec) -> Plan:
                 along(middle, dx)
 
         return two_passes
-    work, numbers, share = serial_time("avg_pool_backward", spec), geometry(spec), shares(spec)
-    tasks, planes = backward_tasks("avg_pool_backward", spec), whole_planes(spec)
-    adding = int(not tiling(spec))
-
-    def plan(dy: Array, dx: Array) -> None:
-        gradient, target = dy.reshape(-1), dx.reshape(-1)
-        if planes:
-            pool_planes.SPREAD(work, gradient, share, target, spec.h * spec.w)
-        else:
-            what = pool_kernels.SPREAD
-            pool_kernels.BACKWARD(work, gradient, gradient, target, share, what, adding, tasks, *numbers)
-
-    return plan
+    work, share, adding = serial_time("avg_pool_backward", spec), shares(spec), int(not tiling(spec))
+    if whole_planes(spec):
+        spread = pool_planes.SPREAD.of(work)
+        return lambda dy, dx: spread(dy.ravel(), share, dx.ravel(), spec.h * spec.w)
+    tasks = backward_tasks("avg_pool_backward", spec)
+    run, numbers = pool_kernels.BACKWARD.of(work), flat(pool_kernels.SPREAD, tasks, *geometry(spec))
+    return lambda dy, dx: run(dy, dy, dx, share, adding, numbers)
 
 
 def shares(spec: PoolSpec) -> Array:

@@ -14,6 +14,7 @@ from numba import prange
 from jitconv.jit import Kernel
 from jitconv.jit.interleave import deinterleave, interleave
 from jitconv.jit.loops import inlined, met
+from jitconv.jit.numbers import unpacked
 from jitconv.jit.windows import maxima, means, route, route_shared, spread, winners
 
 MAXIMA, WINNERS, MEANS = 0, 1, 2
@@ -72,10 +73,13 @@ def reduce_row(
         ow += run
 
 
-def _forward(x, y, indices, share, what, tasks, shape, counts, window, stride, pad, dilation):
+def _forward(pictures, results, positions, share, numbers):
     """Some rows of outputs at a time, of one picture or of interleaved planes."""
-    batch, height, width, channels = shape
-    lanes, band, group = tasks
+    x, y, indices = pictures.ravel(), results.ravel(), positions.ravel()
+    ints = unpacked(numbers, 18)
+    what, lanes, band, group = ints[:4]
+    batch, height, width, channels = ints[4:8]
+    counts, window, stride, pad, dilation = ints[8:10], ints[10:12], ints[12:14], ints[14:16], ints[16:18]
     bands, groups = (counts[0] + band - 1) // band, (channels + group - 1) // group
     tall = min(height, (band - 1) * stride[0] + (window[0] - 1) * dilation[0] + 1)
     room_x = (tall * width + lanes) * lanes if lanes > 1 else 0
@@ -168,10 +172,13 @@ def give_row(
         ow += run
 
 
-def _backward(dy, x, dx, share, what, adding, tasks, shape, counts, window, stride, pad, dilation):
+def _backward(upstream, pictures, gradients, share, adding, numbers):
     """Some rows of dx at a time, from all windows that meet them, in the order of the windows."""
-    batch, height, width, channels = shape
-    lanes, band, group = tasks
+    dy, x, dx = upstream.ravel(), pictures.ravel(), gradients.ravel()
+    ints = unpacked(numbers, 18)
+    what, lanes, band, group = ints[:4]
+    batch, height, width, channels = ints[4:8]
+    counts, window, stride, pad, dilation = ints[8:10], ints[10:12], ints[12:14], ints[14:16], ints[16:18]
     bands, groups = (height + band - 1) // band, (channels + group - 1) // group
     extent = (window[0] - 1) * dilation[0] + 1
     wide = min(counts[0], (band + extent - 2) // stride[0] + 1)

@@ -13,9 +13,10 @@ from numba import prange
 from jitconv.algorithms._shared.filters import taps_first
 from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.views import Array, nhwc
-from jitconv.algorithms.direct.correlate import TASKS, pack
+from jitconv.algorithms.direct.correlate import TASKS, packer
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
+from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.tile import WIDEST, tiles, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
@@ -43,8 +44,12 @@ def spread_row(
                     target[iw * channels + c] += products[at + kw * channels + c]
 
 
-def _spread(dy, packed, dx, shape, counts, filters, window, stride, pad, dilation, band):
+def _spread(dy, packed, dx, numbers):
     """Run tasks of `band` rows of dx, each over all rows of dy that meet it."""
+    ints = unpacked(numbers, 16)
+    shape, counts, window, stride = ints[:4], ints[4:6], ints[6:8], ints[8:10]
+    pad, dilation = ints[10:12], ints[12:14]
+    filters, band = ints[14:]
     batch, height, width, channels = shape
     taps = window[0] * window[1] * channels
     lanes = VECTOR_BYTES // dy.itemsize
@@ -93,20 +98,23 @@ class Spread:
     def __init__(self, spec: ConvSpec) -> None:
         self._spec = spec
         bands = min(-(-TASKS // spec.n), max(1, spec.h // (2 * spec.extent[0])))
-        self._numbers = (
-            (spec.n, spec.h, spec.w, spec.c), (spec.oh, spec.ow), spec.f, (spec.kh, spec.kw), spec.stride,
-            (spec.pad[0], spec.pad[2]), spec.dilation, -(-spec.h // bands),
+        self._numbers = flat(
+            (spec.n, spec.h, spec.w, spec.c), (spec.oh, spec.ow), (spec.kh, spec.kw), spec.stride,
+            (spec.pad[0], spec.pad[2]), spec.dilation, spec.f, -(-spec.h // bands),
         )  # fmt: skip
-        self._work = spec.madds // 40
+        self._run = SPREAD.of(spec.madds // 40)
+        # every tap of every channel is a filter of this product
+        self._packed = packer(
+            np.zeros(1, np.int64), (1, spec.f, 0), spec.f, spec.kh * spec.kw * spec.c, 1, spec.dtype
+        )
 
     def __call__(self, dy: Array, w: Array, dx: Array) -> None:
         """Fill `dx`."""
         spec = self._spec
-        filters = taps_first(w, spec)
-        packed = pack(filters, np.zeros(1, np.int64), (1, spec.f, 0), spec.f, filters.size // spec.f, 1)
+        packed = self._packed(taps_first(w, spec))
         direct = spec.layout == "NHWC"
         gradient = dx if direct else np.empty((spec.n, spec.h, spec.w, spec.c), dx.dtype)
         with pictures_nhwc(dy, spec.layout, (spec.n, spec.oh, spec.ow, spec.f), (0, 0, 0, 0)) as upstream:
-            SPREAD(self._work, upstream, packed, gradient.reshape(-1), *self._numbers)
+            self._run(upstream, packed, gradient.reshape(-1), self._numbers)
         if not direct:
             nhwc(dx, spec)[...] = gradient
