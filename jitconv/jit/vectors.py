@@ -109,7 +109,9 @@ class Vectors:
 
     def shuffled(self, one: Any, other: Any, places: Sequence[int]) -> Any:
         """Return the elements at some places of two vectors, counted on from the first to the second."""
-        return self.build.shuffle_vector(one, other, ir.Constant(ir.VectorType(I32, len(places)), places))
+        return self.build.shuffle_vector(
+            one, other, ir.Constant(ir.VectorType(I32, len(places)), list(places))
+        )
 
     def every_second(self, low: Any, high: Any, first: int) -> Any:
         """Return the elements first, first + 2 … of two vectors."""
