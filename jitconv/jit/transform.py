@@ -14,10 +14,11 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from jitconv.jit.combine import combine
 from jitconv.jit.tile import I32, I64, VECTOR_BYTES
 
 
-def transform(name: str, matrix: list[list[float]]) -> Any:
+def transform(name: str, matrix: list[list[float]], *, finished: bool = False) -> Any:
     """Return the transform by a matrix, to be called in kernels.
 
     Its arguments: the array read, where the patch begins, the steps to the next row and column; the
@@ -42,7 +43,9 @@ def transform(name: str, matrix: list[list[float]]) -> Any:
                 else:
                     values.append(context.cast(builder, value, kind, types.int64))
             element = context.get_value_type(signature.args[0].dtype)
-            builder.call(_function(builder.module, name, rows, element, [v.type for v in values]), values)
+            builder.call(
+                _function(builder.module, name, rows, element, [v.type for v in values], finished), values
+            )
             return context.get_dummy_value()
 
         return signature, generate
@@ -50,18 +53,19 @@ def transform(name: str, matrix: list[list[float]]) -> Any:
     return apply
 
 
-def _function(module: Any, name: str, rows: Any, element: Any, kinds: list[Any]) -> Any:
+def _function(module: Any, name: str, rows: Any, element: Any, kinds: list[Any], finished: bool) -> Any:
     name = f"jitconv_transform_{name}_{element}"
     function = module.globals.get(name)
     if function is None:
         function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
         function.linkage = "internal"
         function.attributes.add("noinline")
-        _write(function, rows, element)
+        function.attributes.alignstack = VECTOR_BYTES
+        _write(function, rows, element, finished)
     return function
 
 
-def _write(function: Any, rows: Any, element: Any) -> None:
+def _write(function: Any, rows: Any, element: Any, finished: bool) -> None:
     source, at, down, right, target, to, to_down, to_right, plus, plus_at, adding, channels, floor = (
         function.args
     )
@@ -96,42 +100,25 @@ def _write(function: Any, rows: Any, element: Any) -> None:
         place = build.bitcast(build.gep(base, [build.add(offset, c)]), pointer)
         return build.call(load, [place, align, where, zeros])
 
-    def combined(coefficients: Any, inputs: list[Any]) -> Any:
-        """Return Σ coefficient · input, without the products that are none."""
-        total = None
-        for coefficient, value in zip(coefficients, inputs, strict=True):
-            if coefficient == 0:
-                continue
-            if total is None:
-                constant = ir.Constant(vector, [float(coefficient)] * lanes)
-                total = value if coefficient == 1 else build.fmul(value, constant)
-            elif coefficient == 1:
-                total = build.fadd(total, value)
-            elif coefficient == -1:
-                total = build.fsub(total, value)
-            else:
-                constant = ir.Constant(vector, [float(coefficient)] * lanes)
-                total = build.fadd(
-                    total, build.fmul(value, constant, flags=("contract",)), flags=("contract",)
-                )
-        return zeros if total is None else total
-
     out, size = rows.shape
     half: list[list[Any]] = [[None] * size for _ in range(out)]
     for q in range(size):
         offset = build.add(at, build.mul(right, I64(q)))
         column = [read(source, build.add(offset, build.mul(down, I64(p))), mask) for p in range(size)]
-        for i in range(out):
-            half[i][q] = combined(rows[i], column)
+        for i, value in enumerate(combine(build, rows, column)):
+            half[i][q] = value
     added = read(plus, plus_at, build.and_(mask, splat(build.icmp_signed("!=", adding, I64(0)))))
     floored = splat(build.icmp_signed("!=", floor, I64(0)))
     for i in range(out):
-        for j in range(out):
-            total = build.fadd(combined(rows[j], half[i]), added)
-            negative = build.and_(build.fcmp_ordered("<", total, zeros), floored)
+        for j, value in enumerate(combine(build, rows, half[i])):
+            total = value
+            if finished:
+                total = build.fadd(total, added)
+                negative = build.and_(build.fcmp_ordered("<", total, zeros), floored)
+                total = build.select(negative, zeros, total)
             offset = build.add(build.add(to, build.mul(to_down, I64(i))), build.mul(to_right, I64(j)))
             place = build.bitcast(build.gep(target, [build.add(offset, c)]), pointer)
-            build.call(store, [build.select(negative, zeros, total), place, align, mask])
+            build.call(store, [total, place, align, mask])
     following = build.add(c, I64(lanes))
     c.add_incoming(following, loop)
     build.cbranch(build.icmp_signed("<", following, channels), loop, end)
