@@ -10,12 +10,21 @@ from jitconv.algorithms.winograd.pieces import LARGE, SMALL
 from jitconv.algorithms.winograd.sizes import PANEL, PANEL_CHANNELS, Sizes
 from jitconv.specs import ConvSpec
 
-MADDS_PER_SECOND = {4: 105e9, 8: 52e9}
-TRANSFORMED_PER_SECOND = 10e9
-FILTERS_PER_SECOND = 6e9
-PANELS_PER_SECOND = 30e9
-REREAD_PER_SECOND = 50e9
-STEP = 8e-6
+STEP = 30e-6
+MADDS_PER_SECOND = {4: 60e9, 8: 30e9}
+TRANSFORMED_PER_SECOND = 13e9
+FILTERS_PER_SECOND = 4.5e9
+PANELS_PER_SECOND = 10e9
+REREAD_PER_SECOND = 15e9
+"""Of two threads: a kernel's start; products; patches and products that are transformed; filters that are
+transformed to be kept, or panel by panel; bytes of filters read again."""
+
+SUMS_STEP = 36e-6
+SUMS_MADDS_PER_SECOND = {4: 33e9, 8: 17e9}
+SUMS_TRANSFORMED_PER_SECOND = 4.2e9
+SUMS_PER_SECOND = 12e9
+"""The same of the filters' gradient; fitted to both tiles on H = W of 4 to 28, C = F of 64 to 512."""
+
 TASKS = 2
 """Threads whose buffers are counted."""
 
@@ -50,7 +59,9 @@ def _cheaper(
 
 def correlation_cost(sizes: Sizes, *, kept: bool = False) -> float:
     """Predict the seconds of a correlation, with filters that are transformed beforehand if they are kept."""
-    total = 4 * STEP + _products(sizes) + sizes.strips * sizes.strip_bytes / TRANSFORMED_PER_SECOND
+    products = sizes.tiles * sizes.points * sizes.channels * sizes.filters
+    total = 4 * STEP + products / MADDS_PER_SECOND[sizes.itemsize]
+    total += sizes.strips * sizes.strip_bytes / TRANSFORMED_PER_SECOND
     if not kept and sizes.by_panels:
         return total + sizes.transformed / PANELS_PER_SECOND
     if not kept:
@@ -61,12 +72,10 @@ def correlation_cost(sizes: Sizes, *, kept: bool = False) -> float:
 def weights_cost(sizes: Sizes) -> float:
     """Predict the seconds of the filters' gradient."""
     groups = -(-sizes.strips // sizes.group)
-    total = 3 * groups * STEP + _products(sizes) + sizes.strips * sizes.strip_bytes / TRANSFORMED_PER_SECOND
-    return total + (groups + 1) * sizes.transformed / PANELS_PER_SECOND
-
-
-def _products(sizes: Sizes) -> float:
-    return sizes.tiles * sizes.points * sizes.channels * sizes.filters / MADDS_PER_SECOND[sizes.itemsize]
+    products = sizes.tiles * sizes.points * sizes.channels * sizes.filters
+    total = 3 * groups * SUMS_STEP + products / SUMS_MADDS_PER_SECOND[sizes.itemsize]
+    total += sizes.strips * sizes.strip_bytes / SUMS_TRANSFORMED_PER_SECOND
+    return total + (groups + 1) * sizes.transformed / SUMS_PER_SECOND
 
 
 def correlation_bytes(sizes: Sizes) -> int:
