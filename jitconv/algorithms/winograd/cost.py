@@ -52,9 +52,7 @@ def _cheaper(
     spec: ConvSpec, channels: int, filters: int, counts: tuple[int, int], cost: Callable[[Sizes], float]
 ) -> Sizes:
     itemsize = np.dtype(spec.dtype).itemsize
-    return min(
-        (Sizes(side, spec.n, counts, channels, filters, itemsize) for side in SIDES), key=cost
-    )
+    return min((Sizes(side, spec.n, counts, channels, filters, itemsize) for side in SIDES), key=cost)
 
 
 def correlation_cost(sizes: Sizes, *, kept: bool = False) -> float:

@@ -23,8 +23,7 @@ PANEL_CHANNELS = 64
 """Channels of such a panel at once."""
 
 CHUNK = 48
-"""Channels of a unit of the filters' gradient at most: with a panel of filters their sums fill half of the
-second-level cache."""
+"""Channels of a unit of the filters' gradient at most."""
 
 PANEL = WIDEST * VECTOR_BYTES
 """Bytes of a row of a panel."""

@@ -85,29 +85,36 @@ def write_taps(sums, at, apart, side, height, columns, taps, dw, steps, c, f):
         pixels_to_planes(taps, 0, width, columns, height * TAPS, dw, f * filter_ + c * channel, filter_)
 
 
-def _sums(patches, pieces, side, channels, chunk, filters, count, apart, sums, apart_sums, begun, last, dw,
-          steps):  # fmt: skip
-    """sums[unit, point, c, f] (+)= Σ_tile patches[point, tile, c] · pieces[point, tile, f]; at last dw.
+def _sums(patches, pieces, points, channels, chunk, filters, count, apart, sums, apart_sums, begun):
+    """sums[unit, point, c, f] (+)= Σ_tile patches[point, tile, c] · pieces[point, tile, f].
 
-    A unit is a chunk of channels and a panel of filters.
+    A unit is a chunk of channels and a panel of filters. A point's patches and pieces are used for all units
+    before the next point's: they stay in the second-level cache.
     """
     lanes = VECTOR_BYTES // patches.itemsize
-    width, points = WIDEST * lanes, points_of(side)
+    width = WIDEST * lanes
     panels, chunks = (filters + width - 1) // width, (channels + chunk - 1) // chunk
     table = np.zeros(2, np.int64)
-    for unit in prange(panels * chunks):
+    for task in prange(points * panels * chunks):
+        point, unit = task // (panels * chunks), task % (panels * chunks)
         f, c = unit // chunks * width, unit % chunks * chunk
         columns, height = min(width, filters - f), min(chunk, channels - c)
         vectors = width_of(columns, lanes)
-        masked, begin = columns < vectors * lanes, unit * points * apart_sums
-        for point in range(points):
-            at = begin + point * apart_sums
-            tiles_across(height, vectors, patches, point * apart[0] + c, channels,
-                         pieces, point * apart[1] + f, filters, masked, table, 0, 1, count,
-                         sums, at, width, begun, sums, at, width, columns, 0)  # fmt: skip
-        if last:
-            taps = buffer(chunk * TAPS * width, sums)
-            write_taps(sums, begin, apart_sums, side, height, columns, taps, dw, steps, c, f)
+        masked, at = columns < vectors * lanes, (unit * points + point) * apart_sums
+        tiles_across(height, vectors, patches, point * apart[0] + c, channels,
+                     pieces, point * apart[1] + f, filters, masked, table, 0, 1, count,
+                     sums, at, width, begun, sums, at, width, columns, 0)  # fmt: skip
+
+
+def _taps(sums, side, channels, chunk, filters, apart_sums, dw, steps):
+    """Transform the sums of all units to dw."""
+    width = WIDEST * (VECTOR_BYTES // sums.itemsize)
+    panels, chunks = (filters + width - 1) // width, (channels + chunk - 1) // chunk
+    for unit in prange(panels * chunks):
+        f, c = unit // chunks * width, unit % chunks * chunk
+        taps = buffer(chunk * TAPS * width, sums)
+        write_taps(sums, unit * points_of(side) * apart_sums, apart_sums, side, min(chunk, channels - c),
+                   min(width, filters - f), taps, dw, steps, c, f)  # fmt: skip
 
 
 def _plane_sums(dy, planes, pixels, sums):
@@ -118,7 +125,7 @@ def _plane_sums(dy, planes, pixels, sums):
         plane_sums(dy, first * pixels, pixels, min(lanes, planes - first), pixels, sums, first)
 
 
-PIECES, SUMS, PLANE_SUMS = Kernel(_pieces), Kernel(_sums), Kernel(_plane_sums)
+PIECES, SUMS, TO_TAPS, PLANE_SUMS = Kernel(_pieces), Kernel(_sums), Kernel(_taps), Kernel(_plane_sums)
 
 
 class WinogradWeights:
@@ -148,10 +155,14 @@ class WinogradWeights:
                 PATCHES(patches.size // 4, x, *self._pictures, first, last, patches, apart[0])
                 PIECES(pieces.size // 4, dy, *self._gradients, first, last, pieces, apart[1])
                 SUMS(
-                    sizes.points * count * sizes.channels * sizes.filters // 40, patches, pieces, sizes.side,
-                    sizes.channels, sizes.chunk, sizes.filters, count, apart, sums, apart_sums, first > 0,
-                    last == sizes.strips, dw.reshape(-1), steps,
+                    sizes.points * count * sizes.channels * sizes.filters // 40, patches, pieces, sizes.points,
+                    sizes.channels, sizes.chunk, sizes.filters, count, apart, sums, apart_sums,
+                    first > 0,
                 )  # fmt: skip
+            TO_TAPS(
+                sums.size // 8, sums, sizes.side, sizes.channels, sizes.chunk, sizes.filters, apart_sums,
+                dw.reshape(-1), steps,
+            )  # fmt: skip
 
 
 def bias_of_planes(dy: Array, db: Array) -> None:
