@@ -155,9 +155,9 @@ class WinogradWeights:
                 PATCHES(patches.size // 4, x, *self._pictures, first, last, patches, apart[0])
                 PIECES(pieces.size // 4, dy, *self._gradients, first, last, pieces, apart[1])
                 SUMS(
-                    sizes.points * count * sizes.channels * sizes.filters // 40, patches, pieces, sizes.points,
-                    sizes.channels, sizes.chunk, sizes.filters, count, apart, sums, apart_sums,
-                    first > 0,
+                    sizes.points * count * sizes.channels * sizes.filters // 40, patches, pieces,
+                    sizes.points, sizes.channels, sizes.chunk, sizes.filters, count, apart, sums,
+                    apart_sums, first > 0,
                 )  # fmt: skip
             TO_TAPS(
                 sums.size // 8, sums, sizes.side, sizes.channels, sizes.chunk, sizes.filters, apart_sums,
