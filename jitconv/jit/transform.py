@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.jit.vectors import I64, Vectors, emitted
+from jitconv.jit.combine import combine
+from jitconv.jit.vectors import I64, emitted
 
 
-def transform(name: str, matrix: list[list[float]]) -> Any:
+def transform(name: str, matrix: list[list[float]], *, finished: bool = False) -> Any:
     """Return the transform by a matrix, to be called in kernels.
 
     Its arguments: the array read, where the patch begins, the steps to the next row and column; the
@@ -37,33 +38,15 @@ def transform(name: str, matrix: list[list[float]]) -> Any:
             half = []
             for q in range(size):
                 column = [v.load(place(source, at, c, down, p, right, q), mask) for p in range(size)]
-                half.append([_combined(v, row, column) for row in rows])
+                half.append(combine(v, rows, column))
             added = v.load(v.at(plus, plus_at, c), v.where(adding, mask))
             for i in range(out):
-                for j in range(out):
-                    total = build.fadd(_combined(v, rows[j], [column[i] for column in half]), added)
-                    v.store(v.floored(total, floor), place(target, to, c, to_down, i, to_right, j), mask)
+                for j, total in enumerate(combine(v, rows, [column[i] for column in half])):
+                    if finished:
+                        total = v.floored(build.fadd(total, added), floor)
+                    v.store(total, place(target, to, c, to_down, i, to_right, j), mask)
             return []
 
         v.loop(I64(0), channels, v.lanes, [], patch)
 
     return apply
-
-
-def _combined(v: Vectors, coefficients: Any, inputs: list[Any]) -> Any:
-    """Return Σ coefficient · input, without the products that are none."""
-    total = None
-    for coefficient, value in zip(coefficients, inputs, strict=True):
-        if coefficient == 0:
-            continue
-        constant = v.constant(float(coefficient))
-        if total is None:
-            total = value if coefficient == 1 else v.build.fmul(value, constant)
-        elif coefficient == 1:
-            total = v.build.fadd(total, value)
-        elif coefficient == -1:
-            total = v.build.fsub(total, value)
-        else:
-            product = v.build.fmul(value, constant, flags=("contract",))
-            total = v.build.fadd(total, product, flags=("contract",))
-    return v.zeros if total is None else total

@@ -50,6 +50,9 @@ n2h5w7c3 k3x3f4 s2 p1 wrt=b            | db alone
 n0h5w7c3 k3x3f4 s1 p1 bias             | an empty batch
 n2h24w24c8 k5x5f16 s1 p2 bias          | large enough for threads
 n1h40w40c3 k11x11f8 s4 p2              | a large kernel
+n1h7w6c130 k3x3f140 s1 p1              | several panels of filters, few tiles
+n3h5w13c37 k3x3f70 s1 p0.2.1.0 flip    | a panel and a rest, odd tiles, flipped
+n4h26w30c12 k3x3f9 s1 p1 bias          | many tiles
 n2h75w58c3 k3x5f5 s1 p1x2 bias         | larger than a tile of any algorithm, in odd tiles
 n1h61w47c2 k5x3f33 s2x3 p2x1 d1x2      | larger than a tile, strides and dilation
 n1h50w50c36 k7x7f36 s1 p3 g36          | depthwise, larger than a tile

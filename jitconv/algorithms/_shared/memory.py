@@ -5,26 +5,35 @@ from jitconv.jit.pixels import pixels_to_planes, planes_to_pixels
 
 
 @inlined
+def copy(source, target):
+    """Copy a run; from 0 on, or the compiler makes no vectors of it."""
+    for i in range(source.size):
+        target[i] = source[i]
+
+
+@inlined
+def clear(target):
+    """Fill a run with zeros."""
+    for i in range(target.size):
+        target[i] = 0
+
+
+@inlined
 def fetch(source, at, strides, size, top, left, height, width, channels, scratch):
     """Copy rows of one picture into (height, width, channels), zeros where the picture ends."""
     down, right, deep = strides
     for r in range(height):
         base = r * width * channels
         if top + r < 0 or top + r >= size[0]:
-            for i in range(base, base + width * channels):
-                scratch[i] = 0
+            clear(scratch[base : base + width * channels])
             continue
         first, last = max(0, -left), min(width, size[1] - left)
-        for i in range(base, base + first * channels):
-            scratch[i] = 0
-        for i in range(base + max(first, last) * channels, base + width * channels):
-            scratch[i] = 0
+        clear(scratch[base : base + first * channels])
+        clear(scratch[base + max(first, last) * channels : base + width * channels])
         row = at + (top + r) * down
         if deep == 1 and right == channels:
-            start = row + (left + first) * channels
-            count = (last - first) * channels
-            for i in range(count):
-                scratch[base + first * channels + i] = source[start + i]
+            start, count = row + (left + first) * channels, max(0, last - first) * channels
+            copy(source[start : start + count], scratch[base + first * channels :])
         elif right == 1:
             to = base + first * channels
             planes_to_pixels(source, row + left + first, deep, channels, last - first, scratch, to, channels)

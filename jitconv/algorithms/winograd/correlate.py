@@ -1,4 +1,7 @@
-"""A 3x3 correlation of stride 1 by Winograd's F(4x4, 3x3): 36 products for 16 outputs, instead of 144."""
+"""A 3x3 correlation of stride 1 by Winograd's F(4×4, 3×3): 36 products for 16 outputs, instead of 144.
+
+Or by F(2×2, 3×3): 16 products for 4 outputs, instead of 36.
+"""
 
 from __future__ import annotations
 
@@ -8,211 +11,204 @@ from collections.abc import Iterator
 import numpy as np
 from numba import prange
 
-from jitconv.algorithms._shared.views import Array
-from jitconv.algorithms.winograd.pieces import FILTER, OUT, PATCH, POINTS, transform_patch, write_result
+from jitconv.algorithms._shared.views import Array, strides
+from jitconv.algorithms.winograd.filters import FILTERS, Steps, gathered_size, transform_filters
+from jitconv.algorithms.winograd.pieces import (
+    points_of,
+    results_size,
+    strip_size,
+    transform_strip,
+    write_strip,
+)
+from jitconv.algorithms.winograd.sizes import PANEL, PANEL_CHANNELS, Sizes
 from jitconv.jit import Kernel
-from jitconv.jit.tile import TALLEST, WIDEST, tiles, width_of
+from jitconv.jit.loops import buffer
+from jitconv.jit.tile import WIDEST, tiles, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import aligned, borrowed
 
-BLOCK_BYTES = 1536 * 1024
-"""Transformed patches and products of a task: 512 KiB, 1.5, 3 and 6 MiB gave 366, 445, 316 and 345
-effective GFLOP/s on n16h14w14c256, 514, 492, 428 and 419 on n16h56w56c64."""
 
-GROUP_BYTES = 40 * 2**20
-"""Transformed patches and products of a group of tiles at most; four times the filters' bytes, if that is
-less: then the filters are a small part of what is moved."""
-
-CHUNK = 16
-"""Channels of filters that are transformed by a task."""
-
-
-def _filters(w, channels, filters, out, step):
-    """Transform (3, 3, channels, filters) to (panel, 36, channels, lane), `step` from point to point."""
-    width = WIDEST * (VECTOR_BYTES // w.itemsize)
-    panels = (filters + width - 1) // width
-    chunks = (channels + CHUNK - 1) // CHUNK
-    for task in prange(panels * chunks):
-        panel, first = task // chunks, task % chunks * CHUNK
-        f = panel * width
-        count = min(width, filters - f)
-        for c in range(first, min(first + CHUNK, channels)):
-            FILTER(w, c * filters + f, 3 * channels * filters, channels * filters,
-                   out, panel * POINTS * step + c * width, PATCH * step, step, w, 0, 0, count, 0)  # fmt: skip
-
-
-def _fused(x, size, batch, pad, channels, transformed, step, filters, bias, biased, y, counts,
-           block, splits, floor):  # fmt: skip
-    """Run tasks of `block` tiles, each from patch to result within the second-level cache."""
+def _fused(x, steps, size, pad, channels, grid, strips, task_strips, apart, transformed, step, filters,
+           bias, biased, y, y_steps, counts, floor):  # fmt: skip
+    """Run tasks of some strips, each from patch to result within the second-level cache."""
     lanes = VECTOR_BYTES // x.itemsize
     width = WIDEST * lanes
-    total = batch * ((counts[0] + OUT - 1) // OUT) * ((counts[1] + OUT - 1) // OUT)
-    panels = (filters + width - 1) // width
+    panels, points, across = (filters + width - 1) // width, points_of(grid[0]), grid[2]
     table = np.zeros(2, np.int64)
-    for task in prange((total + block - 1) // block * splits):
-        split = task % splits
-        first = task // splits * block
-        last = min(first + block, total)
-        patches = np.empty(POINTS * block * channels, x.dtype)
-        products = np.empty(POINTS * block * filters, x.dtype)
-        patch = np.empty(PATCH * PATCH * channels, x.dtype)
-        results = np.empty(OUT * OUT * width, x.dtype)
-        for t in range(first, last):
-            transform_patch(x, size, pad, channels, counts, t, patch, patches, (t - first) * channels,
-                            block * channels)  # fmt: skip
-        for point in range(POINTS):
-            for panel in range(split, panels, splits):
+    for task in prange((strips + task_strips - 1) // task_strips):
+        first = task * task_strips
+        last = min(first + task_strips, strips)
+        patches, products = buffer(points * apart[0], x), buffer(points * apart[1], x)
+        rows, results = buffer(strip_size(grid, channels), x), buffer(results_size(grid, counts, x), x)
+        for strip in range(first, last):
+            at = (strip - first) * across * channels
+            transform_strip(x, steps, size, pad, channels, grid, strip, rows, patches, at, apart[0])
+        for point in range(points):
+            for panel in range(panels):
                 count = min(width, filters - panel * width)
-                tiles(last - first, width_of(count, lanes), patches, point * block * channels, channels,
-                      transformed, (panel * POINTS + point) * step, width, 0, table, 0, 1, channels,
-                      bias, 0, 0, 0, products, point * block * filters + panel * width, filters, count,
+                tiles((last - first) * across, width_of(count, lanes), patches, point * apart[0], channels,
+                      transformed, (panel * points + point) * step, width, 0, table, 0, 1, channels,
+                      bias, 0, 0, 0, products, point * apart[1] + panel * width, filters, count,
                       0)  # fmt: skip
-        for t in range(first, last):
-            for panel in range(split, panels, splits):
-                f = panel * width
-                write_result(products, (t - first) * filters + f, block * filters, t, bias, biased, floor,
-                             results, y, counts, filters, f, min(width, filters - f))  # fmt: skip
+        for strip in range(first, last):
+            for f in range(0, filters, width):
+                at = (strip - first) * across * filters + f
+                write_strip(products, at, filters, apart[1], grid, strip, bias, biased, floor, results, y,
+                            y_steps, counts, f, min(width, filters - f))  # fmt: skip
 
 
-def _patches(x, size, pad, channels, counts, first, last, patches):
-    """Transform the patches of tiles first..last-1: (point, tile, channel)."""
-    group = last - first
-    for t in prange(group):
-        patch = np.empty(PATCH * PATCH * channels, x.dtype)
-        transform_patch(x, size, pad, channels, counts, first + t, patch, patches, t * channels,
-                        group * channels)  # fmt: skip
+def _patches(x, steps, size, pad, channels, grid, first, last, patches, apart):
+    """Transform the patches of strips first..last-1: (point, tile, channel)."""
+    for strip in prange(first, last):
+        rows = buffer(strip_size(grid, channels), x)
+        at = (strip - first) * grid[2] * channels
+        transform_strip(x, steps, size, pad, channels, grid, strip, rows, patches, at, apart)
 
 
-def _products(patches, channels, transformed, step, filters, group, products):
+def _products(patches, channels, count, apart, points, transformed, step, filters, products):
     """products[point, tile, f] = Σ_c patches[point, tile, c] · filters[point, c, f]."""
     lanes = VECTOR_BYTES // patches.itemsize
     width = WIDEST * lanes
     panels = (filters + width - 1) // width
     table = np.zeros(2, np.int64)
-    for unit in prange(POINTS * panels):
+    for unit in prange(points * panels):
         point, panel = unit // panels, unit % panels
-        count = min(width, filters - panel * width)
-        tiles(group, width_of(count, lanes), patches, point * group * channels, channels,
-              transformed, (panel * POINTS + point) * step, width, 0, table, 0, 1, channels,
-              patches, 0, 0, 0, products, point * group * filters + panel * width, filters, count,
-              0)  # fmt: skip
+        columns = min(width, filters - panel * width)
+        tiles(count, width_of(columns, lanes), patches, point * apart[0], channels,
+              transformed, (panel * points + point) * step, width, 0, table, 0, 1, channels,
+              patches, 0, 0, 0, products, point * apart[1] + panel * width, filters, columns, 0)  # fmt: skip
 
 
-def _results(products, filters, first, last, bias, biased, y, counts, floor):
-    """Transform the products of tiles first..last-1 to results."""
+def _results(products, filters, apart, grid, first, last, bias, biased, y, y_steps, counts, floor):
+    """Transform the products of strips first..last-1 to results."""
     width = WIDEST * (VECTOR_BYTES // products.itemsize)
-    group = last - first
-    for t in prange(group):
-        results = np.empty(OUT * OUT * width, products.dtype)
+    for strip in prange(first, last):
+        results = buffer(results_size(grid, counts, products), products)
         for f in range(0, filters, width):
-            write_result(products, t * filters + f, group * filters, first + t, bias, biased, floor, results,
-                         y, counts, filters, f, min(width, filters - f))  # fmt: skip
+            at = (strip - first) * grid[2] * filters + f
+            write_strip(products, at, filters, apart, grid, strip, bias, biased, floor, results, y, y_steps,
+                        counts, f, min(width, filters - f))  # fmt: skip
 
 
-FILTERS, FUSED = Kernel(_filters), Kernel(_fused)
+def _panels(patches, channels, count, apart, w, steps, filters, grid, strips, bias, biased, y, y_steps,
+            counts, floor):  # fmt: skip
+    """Transform a panel of filters, some channels at a time, multiply, and transform to results."""
+    lanes = VECTOR_BYTES // w.itemsize
+    width = WIDEST * lanes
+    side, points, across = grid[0], points_of(grid[0]), grid[2]
+    step = (PANEL_CHANNELS + 1) * width
+    table = np.zeros(2, np.int64)
+    for panel in prange((filters + width - 1) // width):
+        transformed, gathered = buffer(points * step, w), buffer(gathered_size(PANEL_CHANNELS, w), w)
+        products, results = buffer(points * apart[1], w), buffer(results_size(grid, counts, w), w)
+        f = panel * width
+        columns = min(width, filters - f)
+        for c in range(0, channels, PANEL_CHANNELS):
+            depth = min(PANEL_CHANNELS, channels - c)
+            transform_filters(w, steps, side, c, c + depth, f, columns, transformed, 0, step, gathered)
+            for point in range(points):
+                to = point * apart[1]
+                tiles(count, width_of(columns, lanes), patches, point * apart[0] + c, channels,
+                      transformed, point * step, width, 0, table, 0, 1, depth,
+                      products, to, width, c, products, to, width, columns, 0)  # fmt: skip
+        for strip in range(strips):
+            write_strip(products, strip * across * width, width, apart[1], grid, strip, bias, biased, floor,
+                        results, y, y_steps, counts, f, columns)  # fmt: skip
+
+
+FUSED, PANELS = Kernel(_fused), Kernel(_panels)
 PATCHES, PRODUCTS, RESULTS = Kernel(_patches), Kernel(_products), Kernel(_results)
 
 
 class Winograd:
-    """One correlation, ready to run on NHWC pictures of one shape.
+    """One correlation, ready to run on pictures of one shape and layout.
 
-    Tiles go through all steps in small blocks (fused), for which the transformed filters are read again
-    and again; or in large groups through one step after the other, for which patches and products go
-    through memory. Whichever moves fewer bytes is taken.
+    Strips of tiles go through all steps in small tasks (fused), for which the transformed filters are read
+    again and again; or through each step in large groups, for which patches and products are moved
+    through memory. Whichever moves fewer bytes is taken. Few tiles do not pay for moving transformed
+    filters at all: these are made a panel at a time where they are used.
     """
 
-    def __init__(
-        self, *, batch: int, size: tuple[int, int], pad: tuple[int, int], channels: int, filters: int,
-        counts: tuple[int, int], itemsize: int,
-    ) -> None:  # fmt: skip
-        self._tiles = tiles_of(batch, counts)
-        panels = -(-filters // (WIDEST * VECTOR_BYTES // itemsize))
-        self._channels, self._filters = channels, filters
+    def __init__(self, sizes: Sizes, size: tuple[int, int], pad: tuple[int, int], layout: str) -> None:
+        self._sizes, self._pad = sizes, pad
+        self._pictures = (strides(*size, sizes.channels, layout), size, pad, sizes.channels, sizes.grid)
+        self._steps = strides(*sizes.counts, sizes.filters, layout)
         # a point's panel and one row more: steps of a power of two would all meet in one set of a cache
-        self._step = (channels + 1) * WIDEST * VECTOR_BYTES // itemsize
-        self._filters_size = panels * POINTS * self._step
-        self._pictures, self._counts = (size, pad, channels), counts
-        self._batch, self._size, self._pad = batch, size, pad
-        self._block = tiles_of_a_task(self._tiles, channels, filters, itemsize)
-        self._splits = 1 if self._tiles > self._block else min(2, panels)
-        self._group = group_of(self._tiles, channels, filters, itemsize)
-        self._fused = fused(self._tiles, channels, filters, itemsize)
+        self._step = (sizes.channels + 1) * WIDEST * VECTOR_BYTES // sizes.itemsize
 
     @contextlib.contextmanager
-    def filters(self, w: Array) -> Iterator[Array]:
-        """Lend the transform of contiguous (3, 3, channels, filters)."""
+    def filters(self, w: Array, steps: Steps) -> Iterator[Array]:
+        """Lend the transform of filters that lie as `steps` say."""
         with borrowed(self._filters_size, w.dtype) as out:
-            self._transform(w, out)
+            self._transform(w, steps, out)
             yield out
 
-    def kept_filters(self, w: Array) -> Array:
+    def kept_filters(self, w: Array, steps: Steps) -> Array:
         """Return the same, to be kept."""
         out = aligned(self._filters_size, w.dtype)
-        self._transform(w, out)
+        self._transform(w, steps, out)
         return out
 
-    def _transform(self, w: Array, out: Array) -> None:
-        FILTERS(out.size // 8, w.reshape(-1), self._channels, self._filters, out, self._step)
+    @property
+    def _filters_size(self) -> int:
+        return self._sizes.panels * self._sizes.points * self._step
+
+    def _transform(self, w: Array, steps: Steps, out: Array) -> None:
+        sizes = self._sizes
+        FILTERS(
+            out.size // 8, w.reshape(-1), steps, sizes.side, sizes.channels, sizes.filters, out, self._step
+        )
+
+    def run(self, x: Array, w: Array, steps: Steps, bias: Array | None, y: Array) -> None:
+        """Correlate pictures with filters that lie as `steps` say."""
+        sizes = self._sizes
+        if not sizes.by_panels:
+            with self.filters(w, steps) as transformed:
+                self(x, transformed, bias, y)
+            return
+        apart = sizes.apart(sizes.tiles, sizes.channels), sizes.apart(sizes.tiles, PANEL // sizes.itemsize)
+        with borrowed(sizes.points * apart[0], x.dtype) as patches:
+            PATCHES(patches.size // 4, x.reshape(-1), *self._pictures, 0, sizes.strips, patches, apart[0])
+            PANELS(
+                self._work(sizes.tiles), patches, sizes.channels, sizes.tiles, apart, w.reshape(-1), steps,
+                sizes.filters, sizes.grid, sizes.strips, *_added(bias, w), y.reshape(-1), self._steps,
+                sizes.counts, False,
+            )  # fmt: skip
 
     def __call__(
         self, x: Array, transformed: Array, bias: Array | None, y: Array, *, floor: bool = False
     ) -> None:
-        """Correlate flat NHWC pictures with transformed filters into flat NHWC `y`."""
-        added = transformed if bias is None else bias, bias is not None
-        work = POINTS * self._channels * self._filters // 40
-        if self._fused:
+        """Correlate pictures with transformed filters into `y`."""
+        sizes, x, y = self._sizes, x.reshape(-1), y.reshape(-1)
+        many = (sizes.task if sizes.fused else sizes.group) * sizes.grid[2]
+        apart = sizes.apart(many, sizes.channels), sizes.apart(many, sizes.filters)
+        results = *_added(bias, transformed), y, self._steps, sizes.counts, floor
+        if sizes.fused:
             FUSED(
-                self._tiles * work, x, self._size, self._batch, self._pad, self._channels, transformed,
-                self._step, self._filters, *added, y, self._counts, self._block,
-                self._splits, floor,
+                self._work(sizes.tiles), x, *self._pictures, sizes.strips, sizes.task, apart, transformed,
+                self._step, sizes.filters, *results,
             )  # fmt: skip
             return
         with (
-            borrowed(POINTS * self._group * self._channels, x.dtype) as patches,
-            borrowed(POINTS * self._group * self._filters, x.dtype) as products,
+            borrowed(sizes.points * apart[0], x.dtype) as patches,
+            borrowed(sizes.points * apart[1], x.dtype) as products,
         ):
-            for first in range(0, self._tiles, self._group):
-                last = min(first + self._group, self._tiles)
-                PATCHES(patches.size // 4, x, *self._pictures, self._counts, first, last, patches)
+            for first in range(0, sizes.strips, sizes.group):
+                last = min(first + sizes.group, sizes.strips)
+                count = (last - first) * sizes.grid[2]
+                PATCHES(patches.size // 4, x, *self._pictures, first, last, patches, apart[0])
                 PRODUCTS(
-                    (last - first) * work, patches, self._channels, transformed, self._step, self._filters,
-                    last - first, products,
+                    self._work(count), patches, sizes.channels, count, apart, sizes.points, transformed,
+                    self._step, sizes.filters, products,
                 )  # fmt: skip
                 RESULTS(
-                    products.size // 4, products, self._filters, first, last, *added, y,
-                    self._counts, floor,
-                )  # fmt: skip
+                    products.size // 4, products, sizes.filters, apart[1], sizes.grid, first, last, *results
+                )
+
+    def _work(self, tiles: int) -> int:
+        return tiles * self._sizes.points * self._sizes.channels * self._sizes.filters // 40
 
 
-def tiles_of(batch: int, counts: tuple[int, int]) -> int:
-    """Return how many tiles of 4x4 cover `counts` rows and columns of every picture."""
-    return batch * -(-counts[0] // OUT) * -(-counts[1] // OUT)
-
-
-def tiles_of_a_task(total: int, channels: int, filters: int, itemsize: int) -> int:
-    """Return how many tiles a task takes: what the cache holds, in whole register tiles."""
-    rows = TALLEST[WIDEST]
-    most = max(1, BLOCK_BYTES // (POINTS * (channels + filters) * itemsize) // rows) * rows
-    return max(1, min(most, -(-total // 2)))
-
-
-def group_of(total: int, channels: int, filters: int, itemsize: int) -> int:
-    """Return how many tiles go through a step at once, in groups of nearly one size."""
-    sums = POINTS * channels * filters * itemsize
-    most = max(1, min(GROUP_BYTES, 4 * sums) // (POINTS * (channels + filters) * itemsize))
-    groups = max(1, -(-total // most))  # an empty batch is judged as well
-    return max(1, -(-total // groups))
-
-
-def moved(total: int, channels: int, filters: int, itemsize: int) -> tuple[int, int]:
-    """Return the bytes that a fused correlation reads of filters, and those that one in groups moves."""
-    size = POINTS * channels * filters * itemsize
-    tasks = -(-total // tiles_of_a_task(total, channels, filters, itemsize))
-    groups = -(-total // group_of(total, channels, filters, itemsize))
-    return tasks * size, 2 * total * POINTS * (channels + filters) * itemsize + groups * size
-
-
-def fused(total: int, channels: int, filters: int, itemsize: int) -> bool:
-    """Whether a correlation is fused."""
-    in_blocks, in_groups = moved(total, channels, filters, itemsize)
-    return in_blocks <= in_groups
+def _added(bias: Array | None, like: Array) -> tuple[Array, bool]:
+    """Return a bias, or any array for none, and whether there is one."""
+    return (like.reshape(-1), False) if bias is None else (bias, True)

@@ -1,7 +1,8 @@
 """The gradient of 3x3 filters by Winograd's F(3×3, 4×4): 36 products for a 4x4 piece of dy, instead of 144.
 
-dw is a correlation of the pictures with dy, so dy takes the place of the filters, cut in pieces of 4x4.
-The points of the interpolation, and with them the transform of the pictures, are those of F(4×4, 3×3).
+Or by F(3×3, 2×2): 16 for a piece of 2x2, instead of 36. dw is a correlation of the pictures with dy, so dy
+takes the place of the filters, cut in pieces. The points of the interpolation, and with them the transform
+of the pictures, are those of the forward tiles.
 """
 
 from __future__ import annotations
@@ -10,17 +11,22 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.memory import fetch
-from jitconv.algorithms._shared.views import Array
-from jitconv.algorithms.winograd.correlate import PATCHES, group_of, tiles_of
-from jitconv.algorithms.winograd.pieces import OUT, PATCH, POINTS
+from jitconv.algorithms._shared.views import Array, strides
+from jitconv.algorithms.winograd.correlate import PATCHES
+from jitconv.algorithms.winograd.filters import TAPS, Steps
+from jitconv.algorithms.winograd.pieces import LARGE, points_of
+from jitconv.algorithms.winograd.sizes import Sizes
 from jitconv.jit import Kernel
-from jitconv.jit.tile import TALLEST, WIDEST, tiles_across, width_of
+from jitconv.jit.interleave import plane_sums
+from jitconv.jit.loops import buffer, inlined
+from jitconv.jit.pixels import pixels_to_planes
+from jitconv.jit.tile import WIDEST, tiles_across, width_of
 from jitconv.jit.transform import transform
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import borrowed
 
-PIECE = transform(
-    "piece",
+PIECE_4 = transform(
+    "piece_4",
     [
         [1 / 4, 0, 0, 0],
         [-1 / 6, -1 / 6, -1 / 6, -1 / 6],
@@ -30,82 +36,139 @@ PIECE = transform(
         [0, 0, 0, 1],
     ],
 )
-TAPS = transform("taps", [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 1]])
+TAPS_4 = transform("taps_4", [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 1]])
+PIECE_2 = transform("piece_2", [[1, 0], [1 / 2, 1 / 2], [1 / 2, -1 / 2], [0, 1]])
+TAPS_2 = transform("taps_2", [[1, 1, 1, 0], [0, 1, -1, 0], [0, 1, 1, 1]])
 
 LEAST_TILES = 32
 """With fewer tiles reading and writing the sums takes longer than a sum over pixels does: an estimate from
 their bytes."""
 
-CHUNK = 8 * TALLEST[WIDEST]
-"""Channels of a unit of work."""
+
+def _pieces(dy, steps, counts, filters, grid, first, last, pieces, apart):
+    """Transform the pieces of dy of strips first..last-1: (point, tile, filter)."""
+    side, down, across = grid
+    width = across * side
+    for strip in prange(first, last):
+        rows = buffer(side * width * filters, dy)
+        fetch(dy, strip // down * steps[0], steps[1:], counts, strip % down * side, 0, side, width, filters,
+              rows)  # fmt: skip
+        for t in range(across):
+            at, to = t * side * filters, ((strip - first) * across + t) * filters
+            if side == LARGE:
+                PIECE_4(rows, at, width * filters, filters, pieces, to, (side + 2) * apart, apart,
+                        dy, 0, 0, filters, 0)  # fmt: skip
+            else:
+                PIECE_2(rows, at, width * filters, filters, pieces, to, (side + 2) * apart, apart,
+                        dy, 0, 0, filters, 0)  # fmt: skip
 
 
-def _pieces(dy, counts, filters, first, last, pieces):
-    """Transform the pieces of dy of tiles first..last-1: (point, tile, filter)."""
-    down, across = (counts[0] + OUT - 1) // OUT, (counts[1] + OUT - 1) // OUT
-    row = counts[1] * filters
-    apart = (last - first) * filters
-    for t in prange(last - first):
-        n, tile = (first + t) // (down * across), (first + t) % (down * across)
-        piece = np.empty(OUT * OUT * filters, dy.dtype)
-        fetch(dy, n * counts[0] * row, (row, filters, 1), counts, tile // across * OUT, tile % across * OUT,
-              OUT, OUT, filters, piece)  # fmt: skip
-        PIECE(piece, 0, OUT * filters, filters, pieces, t * filters, PATCH * apart, apart,
-              dy, 0, 0, filters, 0)  # fmt: skip
+@inlined
+def write_taps(sums, at, apart, side, height, columns, taps, dw, steps, c, f):
+    """Transform sums of a unit, `apart` from point to point, to channels c.. and filters f.. of dw.
+
+    `steps` say how dw lies; `taps` is a buffer for (channel, tap, lane), used where
+    filters do not lie side by side.
+    """
+    origin, tap, channel, filter_ = steps
+    width = WIDEST * (VECTOR_BYTES // sums.itemsize)
+    out, to, right, down = dw, origin + c * channel + f, tap, channel
+    if filter_ != 1:
+        out, to, right, down = taps, max(0, -tap) * (TAPS - 1) * width, tap * width, TAPS * width
+    for i in range(height):
+        if side == LARGE:
+            TAPS_4(sums, at + i * width, (side + 2) * apart, apart, out, to + i * down, 3 * right, right,
+                   sums, 0, 0, columns, 0)  # fmt: skip
+        else:
+            TAPS_2(sums, at + i * width, (side + 2) * apart, apart, out, to + i * down, 3 * right, right,
+                   sums, 0, 0, columns, 0)  # fmt: skip
+    if filter_ != 1:
+        pixels_to_planes(taps, 0, width, columns, height * TAPS, dw, f * filter_ + c * channel, filter_)
 
 
-def _products(patches, pieces, channels, filters, group, sums, begun):
-    """sums[point, c, f] (+)= Σ_tile patches[point, tile, c] · pieces[point, tile, f]."""
+def _sums(patches, pieces, points, channels, chunk, filters, count, apart, sums, apart_sums, begun):
+    """sums[unit, point, c, f] (+)= Σ_tile patches[point, tile, c] · pieces[point, tile, f].
+
+    A unit is a chunk of channels and a panel of filters. A point's patches and pieces are used for all units
+    before the next point's: they stay in the second-level cache.
+    """
     lanes = VECTOR_BYTES // patches.itemsize
     width = WIDEST * lanes
-    panels, chunks = (filters + width - 1) // width, (channels + CHUNK - 1) // CHUNK
+    panels, chunks = (filters + width - 1) // width, (channels + chunk - 1) // chunk
     table = np.zeros(2, np.int64)
-    for unit in prange(POINTS * panels * chunks):
-        point, panel, c = unit // chunks // panels, unit // chunks % panels, unit % chunks * CHUNK
-        f = panel * width
-        count = min(width, filters - f)
-        vectors = width_of(count, lanes)
-        at = (point * channels + c) * filters + f
-        masked = count < vectors * lanes
-        tiles_across(min(CHUNK, channels - c), vectors, patches, point * group * channels + c, channels,
-                     pieces, point * group * filters + f, filters, masked, table, 0, 1, group,
-                     sums, at, filters, begun, sums, at, filters, count, 0)  # fmt: skip
+    for task in prange(points * panels * chunks):
+        point, unit = task // (panels * chunks), task % (panels * chunks)
+        f, c = unit // chunks * width, unit % chunks * chunk
+        columns, height = min(width, filters - f), min(chunk, channels - c)
+        vectors = width_of(columns, lanes)
+        masked, at = columns < vectors * lanes, (unit * points + point) * apart_sums
+        tiles_across(height, vectors, patches, point * apart[0] + c, channels,
+                     pieces, point * apart[1] + f, filters, masked, table, 0, 1, count,
+                     sums, at, width, begun, sums, at, width, columns, 0)  # fmt: skip
 
 
-def _results(sums, channels, filters, dw):
-    """Transform the sums to dw (3, 3, C, F)."""
-    size = channels * filters
-    for c in prange(channels):
-        TAPS(sums, c * filters, PATCH * size, size, dw, c * filters, 3 * size, size, sums, 0, 0, filters, 0)
+def _taps(sums, side, channels, chunk, filters, apart_sums, dw, steps):
+    """Transform the sums of all units to dw."""
+    width = WIDEST * (VECTOR_BYTES // sums.itemsize)
+    panels, chunks = (filters + width - 1) // width, (channels + chunk - 1) // chunk
+    for unit in prange(panels * chunks):
+        f, c = unit // chunks * width, unit % chunks * chunk
+        taps = buffer(chunk * TAPS * width, sums)
+        write_taps(sums, unit * points_of(side) * apart_sums, apart_sums, side, min(chunk, channels - c),
+                   min(width, filters - f), taps, dw, steps, c, f)  # fmt: skip
 
 
-PIECES, PRODUCTS, RESULTS = Kernel(_pieces), Kernel(_products), Kernel(_results)
+def _plane_sums(dy, planes, pixels, sums):
+    """sums[plane] = Σ dy of the plane."""
+    lanes = VECTOR_BYTES // dy.itemsize
+    for block in prange((planes + lanes - 1) // lanes):
+        first = block * lanes
+        plane_sums(dy, first * pixels, pixels, min(lanes, planes - first), pixels, sums, first)
+
+
+PIECES, SUMS, TO_TAPS, PLANE_SUMS = Kernel(_pieces), Kernel(_sums), Kernel(_taps), Kernel(_plane_sums)
 
 
 class WinogradWeights:
-    """dw of one problem, from NHWC pictures and gradients."""
+    """dw of one problem."""
 
-    def __init__(
-        self, *, batch: int, size: tuple[int, int], pad: tuple[int, int], channels: int, filters: int,
-        counts: tuple[int, int], itemsize: int,
-    ) -> None:  # fmt: skip
-        self._tiles = tiles_of(batch, counts)
-        self._group = group_of(self._tiles, channels, filters, itemsize)
-        self._pictures, self._gradients = (size, pad, channels), (counts, filters)
-        self._channels, self._filters = channels, filters
+    def __init__(self, sizes: Sizes, size: tuple[int, int], pad: tuple[int, int], layout: str) -> None:
+        self._sizes = sizes
+        self._pictures = (strides(*size, sizes.channels, layout), size, pad, sizes.channels, sizes.grid)
+        steps = strides(*sizes.counts, sizes.filters, layout)
+        self._gradients = (steps, sizes.counts, sizes.filters, sizes.grid)
+        self._units = -(-sizes.channels // sizes.chunk) * sizes.panels
 
-    def __call__(self, x: Array, dy: Array, dw: Array) -> None:
-        """Fill `dw` (3, 3, C, F) from flat arrays."""
-        channels, filters = self._channels, self._filters
+    def __call__(self, x: Array, dy: Array, dw: Array, steps: Steps) -> None:
+        """Fill `dw`, which lies as `steps` say."""
+        sizes, x, dy = self._sizes, x.reshape(-1), dy.reshape(-1)
+        many = sizes.group * sizes.grid[2]
+        apart = sizes.apart(many, sizes.channels), sizes.apart(many, sizes.filters)
+        apart_sums = sizes.apart(sizes.chunk, WIDEST * VECTOR_BYTES // sizes.itemsize)
         with (
-            borrowed(POINTS * self._group * channels, x.dtype) as patches,
-            borrowed(POINTS * self._group * filters, x.dtype) as pieces,
-            borrowed(POINTS * channels * filters, x.dtype) as sums,
+            borrowed(sizes.points * apart[0], x.dtype) as patches,
+            borrowed(sizes.points * apart[1], x.dtype) as pieces,
+            borrowed(self._units * sizes.points * apart_sums, x.dtype) as sums,
         ):
-            for first in range(0, self._tiles, self._group):
-                last = min(first + self._group, self._tiles)
-                PATCHES(patches.size // 4, x, *self._pictures, self._gradients[0], first, last, patches)
-                PIECES(pieces.size // 4, dy, *self._gradients, first, last, pieces)
-                products = POINTS * (last - first) * channels * filters
-                PRODUCTS(products // 40, patches, pieces, channels, filters, last - first, sums, first > 0)
-            RESULTS(sums.size // 8, sums, channels, filters, dw.reshape(-1))
+            for first in range(0, sizes.strips, sizes.group):
+                last = min(first + sizes.group, sizes.strips)
+                count = (last - first) * sizes.grid[2]
+                PATCHES(patches.size // 4, x, *self._pictures, first, last, patches, apart[0])
+                PIECES(pieces.size // 4, dy, *self._gradients, first, last, pieces, apart[1])
+                SUMS(
+                    sizes.points * count * sizes.channels * sizes.filters // 40, patches, pieces,
+                    sizes.points, sizes.channels, sizes.chunk, sizes.filters, count, apart, sums,
+                    apart_sums, first > 0,
+                )  # fmt: skip
+            TO_TAPS(
+                sums.size // 8, sums, sizes.side, sizes.channels, sizes.chunk, sizes.filters, apart_sums,
+                dw.reshape(-1), steps,
+            )  # fmt: skip
+
+
+def bias_of_planes(dy: Array, db: Array) -> None:
+    """Fill `db` from NCHW gradients."""
+    n, f, h, w = dy.shape
+    sums = np.empty((n, f), dy.dtype)
+    PLANE_SUMS(dy.size // 4, dy.reshape(-1), n * f, h * w, sums.reshape(-1))
+    sums.sum(axis=0, out=db)

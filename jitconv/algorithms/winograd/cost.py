@@ -1,0 +1,104 @@
+"""What Winograd's tiles cost, in seconds and in bytes, and which of the two tiles is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from jitconv.algorithms.winograd.pieces import LARGE, SMALL
+from jitconv.algorithms.winograd.sizes import PANEL, PANEL_CHANNELS, Sizes
+from jitconv.specs import ConvSpec
+
+STEP = 30e-6
+MADDS_PER_SECOND = {4: 60e9, 8: 30e9}
+TRANSFORMED_PER_SECOND = 13e9
+FILTERS_PER_SECOND = 4.5e9
+PANELS_PER_SECOND = 10e9
+REREAD_PER_SECOND = 15e9
+"""Of two threads: a kernel's start; products; patches and products that are transformed; filters that are
+transformed to be kept, or panel by panel; bytes of filters read again."""
+
+SUMS_STEP = 36e-6
+SUMS_MADDS_PER_SECOND = {4: 33e9, 8: 17e9}
+SUMS_TRANSFORMED_PER_SECOND = 4.2e9
+SUMS_PER_SECOND = 12e9
+"""The same of the filters' gradient; fitted to both tiles on H = W of 4 to 28, C = F of 64 to 512."""
+
+TASKS = 2
+"""Threads whose buffers are counted."""
+
+SIDES = (LARGE, SMALL)
+
+
+def forward_sizes(spec: ConvSpec, *, kept: bool = False) -> Sizes:
+    """Return the sizes of the forward op by the cheaper tile."""
+    return _cheaper(
+        spec, spec.c, spec.f, (spec.oh, spec.ow), lambda sizes: correlation_cost(sizes, kept=kept)
+    )
+
+
+def backward_sizes(spec: ConvSpec) -> Sizes:
+    """Return the sizes of dx."""
+    return _cheaper(spec, spec.f, spec.c, (spec.h, spec.w), correlation_cost)
+
+
+def weights_sizes(spec: ConvSpec) -> Sizes:
+    """Return the sizes of dw."""
+    return _cheaper(spec, spec.c, spec.f, (spec.oh, spec.ow), weights_cost)
+
+
+def _cheaper(
+    spec: ConvSpec, channels: int, filters: int, counts: tuple[int, int], cost: Callable[[Sizes], float]
+) -> Sizes:
+    itemsize = np.dtype(spec.dtype).itemsize
+    return min((Sizes(side, spec.n, counts, channels, filters, itemsize) for side in SIDES), key=cost)
+
+
+def correlation_cost(sizes: Sizes, *, kept: bool = False) -> float:
+    """Predict the seconds of a correlation, with filters that are transformed beforehand if they are kept."""
+    products = sizes.tiles * sizes.points * sizes.channels * sizes.filters
+    total = 4 * STEP + products / MADDS_PER_SECOND[sizes.itemsize]
+    total += sizes.strips * sizes.strip_bytes / TRANSFORMED_PER_SECOND
+    if not kept and sizes.by_panels:
+        return total + sizes.transformed / PANELS_PER_SECOND
+    if not kept:
+        total += sizes.transformed / FILTERS_PER_SECOND
+    return total + min(sizes.moved) / REREAD_PER_SECOND
+
+
+def weights_cost(sizes: Sizes) -> float:
+    """Predict the seconds of the filters' gradient."""
+    groups = -(-sizes.strips // sizes.group)
+    products = sizes.tiles * sizes.points * sizes.channels * sizes.filters
+    total = 3 * groups * SUMS_STEP + products / SUMS_MADDS_PER_SECOND[sizes.itemsize]
+    total += sizes.strips * sizes.strip_bytes / SUMS_TRANSFORMED_PER_SECOND
+    return total + (groups + 1) * sizes.transformed / SUMS_PER_SECOND
+
+
+def correlation_bytes(sizes: Sizes) -> int:
+    """Return the bytes that a correlation needs beside pictures, filters and results."""
+    strip = (sizes.side + 2) * (sizes.grid[2] * sizes.side + 2) * sizes.channels
+    results = sizes.side * (sizes.counts[1] + 2) * PANEL
+    each = strip * sizes.itemsize + results
+    panel = sizes.points * (PANEL_CHANNELS + 1) * PANEL
+    if sizes.by_panels:
+        many = sizes.tiles
+        patches = sizes.points * sizes.apart(many, sizes.channels) * sizes.itemsize
+        products = sizes.points * sizes.apart(many, PANEL // sizes.itemsize) * sizes.itemsize
+        in_panels = patches + TASKS * (each + panel + products)
+    many = (sizes.task if sizes.fused else sizes.group) * sizes.grid[2]
+    apart = sizes.apart(many, sizes.channels) + sizes.apart(many, sizes.filters)
+    transformed = sizes.panels * sizes.points * (sizes.channels + 1) * PANEL
+    stage = sizes.points * apart * sizes.itemsize * (TASKS if sizes.fused else 1)
+    return max(transformed + stage + TASKS * each, in_panels if sizes.by_panels else 0)
+
+
+def weights_bytes(sizes: Sizes) -> int:
+    """Return the bytes that the filters' gradient needs."""
+    many = sizes.group * sizes.grid[2]
+    apart = sizes.apart(many, sizes.channels) + sizes.apart(many, sizes.filters)
+    units = sizes.panels * -(-sizes.channels // sizes.chunk)
+    sums = units * sizes.points * sizes.apart(sizes.chunk, PANEL // sizes.itemsize)
+    strip = (sizes.side + 2) * (sizes.grid[2] * sizes.side + 2) * (sizes.channels + sizes.filters)
+    return (sizes.points * apart + sums + TASKS * strip) * sizes.itemsize + TASKS * 9 * sizes.chunk * PANEL
