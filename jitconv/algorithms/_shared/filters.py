@@ -8,6 +8,8 @@ from numba import prange
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
+from jitconv.jit.pixels import pixels_to_planes
+from jitconv.jit.tile import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
 LINES = 144
@@ -32,7 +34,36 @@ def _arrange(w, places, row_step, column_step, rows, columns, out):
                     out[(t * rows + row) * columns + column] = w[places[t] + at]
 
 
-ARRANGE = Kernel(_arrange)
+def _put_back(taps, places, count, channels, filters, out):
+    """out[filter, channel, places[t]] = taps[t, channel, filter], so many filters and channels at a time."""
+    lanes = VECTOR_BYTES // taps.itemsize
+    block = rows_of_a_block(count)
+    blocks = (channels + block - 1) // block
+    for task in prange((filters + lanes - 1) // lanes * blocks):
+        f, first = task // blocks * lanes, task % blocks * block
+        wide, last = min(lanes, filters - f), min(first + block, channels)
+        if count == 1:
+            pixels_to_planes(taps, first * filters + f, filters, wide, last - first, out,
+                             f * channels + first, channels)  # fmt: skip
+            continue
+        square = np.empty(count * lanes, taps.dtype)
+        for c in range(first, last):
+            for t in range(count):
+                source, target = taps[(t * channels + c) * filters + f :], square[places[t] * lanes :]
+                for lane in range(wide):
+                    target[lane] = source[lane]
+            pixels_to_planes(square, 0, lanes, wide, count, out, (f * channels + c) * count,
+                             channels * count)  # fmt: skip
+
+
+ARRANGE, PUT_BACK = Kernel(_arrange), Kernel(_put_back)
+
+
+def put_back(gradient: Array, spec: ConvSpec, dw: Array) -> None:
+    """Fill `dw`, stored as NCHW has it, from cross-correlation's (KH, KW, C/groups, F)."""
+    group_c = spec.c // spec.groups
+    PUT_BACK(dw.size // 2, gradient.reshape(-1), taps(spec), spec.kh * spec.kw, group_c, spec.f,
+             dw.reshape(-1))  # fmt: skip
 
 
 def taps_first(w: Array, spec: ConvSpec) -> Array:

@@ -109,11 +109,11 @@ def build_backward(spec: ConvSpec) -> Plan:
     outputs = (spec.n, spec.oh, spec.ow, spec.f)
 
     def plan(dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None) -> None:
-        if dx is not None:
-            for phase in phases:
-                phase(dy, w, dx)
-        if dw is not None or db is not None:
-            with pictures_nhwc(dy, spec.layout, outputs, (0, 0, 0, 0)) as upstream:
+        with pictures_nhwc(dy, spec.layout, outputs, (0, 0, 0, 0)) as upstream:
+            if dx is not None:
+                for phase in phases:
+                    phase(upstream, w, dx)
+            if dw is not None or db is not None:
                 gradient(x, upstream, dw, db)
 
     return plan
@@ -146,7 +146,7 @@ class Phase:
         n, down, across, deep = strides(spec.h, spec.w, spec.c, spec.layout)
         self._correlate = Correlator(
             geometry, batch=spec.n, size=(spec.oh, spec.ow), channels=spec.f, filters=spec.c,
-            groups=spec.groups, strides=strides(spec.oh, spec.ow, spec.f, spec.layout),
+            groups=spec.groups, strides=strides(spec.oh, spec.ow, spec.f, "NHWC"),
             out_strides=(n, down * spec.stride[0], across * spec.stride[1], deep),
             out_at=row * down + column * across, itemsize=np.dtype(spec.dtype).itemsize,
         )  # fmt: skip

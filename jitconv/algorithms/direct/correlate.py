@@ -16,6 +16,7 @@ from jitconv.algorithms._shared.filters import rows_of_a_block
 from jitconv.algorithms._shared.memory import fetch, put
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
+from jitconv.jit.pixels import planes_to_pixels
 from jitconv.jit.tile import VECTOR_BYTES, WIDEST, padded_columns, tiles, width_of
 from jitconv.jit.workspace import aligned
 
@@ -127,7 +128,9 @@ def _pack(filters, strides, taps, group_c, group_f, groups, packed):
     group_size = packed.size // groups
     block = rows_of_a_block(taps.size)
     blocks = (group_c + block - 1) // block
+    lowest, span = taps.min(), taps.max() - taps.min() + 1
     for task in prange(groups * panels * blocks):
+        square = np.empty(0 if 1 in strides[:2] else span * lanes, filters.dtype)
         g, panel, first = task // blocks // panels, task // blocks % panels, task % blocks * block
         last = min(first + block, group_c)
         f = panel * panel_width
@@ -142,12 +145,20 @@ def _pack(filters, strides, taps, group_c, group_f, groups, packed):
                     source, target = filters[begin : begin + count], packed[to + (t * group_c + c) * width :]
                     for i in range(source.size):
                         target[i] = source[i]
+        elif strides[0] == 1:
+            for t in range(taps.size):
+                planes_to_pixels(filters, taps[t] + at + first, strides[1], count, last - first, packed,
+                                 to + (t * group_c + first) * width, width)  # fmt: skip
         else:
-            for i in range(count):
+            for i in range(0, count, lanes):
                 for c in range(first, last):
+                    planes_to_pixels(filters, lowest + at + c * strides[0] + i * strides[1], strides[1],
+                                     min(lanes, count - i), span, square, 0, lanes)  # fmt: skip
                     for t in range(taps.size):
-                        begin = taps[t] + at + c * strides[0]
-                        packed[to + (t * group_c + c) * width + i] = filters[begin + i * strides[1]]
+                        source = square[(taps[t] - lowest) * lanes :]
+                        target = packed[to + (t * group_c + c) * width + i :]
+                        for lane in range(min(lanes, count - i)):
+                            target[lane] = source[lane]
         for t in range(taps.size):
             for c in range(first, last):
                 for i in range(count, width):

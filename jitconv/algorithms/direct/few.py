@@ -9,7 +9,7 @@ import numpy as np
 from jitconv.algorithm import Plan
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.views import Array
-from jitconv.algorithms.direct import depthwise, planes, planes_gradient
+from jitconv.algorithms.direct import depthwise, depthwise_planes, planes, planes_gradient
 from jitconv.algorithms.direct.axes import Axis, backward_axis, forward_axis
 from jitconv.jit.tile import VECTOR_BYTES
 from jitconv.specs import ConvSpec
@@ -26,7 +26,11 @@ GATHERED_PER_SECOND = 1e9
 def build_forward(spec: ConvSpec) -> Plan:
     """Return a plan of conv_forward; it takes ``floor=True`` besides, for negative results to become 0."""
     axes = both(spec, forward_axis)
-    return depthwise.Correlator(spec, *axes) if by_channels(spec) else planes.Correlator(spec, *axes)
+    if by_channels(spec):
+        return depthwise.Correlator(spec, *axes)
+    if depthwise_planes.serves(spec):
+        return depthwise_planes.Correlator(spec, *axes)
+    return planes.Correlator(spec, *axes)
 
 
 def build_backward(spec: ConvSpec) -> Plan:
@@ -36,6 +40,9 @@ def build_backward(spec: ConvSpec) -> Plan:
     gradients: Callable[..., None]
     if by_channels(spec):
         correlate, gradients = depthwise.Correlator(spec, *backward), depthwise.Gradients(spec, *forward)
+    elif depthwise_planes.serves(spec):
+        correlate = depthwise_planes.Correlator(spec, *backward)
+        gradients = depthwise_planes.Gradients(spec, *forward)
     else:
         correlate = planes.Correlator(spec, *backward, backward=True)
         gradients = planes_gradient.Gradients(spec, *forward)

@@ -11,8 +11,8 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.filters import taps_first
-from jitconv.algorithms._shared.layout import pictures_nhwc
-from jitconv.algorithms._shared.views import Array, nhwc
+from jitconv.algorithms._shared.layout import results_nhwc
+from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.correlate import TASKS, pack
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
@@ -99,13 +99,9 @@ class Spread:
         self._work = spec.madds // 40
 
     def __call__(self, dy: Array, w: Array, dx: Array) -> None:
-        """Fill `dx`."""
+        """Fill `dx` from flat NHWC gradients."""
         spec = self._spec
         filters = taps_first(w, spec)
         packed = pack(filters, np.zeros(1, np.int64), (1, spec.f, 0), spec.f, filters.size // spec.f, 1)
-        direct = spec.layout == "NHWC"
-        gradient = dx if direct else np.empty((spec.n, spec.h, spec.w, spec.c), dx.dtype)
-        with pictures_nhwc(dy, spec.layout, (spec.n, spec.oh, spec.ow, spec.f), (0, 0, 0, 0)) as upstream:
-            SPREAD(self._work, upstream, packed, gradient.reshape(-1), *self._numbers)
-        if not direct:
-            nhwc(dx, spec)[...] = gradient
+        with results_nhwc(dx, spec.layout) as gradient:
+            SPREAD(self._work, dy, packed, gradient, *self._numbers)
