@@ -14,7 +14,7 @@ from jitconv.algorithm import Algorithm, Plan, never_refuses
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.filters import filter_strides, place, taps
 from jitconv.algorithms._shared.layout import pictures_nhwc
-from jitconv.algorithms._shared.views import Array, nhwc, strides
+from jitconv.algorithms._shared.views import Array, strides
 from jitconv.algorithms._shared.weights import SLICES, WeightGradient
 from jitconv.algorithms.direct import few, pointwise
 from jitconv.algorithms.direct.correlate import SCRATCH_BYTES, Correlation, Correlator, pack
@@ -40,7 +40,7 @@ def build_forward(spec: ConvSpec) -> Plan:
     """Return a plan: pack the filters, correlate."""
     if not tiled(spec):
         return few.build_forward(spec)
-    if pointwise.serves(spec):
+    if pointwise.serves(spec) or pointwise.spares_packing(spec):
         by_pixels = pointwise.Pointwise(spec)
         return lambda x, w, b, y: by_pixels.holding(w, b)(x, y)
     if as_they_lie(spec):
@@ -100,70 +100,83 @@ def build_backward(spec: ConvSpec) -> Plan:
     """Return a plan: dx a correlation for each phase of the stride, dw and db sums over pixels."""
     if not tiled(spec):
         return few.build_backward(spec)
-    phases: list[Phase | Spread] = [Spread(spec)]
-    if not suits(spec):
-        phases = [
-            Phase(spec, row, column) for row in range(spec.stride[0]) for column in range(spec.stride[1])
-        ]
+    input_gradient: Spread | Phases = Spread(spec) if suits(spec) else Phases(spec)
     gradient = WeightGradient(spec)
     outputs = (spec.n, spec.oh, spec.ow, spec.f)
 
     def plan(dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None) -> None:
         with pictures_nhwc(dy, spec.layout, outputs, (0, 0, 0, 0)) as upstream:
             if dx is not None:
-                for phase in phases:
-                    phase(upstream, w, dx)
+                input_gradient(upstream, w, dx)
             if dw is not None or db is not None:
                 gradient(x, upstream, dw, db)
 
     return plan
 
 
-class Phase:
-    """The gradient of the pictures' rows and columns that are `row` and `column` modulo the stride."""
+class Phases:
+    """The gradient of the pictures: one correlation for each phase of the stride."""
 
-    def __init__(self, spec: ConvSpec, row: int, column: int) -> None:
+    def __init__(self, spec: ConvSpec) -> None:
         self._spec = spec
-        self._part = np.s_[:, row :: spec.stride[0], column :: spec.stride[1]]
-        taps_down = met(spec.kh, row, spec.pad[0], spec.dilation[0], spec.stride[0])
-        taps_across = met(spec.kw, column, spec.pad[2], spec.dilation[1], spec.stride[1])
-        counts = (-(-(spec.h - row) // spec.stride[0]), -(-(spec.w - column) // spec.stride[1]))
-        self._correlate: Correlator | None = None
-        if not (taps_down and taps_across and min(counts) > 0):
-            return
-        offsets = [offset for offset, _ in taps_across]
-        group_f = spec.f // spec.groups
-        side_by_side = spec.groups == 1 and offsets == list(range(offsets[0], offsets[0] + len(offsets)))
-        columns = offsets[:1] if side_by_side else offsets
-        geometry = Correlation(
-            rows=tuple(offset for offset, _ in taps_down for _ in columns),
-            columns=tuple(columns) * len(taps_down),
-            depth=group_f * len(offsets) if side_by_side else group_f,
-            steps=(1, 1),
-            counts=counts,
-            reach=len(offsets) if side_by_side else 1,
+        down, across = (
+            [met(size, number, pad, dilation, stride) for number in range(stride)]
+            for size, pad, dilation, stride in zip(
+                (spec.kh, spec.kw), (spec.pad[0], spec.pad[2]), spec.dilation, spec.stride, strict=True
+            )
         )
-        n, down, across, deep = strides(spec.h, spec.w, spec.c, spec.layout)
-        self._correlate = Correlator(
-            geometry, batch=spec.n, size=(spec.oh, spec.ow), channels=spec.f, filters=spec.c,
-            groups=spec.groups, strides=strides(spec.oh, spec.ow, spec.f, "NHWC"),
-            out_strides=(n, down * spec.stride[0], across * spec.stride[1], deep),
-            out_at=row * down + column * across, itemsize=np.dtype(spec.dtype).itemsize,
-        )  # fmt: skip
-        self._places = np.array(
-            [place(kh, kw, spec) for _, kh in taps_down for _, kw in taps_across], np.int64
-        )  # fmt: skip
+        self._correlations: list[Correlator | None] = []
+        places: list[int] = []
+        for row, taps_down in enumerate(down):
+            for column, taps_across in enumerate(across):
+                self._correlations.append(phase(spec, row, column, taps_down, taps_across, len(places)))
+                places += [place(kh, kw, spec) for _, kh in taps_down for _, kw in taps_across]
+        self._places = np.array(places, np.int64)
 
     def __call__(self, dy: Array, w: Array, dx: Array) -> None:
-        """Fill the phase's part of `dx`."""
+        """Fill `dx` from flat NHWC gradients."""
         spec = self._spec
-        if self._correlate is None:
-            nhwc(dx, spec)[self._part] = 0
-            return
         channel, filter_, group = filter_strides(spec)
         group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
         packed = pack(w, self._places, (filter_, channel, group), group_f, group_c, spec.groups)
-        self._correlate(dy, packed, None, dx)
+        if None in self._correlations:
+            dx[...] = 0
+        for correlate in self._correlations:
+            if correlate is not None:
+                correlate(dy, packed, None, dx)
+
+
+def phase(
+    spec: ConvSpec, row: int, column: int, taps_down: list[tuple[int, int]],
+    taps_across: list[tuple[int, int]], before: int,
+) -> Correlator | None:  # fmt: skip
+    """Return the correlation of the rows and columns that are `row` and `column` modulo the stride.
+
+    `before` taps are packed before its own. None if there are no such pixels, or no taps meet them.
+    """
+    counts = (-(-(spec.h - row) // spec.stride[0]), -(-(spec.w - column) // spec.stride[1]))
+    if not (taps_down and taps_across and min(counts) > 0):
+        return None
+    offsets = [offset for offset, _ in taps_across]
+    group_f = spec.f // spec.groups
+    side_by_side = spec.groups == 1 and offsets == list(range(offsets[0], offsets[0] + len(offsets)))
+    columns = offsets[:1] if side_by_side else offsets
+    geometry = Correlation(
+        rows=tuple(offset for offset, _ in taps_down for _ in columns),
+        columns=tuple(columns) * len(taps_down),
+        depth=group_f * len(offsets) if side_by_side else group_f,
+        steps=(1, 1),
+        counts=counts,
+        reach=len(offsets) if side_by_side else 1,
+    )
+    n, down, across, deep = strides(spec.h, spec.w, spec.c, spec.layout)
+    return Correlator(
+        geometry, batch=spec.n, size=(spec.oh, spec.ow), channels=spec.f, filters=spec.c,
+        groups=spec.groups, strides=strides(spec.oh, spec.ow, spec.f, "NHWC"),
+        out_strides=(n, down * spec.stride[0], across * spec.stride[1], deep),
+        out_at=row * down + column * across, itemsize=np.dtype(spec.dtype).itemsize,
+        panel_rows=spec.kh * spec.kw * group_f, rows_before=before * group_f,
+    )  # fmt: skip
 
 
 def met(taps: int, phase: int, pad: int, dilation: int, stride: int) -> list[tuple[int, int]]:

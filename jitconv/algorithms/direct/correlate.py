@@ -49,9 +49,9 @@ class Correlation:
     """Columns that a segment spans: the taps that lie side by side in `depth`."""
 
 
-def _correlate(source, fetched, strides, size, batch, packed, b_step, table, segments_of_a_pass, depth,
-               bias, biased, out, out_at, out_strides, counts, window, steps, channels, filters, groups,
-               block, splits, floor):  # fmt: skip
+def _correlate(source, fetched, strides, size, batch, packed, panel_rows, b_step, table, segments_of_a_pass,
+               depth, bias, biased, out, out_at, out_strides, counts, window, steps, channels, filters,
+               groups, block, splits, floor):  # fmt: skip
     """Run tasks of `block` output rows, each from rows of the padded picture.
 
     They are fetched into a buffer first, unless `source` itself serves: NHWC that no window leaves.
@@ -92,7 +92,7 @@ def _correlate(source, fetched, strides, size, batch, packed, b_step, table, seg
                 step = b_step if b_step else vectors * lanes
                 masked = b_step > 0 and count < vectors * lanes
                 f = g * group_f + low
-                b_at = g * group_size + segments * depth * low
+                b_at = g * group_size + panel_rows * low
                 for begun in range(0, segments, segments_of_a_pass):
                     ended = min(begun + segments_of_a_pass, segments)
                     for q in range(first, last):
@@ -186,13 +186,14 @@ class Correlator:
     """One correlation, ready to run on pictures of one shape.
 
     Filters come as `pack` makes them; or, of one group and one panel, as (tap, channel, filter): then they
-    lie as a tile reads them (`b_step` is their number).
+    lie as a tile reads them (`b_step` is their number). If they are packed with those of other correlations
+    `panel_rows` is how many rows a panel has of all, `rows_before` how many lie before this one's.
     """
 
     def __init__(
         self, geometry: Correlation, *, batch: int, size: tuple[int, int], channels: int, filters: int,
         groups: int, strides: tuple[int, int, int, int], out_strides: tuple[int, int, int, int], out_at: int,
-        itemsize: int, b_step: int = 0,
+        itemsize: int, b_step: int = 0, panel_rows: int = 0, rows_before: int = 0,
     ) -> None:  # fmt: skip
         top, left = min(geometry.rows), min(geometry.columns)
         down, across = geometry.steps
@@ -217,7 +218,7 @@ class Correlator:
         depth = geometry.depth // parts
         table = np.array(
             [
-                (((row - top) * width + column - left) * channels + part * depth, place * depth)
+                (((row - top) * width + column - left) * channels + part * depth, rows_before + place * depth)
                 for place, (row, column, part) in enumerate(
                     (row, column, part)
                     for row, column in zip(geometry.rows, geometry.columns, strict=True)
@@ -228,7 +229,7 @@ class Correlator:
         ).reshape(-1)
         segments_of_a_pass = max(1, PASS_BYTES // (depth * panel_width * itemsize))
         self._before = strides, size, batch
-        self._between = b_step, table, segments_of_a_pass, depth
+        self._between = panel_rows or table.size // 2 * depth, b_step, table, segments_of_a_pass, depth
         self._after = (
             out_strides, geometry.counts, (top, left, height, width), geometry.steps, channels, filters,
             groups, block, splits,

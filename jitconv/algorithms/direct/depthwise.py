@@ -37,8 +37,8 @@ where there are few rows."""
 
 
 @inlined
-def correlate_block(x, x_at, w, w_at, bias, bias_at, biased, y, y_at, pitch, count, top, block, size, out_size,
-                    steps, row_phases, rows, column_phases, columns, floor):  # fmt: skip
+def correlate_block(x, x_at, w, w_at, bias, bias_at, biased, y, y_at, pitch, count, top, block, size,
+                    out_size, steps, row_phases, rows, column_phases, columns, floor):  # fmt: skip
     """Fill `count` channels of rows top..top+block-1 of each phase; pixels are `pitch` apart.
 
     Where all taps meet the picture tiles run along rows; at its left and right edge they run along columns,
