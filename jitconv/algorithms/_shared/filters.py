@@ -35,25 +35,29 @@ def _arrange(w, places, row_step, column_step, rows, columns, out):
 
 
 def _put_back(taps, places, count, channels, filters, out):
-    """out[filter, channel, places[t]] = taps[t, channel, filter], so many filters and channels at a time."""
+    """out[filter, channel, places[t]] = taps[t, channel, filter], some filters and channels at a time."""
     lanes = VECTOR_BYTES // taps.itemsize
+    wide = 4 * lanes  # neighbouring cache lines are read soon after one another
     block = rows_of_a_block(count)
     blocks = (channels + block - 1) // block
-    for task in prange((filters + lanes - 1) // lanes * blocks):
-        f, first = task // blocks * lanes, task % blocks * block
-        wide, last = min(lanes, filters - f), min(first + block, channels)
+    for task in prange((filters + wide - 1) // wide * blocks):
+        low, first = task // blocks * wide, task % blocks * block
+        high, last = min(low + wide, filters), min(first + block, channels)
         if count == 1:
-            pixels_to_planes(taps, first * filters + f, filters, wide, last - first, out,
-                             f * channels + first, channels)  # fmt: skip
+            pixels_to_planes(taps, first * filters + low, filters, high - low, last - first, out,
+                             low * channels + first, channels)  # fmt: skip
             continue
         square = np.empty(count * lanes, taps.dtype)
         for c in range(first, last):
-            for t in range(count):
-                source, target = taps[(t * channels + c) * filters + f :], square[places[t] * lanes :]
-                for lane in range(wide):
-                    target[lane] = source[lane]
-            pixels_to_planes(square, 0, lanes, wide, count, out, (f * channels + c) * count,
-                             channels * count)  # fmt: skip
+            for f in range(low, high, lanes):
+                some = min(lanes, high - f)
+                for t in range(count):
+                    at = (t * channels + c) * filters + f
+                    source, target = taps[at : at + some], square[places[t] * lanes :]
+                    for lane in range(source.size):
+                        target[lane] = source[lane]
+                pixels_to_planes(square, 0, lanes, some, count, out, (f * channels + c) * count,
+                                 channels * count)  # fmt: skip
 
 
 ARRANGE, PUT_BACK = Kernel(_arrange), Kernel(_put_back)

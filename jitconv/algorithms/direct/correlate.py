@@ -155,9 +155,10 @@ def _pack(filters, strides, taps, group_c, group_f, groups, packed):
                     planes_to_pixels(filters, lowest + at + c * strides[0] + i * strides[1], strides[1],
                                      min(lanes, count - i), span, square, 0, lanes)  # fmt: skip
                     for t in range(taps.size):
-                        source = square[(taps[t] - lowest) * lanes :]
+                        place = (taps[t] - lowest) * lanes
+                        source = square[place : place + min(lanes, count - i)]
                         target = packed[to + (t * group_c + c) * width + i :]
-                        for lane in range(min(lanes, count - i)):
+                        for lane in range(source.size):
                             target[lane] = source[lane]
         for t in range(taps.size):
             for c in range(first, last):
