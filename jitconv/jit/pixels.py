@@ -1,16 +1,22 @@
-"""NCHW to NHWC and back, a square of pixels and channels at a time, transposed in registers."""
+"""NCHW to NHWC and back, a square of pixels and channels at a time, transposed in registers.
+
+Arrays are passed whole, with places in them: a slice of an array that threads share is counted, and the
+count is what they then wait for.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from jitconv.jit.interleave import Square
 from jitconv.jit.loops import inlined
 from jitconv.jit.tile import I64, VECTOR_BYTES
-from jitconv.jit.vectors import emit, lanes_of
+from jitconv.jit.vectors import Vectors, emit, lanes_of
 
 
 @inlined
@@ -94,5 +100,30 @@ def scatter(typing, x, at, pitch, planes, count, out, to, plane):
             build.ret_void()
 
         return emit(context, builder, signature, arguments, "scatter", write)
+
+    return signature, generate
+
+
+@intrinsic
+def copy(typing, x, at, out, to, count):
+    """Put x[at : at + count] to out[to:]."""
+    signature = types.void(x, at, out, to, count)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        element = context.get_value_type(signature.args[0].dtype)
+
+        def write(function: Any) -> None:
+            x, at, out, to, count = function.args
+            build, lanes = ir.IRBuilder(function.append_basic_block("entry")), lanes_of(element)
+            vectors = Vectors(build, element, lanes)
+            x, out = build.gep(x, [at]), build.gep(out, [to])
+            steps = build.sdiv(build.add(count, I64(lanes - 1)), I64(lanes))
+            with cgutils.for_range(build, steps) as step:
+                i = build.mul(step.index, I64(lanes))
+                mask = vectors.below(build.sub(count, i))
+                vectors.store(vectors.load(build.gep(x, [i]), mask), build.gep(out, [i]), mask)
+            build.ret_void()
+
+        return emit(context, builder, signature, arguments, "copy", write)
 
     return signature, generate

@@ -34,8 +34,12 @@ def _arrange(w, places, row_step, column_step, rows, columns, out):
                     out[(t * rows + row) * columns + column] = w[places[t] + at]
 
 
-def _put_back(taps, places, count, channels, filters, out):
-    """out[filter, channel, places[t]] = taps[t, channel, filter], some filters and channels at a time."""
+def _put_back(taps, turned, count, channels, filters, out):
+    """out[filter, channel, t] = taps[t, channel, filter], some filters and channels at a time.
+
+    `turned`: out[filter, channel, count - 1 - t].
+    """
+    tap = channels * filters
     lanes = VECTOR_BYTES // taps.itemsize
     wide = 4 * lanes  # neighbouring cache lines are read soon after one another
     block = rows_of_a_block(count)
@@ -47,17 +51,10 @@ def _put_back(taps, places, count, channels, filters, out):
             pixels_to_planes(taps, first * filters + low, filters, high - low, last - first, out,
                              low * channels + first, channels)  # fmt: skip
             continue
-        square = np.empty(count * lanes, taps.dtype)
         for c in range(first, last):
-            for f in range(low, high, lanes):
-                some = min(lanes, high - f)
-                for t in range(count):
-                    at = (t * channels + c) * filters + f
-                    source, target = taps[at : at + some], square[places[t] * lanes :]
-                    for lane in range(source.size):
-                        target[lane] = source[lane]
-                pixels_to_planes(square, 0, lanes, some, count, out, (f * channels + c) * count,
-                                 channels * count)  # fmt: skip
+            at = (count - 1) * tap if turned else 0
+            pixels_to_planes(taps, at + c * filters + low, -tap if turned else tap, high - low, count, out,
+                             (low * channels + c) * count, channels * count)  # fmt: skip
 
 
 ARRANGE, PUT_BACK = Kernel(_arrange), Kernel(_put_back)
@@ -66,7 +63,7 @@ ARRANGE, PUT_BACK = Kernel(_arrange), Kernel(_put_back)
 def put_back(gradient: Array, spec: ConvSpec, dw: Array) -> None:
     """Fill `dw`, stored as NCHW has it, from cross-correlation's (KH, KW, C/groups, F)."""
     group_c = spec.c // spec.groups
-    PUT_BACK(dw.size // 2, gradient.reshape(-1), taps(spec), spec.kh * spec.kw, group_c, spec.f,
+    PUT_BACK(dw.size // 2, gradient.reshape(-1), spec.flip_kernel, spec.kh * spec.kw, group_c, spec.f,
              dw.reshape(-1))  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from jitconv.algorithm import Algorithm, Plan, never_refuses
 from jitconv.algorithms._shared.cost import seconds
-from jitconv.algorithms._shared.filters import filter_strides, place, taps
+from jitconv.algorithms._shared.filters import filter_strides, taps
 from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.views import Array, strides
 from jitconv.algorithms._shared.weights import SLICES, WeightGradient
@@ -73,10 +73,12 @@ def correlation(spec: ConvSpec, b_step: int = 0) -> Correlator:
     group_c = spec.c // spec.groups
     columns = [kw * spec.dilation[1] - spec.pad[2] for kw in range(1 if side_by_side else spec.kw)]
     rows = [kh * spec.dilation[0] - spec.pad[0] for kh in range(spec.kh)]
+    depth = group_c * spec.kw if side_by_side else group_c
     geometry = Correlation(
         rows=tuple(row for row in rows for _ in columns),
         columns=tuple(columns) * spec.kh,
-        depth=group_c * spec.kw if side_by_side else group_c,
+        begins=tuple(range(0, spec.kh * spec.kw * group_c, depth)),
+        depth=depth,
         steps=spec.stride,
         counts=(spec.oh, spec.ow),
         reach=spec.kw if side_by_side else 1,
@@ -125,13 +127,12 @@ class Phases:
                 (spec.kh, spec.kw), (spec.pad[0], spec.pad[2]), spec.dilation, spec.stride, strict=True
             )
         )
-        self._correlations: list[Correlator | None] = []
-        places: list[int] = []
-        for row, taps_down in enumerate(down):
-            for column, taps_across in enumerate(across):
-                self._correlations.append(phase(spec, row, column, taps_down, taps_across, len(places)))
-                places += [place(kh, kw, spec) for _, kh in taps_down for _, kw in taps_across]
-        self._places = np.array(places, np.int64)
+        self._correlations = [
+            phase(spec, row, column, taps_down, taps_across)
+            for row, taps_down in enumerate(down)
+            for column, taps_across in enumerate(across)
+        ]
+        self._places = taps(spec)[::-1].copy()
 
     def __call__(self, dy: Array, w: Array, dx: Array) -> None:
         """Fill `dx` from flat NHWC gradients."""
@@ -147,23 +148,34 @@ class Phases:
 
 
 def phase(
-    spec: ConvSpec, row: int, column: int, taps_down: list[tuple[int, int]],
-    taps_across: list[tuple[int, int]], before: int,
-) -> Correlator | None:  # fmt: skip
+    spec: ConvSpec,
+    row: int,
+    column: int,
+    taps_down: list[tuple[int, int]],
+    taps_across: list[tuple[int, int]],
+) -> Correlator | None:
     """Return the correlation of the rows and columns that are `row` and `column` modulo the stride.
 
-    `before` taps are packed before its own. None if there are no such pixels, or no taps meet them.
+    Its filters are packed with all others, the last tap first: taps that lie side by side in dy then lie so
+    there too, where the stride is 1. None if there are no such pixels, or no taps meet them.
     """
     counts = (-(-(spec.h - row) // spec.stride[0]), -(-(spec.w - column) // spec.stride[1]))
     if not (taps_down and taps_across and min(counts) > 0):
         return None
     offsets = [offset for offset, _ in taps_across]
     group_f = spec.f // spec.groups
-    side_by_side = spec.groups == 1 and offsets == list(range(offsets[0], offsets[0] + len(offsets)))
+    numbers = [
+        (spec.kh - 1 - kh) * spec.kw + spec.kw - 1 - kw for _, kh in taps_down for _, kw in taps_across
+    ]
+    side_by_side = spec.groups == 1 and all(
+        values == list(range(values[0], values[0] + len(offsets)))
+        for values in (offsets, numbers[: len(offsets)])
+    )
     columns = offsets[:1] if side_by_side else offsets
     geometry = Correlation(
         rows=tuple(offset for offset, _ in taps_down for _ in columns),
         columns=tuple(columns) * len(taps_down),
+        begins=tuple(number * group_f for number in numbers[:: len(offsets) if side_by_side else 1]),
         depth=group_f * len(offsets) if side_by_side else group_f,
         steps=(1, 1),
         counts=counts,
@@ -175,7 +187,7 @@ def phase(
         groups=spec.groups, strides=strides(spec.oh, spec.ow, spec.f, "NHWC"),
         out_strides=(n, down * spec.stride[0], across * spec.stride[1], deep),
         out_at=row * down + column * across, itemsize=np.dtype(spec.dtype).itemsize,
-        panel_rows=spec.kh * spec.kw * group_f, rows_before=before * group_f,
+        panel_rows=spec.kh * spec.kw * group_f,
     )  # fmt: skip
 
 

@@ -36,11 +36,12 @@ class Correlation:
     """The geometry of one correlation, in elements.
 
     Output (n, q, j, f) sums over segments s and d < depth: picture (n, q·down + row[s], j·across +
-    column[s], …), d elements further on, times filter row s·depth + d.
+    column[s], …), d elements further on, times filter row begins[s] + d.
     """
 
     rows: tuple[int, ...]
     columns: tuple[int, ...]
+    begins: tuple[int, ...]
     depth: int
     steps: tuple[int, int]
     counts: tuple[int, int]
@@ -119,7 +120,8 @@ def _pack(filters, strides, taps, group_c, group_f, groups, packed):
     """Copy the taps' filters into panels: (group, panel, tap, channel, lane).
 
     `taps` holds each tap's place; `strides` steps from channel to channel and from filter to filter;
-    lanes beyond the last filter are 0.
+    lanes beyond the last filter are 0. Where neither channels nor filters are neighbours, taps are: all of
+    them, in order or in the opposite order.
     """
     lanes = VECTOR_BYTES // filters.itemsize
     panel_width = WIDEST * lanes
@@ -128,9 +130,7 @@ def _pack(filters, strides, taps, group_c, group_f, groups, packed):
     group_size = packed.size // groups
     block = rows_of_a_block(taps.size)
     blocks = (group_c + block - 1) // block
-    lowest, span = taps.min(), taps.max() - taps.min() + 1
     for task in prange(groups * panels * blocks):
-        square = np.empty(0 if 1 in strides[:2] else span * lanes, filters.dtype)
         g, panel, first = task // blocks // panels, task // blocks % panels, task % blocks * block
         last = min(first + block, group_c)
         f = panel * panel_width
@@ -150,16 +150,12 @@ def _pack(filters, strides, taps, group_c, group_f, groups, packed):
                 planes_to_pixels(filters, taps[t] + at + first, strides[1], count, last - first, packed,
                                  to + (t * group_c + first) * width, width)  # fmt: skip
         else:
-            for i in range(0, count, lanes):
-                for c in range(first, last):
-                    planes_to_pixels(filters, lowest + at + c * strides[0] + i * strides[1], strides[1],
-                                     min(lanes, count - i), span, square, 0, lanes)  # fmt: skip
-                    for t in range(taps.size):
-                        place = (taps[t] - lowest) * lanes
-                        source = square[place : place + min(lanes, count - i)]
-                        target = packed[to + (t * group_c + c) * width + i :]
-                        for lane in range(source.size):
-                            target[lane] = source[lane]
+            turned = taps[0] > taps[taps.size - 1]
+            begin, tap = min(taps[0], taps[taps.size - 1]) + at, group_c * width
+            for c in range(first, last):
+                planes_to_pixels(filters, begin + c * strides[0], strides[1], count, taps.size, packed,
+                                 to + ((taps.size - 1) * tap if turned else 0) + c * width,
+                                 -tap if turned else tap)  # fmt: skip
         for t in range(taps.size):
             for c in range(first, last):
                 for i in range(count, width):
@@ -188,13 +184,13 @@ class Correlator:
 
     Filters come as `pack` makes them; or, of one group and one panel, as (tap, channel, filter): then they
     lie as a tile reads them (`b_step` is their number). If they are packed with those of other correlations
-    `panel_rows` is how many rows a panel has of all, `rows_before` how many lie before this one's.
+    `panel_rows` is how many rows a panel has of all.
     """
 
     def __init__(
         self, geometry: Correlation, *, batch: int, size: tuple[int, int], channels: int, filters: int,
         groups: int, strides: tuple[int, int, int, int], out_strides: tuple[int, int, int, int], out_at: int,
-        itemsize: int, b_step: int = 0, panel_rows: int = 0, rows_before: int = 0,
+        itemsize: int, b_step: int = 0, panel_rows: int = 0,
     ) -> None:  # fmt: skip
         top, left = min(geometry.rows), min(geometry.columns)
         down, across = geometry.steps
@@ -219,12 +215,9 @@ class Correlator:
         depth = geometry.depth // parts
         table = np.array(
             [
-                (((row - top) * width + column - left) * channels + part * depth, rows_before + place * depth)
-                for place, (row, column, part) in enumerate(
-                    (row, column, part)
-                    for row, column in zip(geometry.rows, geometry.columns, strict=True)
-                    for part in range(parts)
-                )
+                (((row - top) * width + column - left) * channels + part * depth, begin + part * depth)
+                for row, column, begin in zip(geometry.rows, geometry.columns, geometry.begins, strict=True)
+                for part in range(parts)
             ],
             np.int64,
         ).reshape(-1)

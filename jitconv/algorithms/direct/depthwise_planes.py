@@ -21,8 +21,9 @@ PIXELS_BYTES = 16 * 1024
 """Pixels of a task, if they are more than a vector of channels: results beside them fit in the first-level
 cache."""
 
-LARGEST = 28 * 28
-"""Elements of a plane up to which it is turned."""
+LARGEST = 14 * 14
+"""Elements of a plane up to which it is turned. Planes of 28x28 as they lie took 1.9 ms where pixels took 2.7
+(192 channels, a batch of 16)."""
 
 
 def serves(spec: ConvSpec) -> bool:

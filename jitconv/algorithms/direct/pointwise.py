@@ -16,6 +16,7 @@ from numba import prange
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel, team
 from jitconv.jit.loops import inlined
+from jitconv.jit.pixels import copy
 from jitconv.jit.tile import VECTOR_BYTES, WIDEST, tiles, width_of
 from jitconv.specs import ConvSpec
 
@@ -53,33 +54,30 @@ def spares_packing(spec: ConvSpec) -> bool:
 
 
 @inlined
-def copy_met(x, at, size, top, left, steps, columns, begin, target, count):
-    """Fill `target` with what the pixels from `begin` on meet with a tap: 0 beyond the picture."""
+def copy_met(x, at, size, top, left, steps, columns, begin, out, to, count):
+    """Put to out[to:] what `count` pixels from `begin` on meet with a tap: 0 beyond the picture."""
     right = steps[1]
     within, beyond = (right - 1 - left) // right, (size[1] - 1 - left) // right + 1
     row, column = begin // columns, begin % columns
-    done = 0
-    while done < count:
-        run = min(columns - column, count - done)
+    end = to + count
+    while to < end:
+        run = min(columns - column, end - to)
         ih = row * steps[0] + top
         first = last = 0
         if 0 <= ih < size[0]:
             first = min(run, max(0, within - column))
             last = max(first, min(run, beyond - column))
             start = at + ih * size[1] + left + (column + first) * right
-            met = target[done + first : done + last]
             if right == 1:
-                source = x[start : start + last - first]
-                for j in range(met.size):
-                    met[j] = source[j]
+                copy(x, start, out, to + first, last - first)
             else:
-                for j in range(met.size):
-                    met[j] = x[start + j * right]
-        for j in range(done, done + first):
-            target[j] = 0
-        for j in range(done + last, done + run):
-            target[j] = 0
-        done += run
+                for j in range(last - first):
+                    out[to + first + j] = x[start + j * right]
+        for j in range(first):
+            out[to + j] = 0
+        for j in range(last, run):
+            out[to + j] = 0
+        to += run
         column = 0
         row += 1
 
@@ -116,15 +114,13 @@ def _pointwise(x, w, bias, biased, y, batch, channels, size, filters, counts, ta
                         count = min(panel_width, end - p)
                         width = width_of(count, lanes) * lanes
                         to = (p - begin) * depth + (k - first) * width
-                        target = scratch[to : to + width]
                         if as_it_lies:
-                            source = x[at + p : at + p + count]
-                            for i in range(source.size):
-                                target[i] = source[i]
+                            copy(x, at + p, scratch, to, count)
                         else:
-                            copy_met(x, at, size, taps[t, 0], taps[t, 1], steps, counts[1], p, target, count)
-                        for i in range(count, width):
-                            target[i] = 0
+                            copy_met(x, at, size, taps[t, 0], taps[t, 1], steps, counts[1], p, scratch, to,
+                                     count)  # fmt: skip
+                        for i in range(to + count, to + width):
+                            scratch[i] = 0
                 for f in range(low, high, ROWS):
                     rows = min(ROWS, high - f)
                     filter_ = g * group_f + f
