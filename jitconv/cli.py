@@ -15,14 +15,16 @@ from rich.table import Table
 
 from jitconv.algorithm import OPS
 from jitconv.bench.options import (
-    SUITES,
+    Batch,
     Dtype,
     Layout,
     Ops,
+    Suites,
     Threads,
     algorithms_of,
+    layers_of,
     ops_of,
-    progress_bar,
+    progress,
 )
 from jitconv.config import config
 from jitconv.errors import JitconvError
@@ -65,8 +67,8 @@ def compare(
     shape: Annotated[
         str | None, typer.Option(help='A problem instead of a picture, as in "n16h56w56c64 k3x3f64 s1 p1".')
     ] = None,
-    dtype: Annotated[Dtype, typer.Option(help="What to compute in.")] = "float32",
-    layout: Annotated[Layout, typer.Option(help="Order of the axes.")] = "NHWC",
+    dtype: Dtype = "float32",
+    layout: Layout = "NHWC",
     threads: Threads = None,
     folder: Annotated[
         Path, typer.Option("--output", "-o", help="Where the edge map and the figures go.")
@@ -99,44 +101,29 @@ def compare(
             title, jobs = shape, problem_jobs(shape, layout=layout, dtype=dtype)
         jobs = chosen(jobs, op)
         console.print(f"{title}; {dtype}, {layout}\n", highlight=False)
-        with progress_bar(console) as progress:
-            task = progress.add_task("", total=len(jobs))
-            found = run(
-                jobs, names, lambda done, what: progress.update(task, completed=done, description=what)
-            )
+        with progress(console, len(jobs)) as tell:
+            found = run(jobs, names, tell)
         report.show(found, console)
         facts = {"title": title, "dtype": dtype, "layout": layout}
-        saved = [folder / "figures.json", *([json_file] if json_file else [])]
-        for file in saved:
-            report.save_json(file, found, facts)
-    if csv_file:
-        report.save_csv(csv_file, found)
-        saved.append(csv_file)
-    if plot_file:
-        report.save_plot(plot_file, found)
-        saved.append(plot_file)
+        json_files = [folder / "figures.json", *filter(None, [json_file])]
+        saved = report.save(found, facts, json_files, csv_file, plot_file)
     if shape is None:
         saved.append(folder / "edges.png")
         report.write_beside(saved[-1], picture.edge_sheet(pixels))
     console.print("Saved " + ", ".join(map(str, saved)), highlight=False)
     console.print(f"[bold]{report.summary(found)}[/]", highlight=False)
     if found.bad:
-        wrong = dict.fromkeys(
-            f"{row.algorithm} of {row.plugin} ({row.op}, {row.verdict})" for row in found.bad
-        )
-        print(f"jitconv: wrong or failed: {'; '.join(wrong)}", file=sys.stderr)
+        print(f"jitconv: wrong or failed: {report.wrong(found)}", file=sys.stderr)
         raise typer.Exit(1)
 
 
 @app.command()
 def bench(
-    suites: Annotated[
-        list[str] | None, typer.Argument(help=f"Suites; by default {', '.join(SUITES)}.")
-    ] = None,
+    suites: Suites = None,
     op: Ops = "conv_forward",
-    batch: Annotated[int, typer.Option(min=1, help="Pictures of each problem.")] = 1,
-    dtype: Annotated[Dtype, typer.Option(help="What to compute in.")] = "float32",
-    layout: Annotated[Layout, typer.Option(help="Order of the axes.")] = "NHWC",
+    batch: Batch = 1,
+    dtype: Dtype = "float32",
+    layout: Layout = "NHWC",
     threads: Threads = None,
     algorithm: Annotated[str, typer.Option(help="A name, or auto.")] = "auto",
     peer: Annotated[
@@ -152,51 +139,38 @@ def bench(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
 ) -> None:
     """Measure the layers of networks, against a peer in the same process."""
-    from jitconv.bench import ceiling, report, tables
-    from jitconv.bench import suites as lists
+    from jitconv.bench import report, tables
     from jitconv.bench.bench import bench as run
 
     console = Console()
     if console.width < 110:  # a table of figures is wrapped by the terminal rather than cut
         console.width = 110
     ops = ops_of(op)
-    for name in filter(None, (peer, algorithm if algorithm != "auto" else None)):
-        algorithms_of(name)
+    algorithms_of(peer, "--peer")
+    algorithms_of(None if algorithm == "auto" else algorithm, "--algorithm")
     with config(threads=threads):
-        layers = [
-            layer
-            for suite in suites or SUITES
-            for layer in lists.layers(suite, batch=batch, layout=layout, dtype=dtype)
-        ]
+        layers = layers_of(suites, batch, layout, dtype)
         total = sum(one in layer.spec.ops for layer in layers for one in ops)
-        with progress_bar(console) as progress:
-            task = progress.add_task("the machine's ceilings", total=total)
-            limits = ceiling.measure(dtype)
-            rows = run(
-                layers, ops, algorithm, peer, limits, seconds=seconds, errors=errors, plan=plan,
-                tell=lambda done, what: progress.update(task, completed=done, description=what),
-            )  # fmt: skip
-        tables.show(rows, peer, limits, console)
+        with progress(console, total) as tell:
+            rows = run(layers, ops, algorithm, peer, seconds=seconds, errors=errors, plan=plan, tell=tell)
+        tables.show(rows, peer, console)
         if json_file:
-            facts = tables.as_dict(rows, peer, limits, plan=plan)
+            facts = tables.as_dict(rows, peer, plan=plan)
             report.write_beside(json_file, (json.dumps(facts, indent=1) + "\n").encode())
             console.print(f"Saved {json_file}", highlight=False)
 
 
 @app.command()
 def warmup(
-    suites: Annotated[
-        list[str] | None, typer.Argument(help=f"Suites; by default {', '.join(SUITES)}.")
-    ] = None,
+    suites: Suites = None,
     op: Ops = "conv,pool",
-    batch: Annotated[int, typer.Option(min=1, help="Pictures of each problem.")] = 1,
-    dtype: Annotated[Dtype, typer.Option(help="What to compute in.")] = "float32",
-    layout: Annotated[Layout, typer.Option(help="Order of the axes.")] = "NHWC",
+    batch: Batch = 1,
+    dtype: Dtype = "float32",
+    layout: Layout = "NHWC",
     threads: Threads = None,
     algorithm: Annotated[str, typer.Option(help="A name, auto, or all.")] = "auto",
 ) -> None:
     """Compile the kernels that the layers of networks need, and keep them on disk."""
-    from jitconv.bench import suites as lists
     from jitconv.bench.warmup import problems, warm
 
     console = Console()
@@ -204,21 +178,9 @@ def warmup(
     if algorithm not in ("auto", "all"):
         algorithms_of(algorithm, "--algorithm")
     with config(threads=threads):
-        wanted = problems(
-            [
-                layer
-                for suite in suites or SUITES
-                for layer in lists.layers(suite, batch=batch, layout=layout, dtype=dtype)
-            ],
-            ops,
-        )
-        with progress_bar(console) as progress:
-            task = progress.add_task("", total=len(wanted))
-            done = warm(
-                wanted,
-                algorithm,
-                lambda count, what: progress.update(task, completed=count, description=what),
-            )
+        wanted = problems(layers_of(suites, batch, layout, dtype), ops)
+        with progress(console, len(wanted)) as tell:
+            done = warm(wanted, algorithm, tell)
     console.print(str(done), highlight=False, soft_wrap=True)
 
 
@@ -265,8 +227,8 @@ def explain(
     op: Annotated[str, typer.Argument(help=f"One of {', '.join(OPS)}.")],
     problem: Annotated[str, typer.Argument(help='As in "n16h56w56c64 k3x3f64 s1 p1".')],
     algorithm: Annotated[str, typer.Option(help="A name, or auto.")] = "auto",
-    dtype: Annotated[Dtype, typer.Option(help="What to compute in.")] = "float32",
-    layout: Annotated[Layout, typer.Option(help="Order of the axes.")] = "NHWC",
+    dtype: Dtype = "float32",
+    layout: Layout = "NHWC",
     threads: Threads = None,
 ) -> None:
     """Say which algorithm `auto` chooses for a problem, and why not the others."""

@@ -7,8 +7,8 @@ import pytest
 
 import jitconv
 from jitconv import cli
+from jitconv.bench import ceiling
 from jitconv.bench.bench import Row, mean_ratio
-from jitconv.bench.ceiling import Ceiling
 from jitconv.bench.suites import layers, names
 from jitconv.bench.tables import summary
 from jitconv.specs import ConvSpec
@@ -57,7 +57,7 @@ def test_a_plugin_adds_a_suite(registry):
 
 def row(problem, ratio, times=1, spread=0.01):
     return Row(
-        "conv_forward", "s", problem, times, "direct", 1.0, spread, 1.0, 0.5, ratio=ratio, peer_spread=0.0
+        "conv_forward", "s", problem, times, "direct", 1.0, spread, 1.0, 2.0, ratio=ratio, peer_spread=0.0
     )
 
 
@@ -81,7 +81,7 @@ def test_the_command_measures_plans(registry, monkeypatch, capsys, tmp_path):
             return {"tiny": ["n1h8w8c3 k3x3f4 s1 p1 bias"]}
 
     registry.register("tiny", Plugin())
-    monkeypatch.setattr("jitconv.bench.ceiling.measure", lambda dtype: Ceiling(100.0, 10.0))
+    monkeypatch.setattr(ceiling, "COPY_BYTES", 2**20)
     file = tmp_path / "figures.json"
     command = ["jitconv", "bench", "tiny", "--plan", "--peer", "naive", "--seconds", "0.01", "--errors"]
     monkeypatch.setattr(sys, "argv", [*command, "--json", str(file)])
@@ -107,7 +107,7 @@ def test_the_command_measures_a_peer(registry, monkeypatch, capsys, tmp_path):
             return {"tiny": ["n1h8w8c3 k3x3f4 s1 p1", "n1h8w8c3 k3x3 s2"]}
 
     registry.register("tiny", Plugin())
-    monkeypatch.setattr("jitconv.bench.ceiling.measure", lambda dtype: Ceiling(100.0, 10.0))
+    monkeypatch.setattr(ceiling, "COPY_BYTES", 2**20)
     file = tmp_path / "figures.json"
     command = ["bench", "tiny", "--op", "forward", "--peer", "reshape", "--seconds", "0.01", "--errors"]
     monkeypatch.setattr(sys, "argv", ["jitconv", *command, "--json", str(file)])
@@ -119,4 +119,23 @@ def test_the_command_measures_a_peer(registry, monkeypatch, capsys, tmp_path):
     figures = json.loads(file.read_text())
     assert [one["op"] for one in figures["rows"]] == ["conv_forward", "max_pool_forward", "avg_pool_forward"]
     assert all(one["seconds"] > 0 and one["error"] < 1e-6 for one in figures["rows"])
-    assert figures["ceiling"] == {"gflops": 100.0, "copy": 10.0}
+    for one in figures["rows"]:
+        assert one["share"] == one["rate"] / one["ceiling"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--op", "create_mask"], "the suites must have layers for --op; got none for create_mask"),
+        (["--peer", "torhc"], "--peer must be among "),
+        (["--algorithm", "best"], "--algorithm must be among "),
+    ],
+)
+def test_a_mistake_is_one_line(monkeypatch, capsys, options, said):
+    monkeypatch.setattr(sys, "argv", ["jitconv", "bench", "courses", *options])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"jitconv: {said}")
+    assert error.count("\n") == 1

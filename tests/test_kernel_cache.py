@@ -80,7 +80,7 @@ def test_the_users_cache_folder_is_the_default(run_python, tmp_path):
     script = """
     import os
     del os.environ["JITCONV_CACHE_DIR"]
-    from jitconv.jit.cache import cache_root
+    from jitconv.jit.files import cache_root
     print(cache_root())
     """
     assert run_python(script, JITCONV_CACHE_DIR=str(tmp_path)).endswith(os.path.join("jitconv", "kernels"))
@@ -116,6 +116,40 @@ def test_kernels_that_capture_other_values_are_not_mixed_up(run_python, tmp_path
     """
     for _ in range(2):
         assert run_python(script, JITCONV_CACHE_DIR=str(tmp_path / "cache")) == "[3. 4.]"
+
+
+def test_what_kernels_call_is_kept_apart_from_them_and_made_anew_if_it_is_gone(run_python, tmp_path):
+    (tmp_path / "doubling.py").write_text(
+        "from jitconv.jit import Kernel\n"
+        "from jitconv.jit.vectors import emitted\n"
+        "@emitted()\n"
+        "def doubled(v, x, y):\n"
+        "    v.store(v.build.fadd(v.load(x), v.load(x)), y)\n"
+        "def double(x, y):\n"
+        "    doubled(x, y)\n"
+        "DOUBLE = Kernel(double)\n"
+    )
+    script = """
+    import numpy as np, doubling
+    from jitconv.jit.cache import counts
+    x, y = np.arange(16.0), np.zeros(16)
+    doubling.DOUBLE(1, x, y)
+    print(y[1:3], *counts())
+    """
+
+    def run():
+        return run_python(script, JITCONV_CACHE_DIR=str(tmp_path / "cache"))
+
+    assert run() == "[2. 4.] 1 0"
+    (library,) = tmp_path.rglob("*.library")
+    assert library.name.startswith("doubling.doubled_double_double-")
+    assert run() == "[2. 4.] 0 1"
+    for damaged in (b"", cut_short(library.read_bytes())):
+        library.write_bytes(damaged)
+        assert run() == "[2. 4.] 1 0"
+        assert run() == "[2. 4.] 0 1"
+    library.unlink()
+    assert run() == "[2. 4.] 1 0"
 
 
 def test_a_kernel_of_a_changed_file_is_compiled_anew(run_python, tmp_path):

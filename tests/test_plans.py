@@ -65,8 +65,8 @@ def test_a_plan_keeps_copies_of_its_weights():
 @pytest.mark.parametrize("name", [*names("conv_forward"), "auto"])
 def test_every_algorithm_keeps_copies(name):
     rng = np.random.default_rng(3)
-    w, b = rng.standard_normal((3, 3, 4, 16)), rng.standard_normal(16)
-    x = rng.standard_normal((1, 9, 9, 4))
+    w, b = rng.standard_normal((3, 3, 4, 16), np.float32), rng.standard_normal(16, np.float32)
+    x = rng.standard_normal((1, 9, 9, 4), np.float32)
     plan = jitconv.plan_conv(x.shape, w, b, algorithm=name)
     wanted = plan(x)
     w[...], b[...] = np.nan, np.nan

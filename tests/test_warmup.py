@@ -57,7 +57,7 @@ def test_the_command_says_how_many_and_where(monkeypatch, capsys):
     [
         (("resnet5",), "a suite must be one of"),
         (("alexnet", "--op", "convolution"), "--op must be one of"),
-        (("alexnet", "--algorithm", "drect"), "--algorithm must list some of"),
+        (("alexnet", "--algorithm", "drect"), "--algorithm must be among"),
     ],
 )
 def test_a_mistake_is_one_line(arguments, message, monkeypatch, capsys):

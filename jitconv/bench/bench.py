@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.bench.ceiling import Ceiling
+from jitconv.bench import ceiling
 from jitconv.bench.measure import PAUSE, Timing, interleave
 from jitconv.bench.suites import Layer
 from jitconv.errors import ParameterError, UnknownAlgorithmError, UnsupportedError
+from jitconv.jit import team
 from jitconv.ops import ConvPlan, Weights, prepare
 from jitconv.specs import ConvSpec, Spec
 from jitconv.testing import draw, reference, relative_error
@@ -35,14 +36,19 @@ class Row:
     seconds: float
     spread: float
     rate: float
-    share: float
-    """Of the machine's ceiling: of multiply-adds for a convolution, of a copy for a pooling."""
+    ceiling: float
+    """The machine's own rate in the same turns: multiply-adds for a convolution, a copy for a pooling."""
     error: float | None = None
     peer_seconds: float | None = None
     peer_spread: float | None = None
     peer_error: float | None = None
     ratio: float | None = None
     """The peer's time over jitconv's: above 1 jitconv is faster."""
+
+    @property
+    def share(self) -> float:
+        """The rate as a share of the ceiling."""
+        return self.rate / self.ceiling
 
     @property
     def noisy(self) -> bool:
@@ -55,7 +61,6 @@ def bench(
     ops: Sequence[str],
     algorithm: str,
     peer: str | None,
-    ceiling: Ceiling,
     *,
     seconds: float,
     errors: bool,
@@ -72,8 +77,6 @@ def bench(
         Which ops; a layer has those of its kind.
     algorithm, peer : str
         Names of algorithms; `peer` may be None.
-    ceiling : Ceiling
-        What shares are taken of.
     seconds : float
         Measured time of each algorithm on each layer.
     errors : bool
@@ -87,33 +90,36 @@ def bench(
     if plan and (others := sorted({*ops} - {"conv_forward"})):
         raise ParameterError(f"--plan measures conv_forward, which alone has plans; got {', '.join(others)}")
     jobs = [(op, layer) for layer in layers for op in layer.spec.ops if op in ops]
+    if not jobs:
+        raise ParameterError(f"the suites must have layers for --op; got none for {', '.join(ops)}")
     rows = []
     for done, (op, layer) in enumerate(jobs):
         tell(done, f"{op} {layer.spec}")
-        rows.append(_row(op, layer, algorithm, peer, ceiling, seconds, errors, plan))
+        rows.append(_row(op, layer, algorithm, peer, seconds, errors, plan))
     return rows
 
 
 def _row(
-    op: str, layer: Layer, algorithm: str, peer: str | None, ceiling: Ceiling, seconds: float, errors: bool,
-    plan: bool,
+    op: str, layer: Layer, algorithm: str, peer: str | None, seconds: float, errors: bool, plan: bool
 ) -> Row:  # fmt: skip
     spec = layer.spec
     operands = draw(op, spec, np.random.default_rng(0))
     name, own = _ready(op, spec, algorithm, operands, plan)
-    runs = {"own": own}
+    conv = isinstance(spec, ConvSpec)
+    limit = ceiling.multiply_adds(spec.dtype, team()) if conv else ceiling.copy(team())
+    runs: dict[str, Callable[[], Any]] = {"own": own}
     if peer is not None:
         with contextlib.suppress(UnsupportedError, UnknownAlgorithmError):  # the row says that it refuses
             runs["peer"] = _ready(op, spec, peer, operands, plan)[1]
+    runs["ceiling"] = limit.run
     for run in runs.values():
         run()
     timings = interleave(runs, seconds, pause=PAUSE if "peer" in runs else 0.0)
     timing, other = timings["own"], timings.get("peer")
-    conv = isinstance(spec, ConvSpec)
-    rate = (spec.flops(op) if conv else spec.traffic(op)) / timing.median / 1e9
+    amount = spec.flops(op) if isinstance(spec, ConvSpec) else spec.traffic(op)
     row = Row(
         op, layer.suite, str(spec), layer.times, name, timing.median, timing.spread,
-        rate, rate / (ceiling.gflops if conv else ceiling.copy),
+        amount / timing.median / 1e9, limit.amount / timings["ceiling"].median / 1e9,
     )  # fmt: skip
     if other is not None:
         row.peer_seconds, row.peer_spread = other.median, other.spread
@@ -155,4 +161,4 @@ def mean_ratio(rows: Sequence[Row], *, weighted: bool) -> float | None:
     return float(np.exp(np.average(logs, weights=weights)))
 
 
-__all__ = ["Ceiling", "Layer", "Row", "Timing", "bench", "mean_ratio"]
+__all__ = ["Layer", "Row", "Timing", "bench", "mean_ratio"]

@@ -1,29 +1,38 @@
-"""What the machine can do at most: multiply-adds in registers, and bytes copied."""
+"""What the machine can do at most: multiply-adds in registers, and bytes copied.
+
+Both are measured in turns with each layer: on a virtual machine the rate of a core moves from one second
+to the next (98 to 279 GFLOP/s were seen on one), so that a share of a ceiling taken earlier says nothing.
+"""
 
 from __future__ import annotations
 
-import time
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numba import prange
 
-from jitconv.jit import Kernel, team
-from jitconv.jit.tile import TALLEST, VECTOR_BYTES, WIDEST, tile
+from jitconv.jit import Kernel
+from jitconv.jit.tile import TALLEST, WIDEST, tile
+from jitconv.jit.vectors import VECTOR_BYTES
 
 COPY_BYTES = 256 * 2**20
 """Beyond the last-level cache."""
 
 ROWS = TALLEST[WIDEST]
 
+ROUNDS = 2000
+"""Of 128 multiply-adds of a tile: 2 to 5 ms, so that a block of `measure.py` has several."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """GFLOP/s of multiply-adds, and GB/s of a copy (bytes read and written)."""
+    """A piece of work that nothing but the machine holds back."""
 
-    gflops: float
-    copy: float
+    run: Callable[[], None]
+    amount: float
+    """Floating-point operations, or bytes read and written."""
 
 
 def _multiply(a, b, c, parts, rounds, segments):
@@ -46,25 +55,21 @@ def _copy(source, target, parts):
 MULTIPLY, COPY = Kernel(_multiply), Kernel(_copy)
 
 
-def measure(dtype: str = "float32") -> Ceiling:
-    """Measure both with the threads that kernels use."""
-    threads = team()
+@functools.cache
+def multiply_adds(dtype: str, threads: int) -> Ceiling:
+    """Return some milliseconds of multiply-adds in registers."""
     lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
     a, b = np.ones(ROWS * 128, dtype), np.ones(128 * WIDEST * lanes, dtype)
     c = np.zeros(threads * ROWS * WIDEST * lanes, dtype)
-    segments, rounds = np.zeros(2, np.int64), 20_000
-    best = _best(lambda: MULTIPLY(10**9, a, b, c, threads, rounds, segments))
-    flops = 2 * threads * rounds * 128 * ROWS * WIDEST * lanes
-    source, target = np.ones(COPY_BYTES // 4, np.float32), np.zeros(COPY_BYTES // 4, np.float32)
-    copied = _best(lambda: COPY(10**9, source, target, threads))
-    return Ceiling(flops / best / 1e9, 2 * source.nbytes / copied / 1e9)
+    segments = np.zeros(2, np.int64)
+    return Ceiling(
+        lambda: MULTIPLY(10**9, a, b, c, threads, ROUNDS, segments),
+        2 * threads * ROUNDS * 128 * ROWS * WIDEST * lanes,
+    )
 
 
-def _best(run: Callable[[], object]) -> float:
-    run()
-    laps = []
-    for _ in range(7):
-        start = time.perf_counter()
-        run()
-        laps.append(time.perf_counter() - start)
-    return min(laps)
+@functools.cache
+def copy(threads: int) -> Ceiling:
+    """Return a copy of `COPY_BYTES`."""
+    source, target = (np.ones(COPY_BYTES // 4, np.float32) for _ in range(2))
+    return Ceiling(lambda: COPY(10**9, source, target, threads), 2 * source.nbytes)

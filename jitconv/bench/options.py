@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Literal
 
 import typer
@@ -10,25 +11,37 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from jitconv.algorithm import OPS
+from jitconv.bench import suites as lists
 from jitconv.errors import UnknownAlgorithmError, nearest
 from jitconv.plugins import registry
 from jitconv.specs.values import choice
 
-Layout = Literal["NHWC", "NCHW"]
-Dtype = Literal["float32", "float64"]
+SUITES = ("resnet50", "vgg16", "alexnet", "courses")
+"""What is taken where no suite is named."""
+
+Layout = Annotated[Literal["NHWC", "NCHW"], typer.Option(help="Order of the axes.")]
+Dtype = Annotated[Literal["float32", "float64"], typer.Option(help="What to compute in.")]
+Suites = Annotated[list[str] | None, typer.Argument(help=f"Suites; by default {', '.join(SUITES)}.")]
+Batch = Annotated[int, typer.Option(min=1, help="Pictures of each problem.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="The most threads that kernels use.")]
 Ops = Annotated[
     str, typer.Option(help="Ops, separated by commas; conv, pool, forward and backward stand for several.")
 ]
 
-SUITES = ("resnet50", "vgg16", "alexnet", "courses")
-"""What is taken where no suite is named."""
 
-
-def progress_bar(console: Console) -> Progress:
-    """Return a bar that vanishes when it is done."""
+@contextlib.contextmanager
+def progress(console: Console, total: int) -> Iterator[Callable[[int, str], None]]:
+    """Show a bar that vanishes when it is done; give what tells it how many are done and what comes now."""
     columns = TextColumn("{task.description:<50}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    return Progress(*columns, console=console, transient=True)
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda done, what: bar.update(task, completed=done, description=what)
+
+
+def layers_of(suites: Sequence[str] | None, batch: int, layout: str, dtype: str) -> list[lists.Layer]:
+    """Return the layers of some suites, or of the usual ones."""
+    every = [lists.layers(suite, batch=batch, layout=layout, dtype=dtype) for suite in suites or SUITES]
+    return [layer for some in every for layer in some]
 
 
 def ops_of(text: str) -> list[str]:
@@ -49,6 +62,6 @@ def algorithms_of(text: str | None, option: str = "--algorithms") -> Sequence[st
     for name in names:
         if name not in known:
             raise UnknownAlgorithmError(
-                f"{option} must list some of {', '.join(known)}; got {name!r}{nearest(name, known)}"
+                f"{option} must be among {', '.join(known)}; got {name!r}{nearest(name, known)}"
             )
     return names

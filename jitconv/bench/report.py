@@ -7,7 +7,7 @@ import io
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -96,6 +96,29 @@ def summary(found: Comparison) -> str:
     mean = geometric_mean(list(regrets.values()))
     line += f"; regret of auto: {mean:.2f} in the mean"
     return f"{line}, {worst:.2f} at worst ({op}, {label})." if worst > 1 else f"{line}: always the fastest."
+
+
+def wrong(found: Comparison) -> str:
+    """Return which algorithms are wrong or failed."""
+    rows = [f"{row.algorithm} of {row.plugin} ({row.op}, {row.verdict})" for row in found.bad]
+    return "; ".join(dict.fromkeys(rows))
+
+
+def save(
+    found: Comparison,
+    about: Mapping[str, Any],
+    json_files: Sequence[Path],
+    csv_file: Path | None,
+    plot_file: Path | None,
+) -> list[Path]:
+    """Write a comparison to the files that are asked for; return these."""
+    for file in json_files:
+        save_json(file, found, about)
+    if csv_file:
+        save_csv(csv_file, found)
+    if plot_file:
+        save_plot(plot_file, found)
+    return [*json_files, *filter(None, (csv_file, plot_file))]
 
 
 def as_dict(found: Comparison, about: Mapping[str, Any]) -> dict[str, Any]:

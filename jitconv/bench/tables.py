@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -10,23 +11,18 @@ from rich.console import Console
 from rich.table import Table
 
 from jitconv.bench.bench import Row, mean_ratio
-from jitconv.bench.ceiling import Ceiling
 from jitconv.bench.report import duration, machine
 from jitconv.specs import parse
 from jitconv.specs.conv import ConvSpec
 
 
-def show(rows: Sequence[Row], peer: str | None, ceiling: Ceiling, console: Console) -> None:
+def show(rows: Sequence[Row], peer: str | None, console: Console) -> None:
     """Print a table for each op, then its means and the layers that fare worst."""
-    console.print(
-        f"ceilings: {ceiling.gflops:.0f} GFLOP/s of multiply-adds, {ceiling.copy:.1f} GB/s of a copy\n",
-        highlight=False,
-    )
     for op in dict.fromkeys(row.op for row in rows):
         found = [row for row in rows if row.op == op]
         console.rule(f"[bold]{op}", align="left", style="dim")
         console.print(_table(found, peer))
-        for line in summary(found, peer):
+        for line in [*summary(found, peer), ceilings(found)]:
             console.print(line, highlight=False)
         console.print()
 
@@ -77,7 +73,16 @@ def summary(rows: Sequence[Row], peer: str | None) -> list[str]:
     return lines + [f"[yellow]{noisy} rows vary by more than 15 % and are marked noisy[/]"] * (noisy > 0)
 
 
-def as_dict(rows: Sequence[Row], peer: str | None, ceiling: Ceiling, *, plan: bool) -> dict[str, Any]:
+def ceilings(rows: Sequence[Row]) -> str:
+    """Return the line that says what the shares are of: rates measured beside each layer."""
+    found = [row.ceiling for row in rows]
+    conv = isinstance(parse(rows[0].problem), ConvSpec)
+    what, unit = ("multiply-adds in registers", "GFLOP/s") if conv else ("a copy", "GB/s")
+    low, median, high = min(found), statistics.median(found), max(found)
+    return f"share: of {what} in the same turns, {low:.3g} to {high:.3g} {unit}, median {median:.3g}"
+
+
+def as_dict(rows: Sequence[Row], peer: str | None, *, plan: bool) -> dict[str, Any]:
     """Return all figures for JSON."""
     ops = {
         op: {
@@ -91,7 +96,6 @@ def as_dict(rows: Sequence[Row], peer: str | None, ceiling: Ceiling, *, plan: bo
         **machine(),
         "peer": peer,
         "plan": plan,
-        "ceiling": asdict(ceiling),
         "ops": ops,
-        "rows": [asdict(row) for row in rows],
+        "rows": [asdict(row) | {"share": row.share} for row in rows],
     }

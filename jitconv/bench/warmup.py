@@ -15,6 +15,7 @@ import numpy as np
 
 from jitconv.bench.suites import Layer
 from jitconv.jit import cache
+from jitconv.jit.files import cache_root
 from jitconv.ops import Weights, prepare
 from jitconv.plugins import registry
 from jitconv.selector import WORTH_MEASURING
@@ -73,7 +74,7 @@ def warm(
                 prepare(op, spec, name, Weights(w, b, None)).run([x])
     tell(len(wanted), "")
     compiled, loaded = (after - one for after, one in zip(cache.counts(), before, strict=True))
-    return Warmth(len(wanted), compiled, loaded, time.perf_counter() - start, cache.cache_root())
+    return Warmth(len(wanted), compiled, loaded, time.perf_counter() - start, cache_root())
 
 
 def _promising(op: str, spec: Spec) -> list[str]:

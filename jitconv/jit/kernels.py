@@ -53,7 +53,8 @@ class Kernel:
     def _compile(self, parallel: bool) -> Callable[..., None]:
         import numba
 
-        from jitconv.jit.cache import KernelCache, source_digest
+        from jitconv.jit.cache import KernelCache
+        from jitconv.jit.files import source_digest
 
         twin: Any = numba.njit(parallel=parallel, **FLAGS)(self.loop)
         source = source_digest(self.loop.__module__.partition(".")[0])

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
 from numba.core import cgutils
 
-from jitconv.jit.tile import I32, I64
-from jitconv.jit.vectors import Vectors, lanes_of
+from jitconv.jit.vectors import I32, I64, Vectors
 
 ABREAST = 4
 """Vectors of channels at a time: their chains of comparisons or additions do not wait for one another."""
@@ -23,20 +21,16 @@ Values = list[Any]
 class Run:
     """Writes the loops over windows, channels and taps."""
 
-    def __init__(self, function: Any, windows: Any, channels: Any, rows: Any, cols: Any) -> None:
-        element = next(arg.type.pointee for arg in function.args if arg.type.is_pointer)
-        self.builder = ir.IRBuilder(function.append_basic_block("entry"))
-        self.lanes = lanes_of(element)
-        self.vectors = Vectors(self.builder, element, self.lanes)
+    def __init__(self, v: Vectors, windows: Any, channels: Any, rows: Any, cols: Any) -> None:
+        self.v, self.build = v, v.build
         self.windows, self.channels, self.rows, self.cols = windows, channels, rows, cols
 
     def each_window(self, write: Callable[[Any, Any, Values], None]) -> None:
         """Write ``write(window, channel, masks)`` once for each usual window, and once for any other."""
-        build = self.builder
-        rows, cols = self.rows, self.cols
+        build, rows, cols = self.build, self.rows, self.cols
         for side in UNROLLED:
             usual = build.and_(*(build.icmp_signed("==", count, I64(side)) for count in (rows, cols)))
-            here, other = (self.builder.append_basic_block(f"{word}_{side}") for word in ("usual", "other"))
+            here, other = (build.append_basic_block(f"{word}_{side}") for word in ("usual", "other"))
             build.cbranch(usual, here, other)
             build.position_at_end(here)
             self.rows = self.cols = I64(side)
@@ -45,83 +39,83 @@ class Run:
             build.position_at_end(other)
         self.rows, self.cols = rows, cols
         self._windows(write)
-        build.ret_void()
 
     def _windows(self, write: Callable[[Any, Any, Values], None]) -> None:
         """Write the loops over windows and channels: blocks of whole vectors, then one at a time."""
-        build, block = self.builder, self.lanes * ABREAST
+        build, lanes = self.build, self.v.lanes
+        block = lanes * ABREAST
         whole = build.sdiv(self.channels, I64(block))
         begin = build.mul(whole, I64(block))
-        count = build.sdiv(build.add(build.sub(self.channels, begin), I64(self.lanes - 1)), I64(self.lanes))
+        count = build.sdiv(build.add(build.sub(self.channels, begin), I64(lanes - 1)), I64(lanes))
         with cgutils.for_range(build, self.windows) as windows:
             with cgutils.for_range(build, whole) as blocks:
                 write(windows.index, build.mul(blocks.index, I64(block)), [None] * ABREAST)
             with cgutils.for_range(build, count) as rest:
-                c = build.add(begin, build.mul(rest.index, I64(self.lanes)))
-                write(windows.index, c, [self.vectors.below(build.sub(self.channels, c))])
+                c = build.add(begin, build.mul(rest.index, I64(lanes)))
+                write(windows.index, c, [self.v.below(build.sub(self.channels, c))])
 
     def each_tap(self, write: Callable[[Any, Any], None], first: Any = None, last: Any = None) -> None:
         """Write ``write(row, column)`` for the taps of a window, or those in some of its rows."""
-        below = cgutils.for_range(self.builder, last or self.rows, start=first or I64(0))
-        with below as down, cgutils.for_range(self.builder, self.cols) as right:
+        below = cgutils.for_range(self.build, last or self.rows, start=first or I64(0))
+        with below as down, cgutils.for_range(self.build, self.cols) as right:
             write(down.index, right.index)
 
     def place(self, at: Any, *steps: tuple[Any, Any]) -> Any:
         """Return at + Σ count · step."""
         for count, step in steps:
             if step != 1:
-                count = self.builder.mul(count, I64(step) if isinstance(step, int) else step)
-            at = self.builder.add(at, count)
+                count = self.build.mul(count, I64(step) if isinstance(step, int) else step)
+            at = self.build.add(at, count)
         return at
 
     def loads(self, base: Any, at: Any, masks: Values) -> Values:
         """Return as many vectors in a row as there are masks."""
-        start = self.builder.gep(base, [at])
-        places = [self.builder.gep(start, [I64(n * self.lanes)]) for n in range(len(masks))]
-        return [self.vectors.load(place, mask) for place, mask in zip(places, masks, strict=True)]
+        start = self.build.gep(base, [at])
+        places = [self.build.gep(start, [I64(n * self.v.lanes)]) for n in range(len(masks))]
+        return [self.v.load(place, mask) for place, mask in zip(places, masks, strict=True)]
 
     def stores(self, values: Values, base: Any, at: Any, masks: Values) -> None:
         """Write vectors in a row."""
-        start = self.builder.gep(base, [at])
+        start = self.build.gep(base, [at])
         for n, (value, mask) in enumerate(zip(values, masks, strict=True)):
-            self.vectors.store(value, self.builder.gep(start, [I64(n * self.lanes)]), mask)
+            self.v.store(value, self.build.gep(start, [I64(n * self.v.lanes)]), mask)
 
     def add(self, values: Values, base: Any, at: Any, masks: Values, added: Any) -> None:
         """Add vectors to what stands there, or put them there."""
-        with self.builder.if_else(added) as (adding, putting):
+        with self.build.if_else(added) as (adding, putting):
             with adding:
                 before = self.loads(base, at, masks)
-                sums = [self.builder.fadd(a, b) for a, b in zip(before, values, strict=True)]
+                sums = [self.build.fadd(a, b) for a, b in zip(before, values, strict=True)]
                 self.stores(sums, base, at, masks)
             with putting:
                 self.stores(values, base, at, masks)
 
     def lowest(self) -> Any:
         """Return a place for maxima, -inf."""
-        return self.vectors.variable(ir.Constant(self.vectors.kind, [float("-inf")] * self.lanes))
+        return self.v.variable(self.v.constant(float("-inf")))
 
     def number(self, value: Any) -> Any:
         """Return a place for positions, all `value`."""
-        return self.vectors.variable(self.splat(value))
+        return self.v.variable(self.splat(value))
 
     def splat(self, value: Any) -> Any:
         """Return a position in 32 bits, in all lanes."""
-        return self.vectors.splat(self.builder.trunc(value, I32))
+        return self.v.splat(self.build.trunc(value, I32))
 
     def nan(self, value: Any) -> Any:
         """Return where a value is a NaN."""
-        return self.builder.fcmp_unordered("uno", value, value)
+        return self.build.fcmp_unordered("uno", value, value)
 
     def wins(self, value: Any, best: Any) -> Any:
         """Return where a value beats the best so far: it is greater, or the first NaN."""
-        before = self.builder.load(best)
-        greater = self.builder.fcmp_unordered(">", value, before)
-        return self.builder.and_(greater, self.builder.fcmp_ordered("ord", before, before))
+        before = self.build.load(best)
+        greater = self.build.fcmp_unordered(">", value, before)
+        return self.build.and_(greater, self.build.fcmp_ordered("ord", before, before))
 
     def keep(self, place: Any, value: Any, where: Any) -> None:
         """Note a value where it wins."""
-        self.builder.store(self.builder.select(where, value, self.builder.load(place)), place)
+        self.build.store(self.build.select(where, value, self.build.load(place)), place)
 
     def values(self, places: Values) -> Values:
         """Return what was noted."""
-        return [self.builder.load(place) for place in places]
+        return [self.build.load(place) for place in places]

@@ -12,14 +12,9 @@ its row plus that of its column.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from numba import types
-from numba.extending import intrinsic
-
-from jitconv.jit.tile import I64
-from jitconv.jit.writing import Vectors, dispatch, function, unpacked
+from jitconv.jit.vectors import I64, Vectors, emitted
 
 PLAIN, READS_APART, WRITES_APART = 0, 1, 2
 """Forms of `correlate` where lanes are outputs: neighbouring outputs meet neighbouring inputs, or every
@@ -50,50 +45,43 @@ def correlation(name: str, *, lanes_are_channels: bool) -> Any:
     are channels, rows where lanes are outputs), the outputs so many inputs apart: what two of them meet is
     then read once. 0 is for all else.
     """
+    sizes = [(n, *rest) for n in range(1, OUTPUTS + 1) for rest in FORMS[lanes_are_channels]]
 
-    @intrinsic
-    def correlate(typing, outputs, form, sharing, x, x_at, x_step, rows, first_row, last_row, columns,
+    @emitted(f"correlate_{name}", sizes)
+    def correlate(v, outputs, form, sharing, x, x_at, x_step, rows, first_row, last_row, columns,
                   first_column, middle_column, last_column, limit, w, w_at, bias, bias_at, biased, added, y,
                   y_at, y_step, count, floor):  # fmt: skip
-        signature = types.void(
-            outputs, form, sharing, x, x_at, x_step, rows, first_row, last_row, columns, first_column,
-            middle_column, last_column, limit, w, w_at, bias, bias_at, biased, added, y, y_at, y_step, count,
-        floor, )  # fmt: skip
-
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            number, form, sharing, *values = unpacked(context, builder, signature, arguments)
-            element, kinds = context.get_value_type(signature.args[3].dtype), [v.type for v in values]
-            functions = {
-                size * 16 + form * 4 + sharing: function(
-                    builder.module, f"correlate_{name}_{size}_{form}_{sharing}", element, kinds,
-                    partial(_write, (size, form, sharing, lanes_are_channels)),
-                )
-                for size in range(1, OUTPUTS + 1) for form, sharing in FORMS[lanes_are_channels]
-            }  # fmt: skip
-            chosen = builder.add(builder.mul(form, I64(4)), sharing)
-            dispatch(builder, builder.add(builder.mul(number, I64(16)), chosen), functions, values)
-            return context.get_dummy_value()
-
-        return signature, generate
+        _Correlate(v, lanes_are_channels, outputs, form, sharing, x, x_at, x_step, rows, first_row, last_row,
+                   columns, first_column, middle_column, last_column, limit, w, w_at, bias, bias_at, biased,
+                   added, y, y_at, y_step, count, floor).write()  # fmt: skip
 
     return correlate
 
 
-def _write(size: tuple[int, int, int, bool], v: Vectors, values: list[Any]) -> None:
-    outputs, form, sharing, channels = size
-    _Correlate(v, outputs, form, sharing, channels, values).write()
+def number(v: Vectors, table: Any, place: Any, at: int) -> Any:
+    """Return the number `at` of the three of a table's row or column `place`."""
+    return v.build.load(v.at(table, v.build.mul(place, I64(3)), I64(at)))
+
+
+def apart(v: Vectors, shift: Any, limit: Any) -> Callable[[Any], Any]:
+    """Return what loads every second element from an address on; it reads those with 0 <= i + shift < limit,
+    and has 0 for others.
+    """
+    masks = v.within(shift, limit), v.within(v.build.add(shift, I64(v.lanes)), limit)
+
+    def load(address: Any) -> Any:
+        low, high = v.load(address, masks[0]), v.load(v.at(address, I64(v.lanes)), masks[1])
+        return v.every_second(low, high, 0)
+
+    return load
 
 
 class _Correlate:
     """Writes the IR of one `correlate`."""
 
-    def __init__(
-        self, v: Vectors, outputs: int, form: int, sharing: int, channels: bool, values: list[Any]
-    ) -> None:
-        (
-            x, x_at, x_step, rows, first_row, last_row, columns, first_column, middle_column, last_column,
-            limit, w, w_at, bias, bias_at, biased, added, y, y_at, y_step, count, floor,
-        ) = values  # fmt: skip
+    def __init__(self, v, channels, outputs, form, sharing, x, x_at, x_step, rows, first_row, last_row,
+                 columns, first_column, middle_column, last_column, limit, w, w_at, bias, bias_at, biased,
+                 added, y, y_at, y_step, count, floor):  # fmt: skip
         self.v, self.outputs, self.form, self.sharing, self.channels = v, outputs, form, sharing, channels
         self.x, self.x_at, self.x_step, self.limit, self.w, self.w_at = x, x_at, x_step, limit, w, w_at
         self.rows, self.row_range = rows, (first_row, last_row)
@@ -128,7 +116,7 @@ class _Correlate:
         sums = v.loop(
             I64(0), self.added, 1, [self.begun(lane, inside)] * self.outputs,
             lambda _, sums: [
-                build.fadd(total, v.load(self.y, place, inside))
+                build.fadd(total, v.load(v.at(self.y, place), inside))
                 for place, total in zip(places, sums, strict=True)
             ],
         )  # fmt: skip
@@ -139,7 +127,7 @@ class _Correlate:
         else:
             sums = self.taps(self.column_range, lane, inside, sums)
         for place, total in zip(places, sums, strict=True):
-            v.store(v.floored(total, self.floor), self.y, place, inside)
+            v.store(v.floored(total, self.floor), v.at(self.y, place), inside)
 
     def pair(self, lane: Any, masks: list[Any]) -> None:
         """Write two vectors of lanes, of which even and odd ones meet taps of their own."""
@@ -150,8 +138,8 @@ class _Correlate:
 
             def held(_: Any, sums: list[Any], odd: int = odd) -> list[Any]:
                 return [
-                    build.fadd(total, v.every_second(v.load(self.y, one, masks[0]),
-                                                     v.load(self.y, other, masks[1]), odd))
+                    build.fadd(total, v.every_second(v.load(v.at(self.y, one), masks[0]),
+                                                     v.load(v.at(self.y, other), masks[1]), odd))
                     for one, other, total in zip(low, high, sums, strict=True)
                 ]  # fmt: skip
 
@@ -159,7 +147,7 @@ class _Correlate:
             phases.append(self.taps(columns, half, None, sums))
         for one, other, even, odd in zip(low, high, *phases, strict=True):
             for place, mask, value in zip((one, other), masks, v.in_turn(even, odd), strict=True):
-                v.store(v.floored(value, self.floor), self.y, place, mask)
+                v.store(v.floored(value, self.floor), v.at(self.y, place), mask)
 
     def places(self, lane: Any) -> list[Any]:
         """Return where a lane of each output lies."""
@@ -179,9 +167,9 @@ class _Correlate:
         """Return the bias."""
         v, build = self.v, self.v.build
         if self.channels:
-            return v.load(self.bias, build.add(self.bias_at, lane), v.where(self.biased, inside))
-        one = v.splat(build.load(build.gep(self.bias, [self.bias_at])))
-        return build.select(v.where(self.biased, None), one, v.zeros)
+            return v.load(v.at(self.bias, self.bias_at, lane), v.where(self.biased, inside))
+        one = v.splat(build.load(v.at(self.bias, self.bias_at)))
+        return build.select(v.where(self.biased), one, v.zeros)
 
     def tap(self, a: Any, b: Any, lane: Any, inside: Any, sums: list[Any]) -> list[Any]:
         """Return the sums with one tap added."""
@@ -209,22 +197,23 @@ class _Correlate:
     def weight(self, a: Any, b: Any, lane: Any, inside: Any) -> Any:
         """Return the weights of a tap."""
         v, build = self.v, self.v.build
-        place = build.add(self.w_at, build.add(v.number(self.rows, a, 2), v.number(self.columns, b, 2)))
+        place = build.add(self.w_at, build.add(number(v, self.rows, a, 2), number(v, self.columns, b, 2)))
         if self.channels:
-            return v.load(self.w, build.add(place, lane), inside)
-        return v.splat(build.load(build.gep(self.w, [place])))
+            return v.load(v.at(self.w, place, lane), inside)
+        return v.splat(build.load(v.at(self.w, place)))
 
     def met(self, a: Any, b: Any, lane: Any, inside: Any) -> Callable[[Any], Any]:
         """Return what loads the inputs that a tap meets, so many elements further on."""
         v, build = self.v, self.v.build
-        tap = build.add(v.number(self.rows, a, 1), v.number(self.columns, b, 1))
+        tap = build.add(number(v, self.rows, a, 1), number(v, self.columns, b, 1))
         if self.form == READS_APART:
             lane = build.mul(lane, I64(2))
-        place = build.gep(self.x, [build.add(build.add(self.x_at, lane), tap)])
+        place = v.at(self.x, self.x_at, lane, tap)
         if self.channels:
-            return lambda further: v.load(place, further, inside)
-        shift = build.add(lane, v.number(self.columns, b, 0))
+            return lambda further: v.load(v.at(place, further), inside)
+        shift = build.add(lane, number(v, self.columns, b, 0))
+        if self.form == READS_APART:
+            load = apart(v, shift, self.limit)
+            return lambda further: load(v.at(place, further))
         mask = v.within(shift, self.limit)
-        if self.form != READS_APART:
-            return lambda further: v.load(place, further, mask)
-        return v.apart(place, shift, self.limit)
+        return lambda further: v.load(v.at(place, further), mask)

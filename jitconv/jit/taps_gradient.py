@@ -4,15 +4,11 @@ time.
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
-from numba import types
-from numba.extending import intrinsic
-
-from jitconv.jit.taps import PLAIN, READS_APART
-from jitconv.jit.tile import I64
-from jitconv.jit.writing import Vectors, dispatch, function, unpacked
+from jitconv.jit.taps import PLAIN, READS_APART, apart, number
+from jitconv.jit.vectors import I64, emitted
 
 BLOCK = 3
 """`correlate_gradient` sums at most so many rows and columns of taps at once: 9 sums of a 3x3 filter."""
@@ -37,53 +33,29 @@ def gradient(name: str, *, lanes_are_channels: bool) -> Any:
     lanes where lanes are outputs. `form` and `sharing` are those of `jitconv.jit.taps.correlation`; `sharing`
     is for a width of 3 alone.
     """
+    sizes = [
+        (height, width, form, sharing)
+        for height in range(1, BLOCK + 1) for width in range(1, BLOCK + 1)
+        for form, sharing in FORMS[lanes_are_channels] if width == 3 or not sharing
+    ]  # fmt: skip
 
-    @intrinsic
-    def correlate_gradient(typing, height, width, form, sharing, x, x_at, x_down, x_right, dy, dy_at, dy_down,
+    @emitted(f"gradient_{name}", sizes)
+    def correlate_gradient(v, height, width, form, sharing, x, x_at, x_down, x_right, dy, dy_at, dy_down,
                            dy_right, rows, first_row, columns, first_column, limit, sums, sums_at, down,
                            across, count):  # fmt: skip
-        signature = types.void(
-            height, width, form, sharing, x, x_at, x_down, x_right, dy, dy_at, dy_down, dy_right, rows,
-            first_row, columns, first_column, limit, sums, sums_at, down, across, count,
-        )  # fmt: skip
-
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            height, width, form, sharing, *values = unpacked(context, builder, signature, arguments)
-            element, kinds = context.get_value_type(signature.args[4].dtype), [v.type for v in values]
-            functions = {
-                ((h * 4 + w) * 4 + form) * 4 + sharing: function(
-                    builder.module, f"gradient_{name}_{h}x{w}_{form}_{sharing}", element, kinds,
-                    partial(_write, (h, w, form, sharing, lanes_are_channels)),
-                )
-                for h in range(1, BLOCK + 1) for w in range(1, BLOCK + 1)
-                for form, sharing in FORMS[lanes_are_channels] if w == 3 or not sharing
-            }  # fmt: skip
-            key = height
-            for one in (width, form, sharing):
-                key = builder.add(builder.mul(key, I64(4)), one)
-            dispatch(builder, key, functions, values)
-            return context.get_dummy_value()
-
-        return signature, generate
+        _Gradient(v, lanes_are_channels, height, width, form, sharing, x, x_at, x_down, x_right, dy, dy_at,
+                  dy_down, dy_right, rows, first_row, columns, first_column, limit, sums, sums_at, down,
+                  across, count).write()  # fmt: skip
 
     return correlate_gradient
-
-
-def _write(size: tuple[int, int, int, int, bool], v: Vectors, values: list[Any]) -> None:
-    height, width, form, sharing, channels = size
-    _Gradient(v, height, width, form, sharing, channels, values).write()
 
 
 class _Gradient:
     """Writes the IR of one `correlate_gradient`."""
 
-    def __init__(
-        self, v: Vectors, height: int, width: int, form: int, sharing: int, channels: bool, values: list[Any]
-    ) -> None:
-        (
-            x, x_at, x_down, x_right, dy, dy_at, dy_down, dy_right, rows, first_row, columns, first_column,
-            limit, sums, sums_at, down, across, count,
-        ) = values  # fmt: skip
+    def __init__(self, v, channels, height, width, form, sharing, x, x_at, x_down, x_right, dy, dy_at,
+                 dy_down, dy_right, rows, first_row, columns, first_column, limit, sums, sums_at, down,
+                 across, count):  # fmt: skip
         self.v, self.form, self.sharing, self.channels = v, form, sharing, channels
         self.high = [v.build.add(first_row, I64(a)) for a in range(height)]
         self.wide = [v.build.add(first_column, I64(b)) for b in range(width)]
@@ -109,71 +81,69 @@ class _Gradient:
         v, build = self.v, self.v.build
 
         def place(a: Any, b: Any) -> Any:
-            offset = build.add(v.number(self.rows, a, 2), v.number(self.columns, b, 2))
+            offset = build.add(number(v, self.rows, a, 2), number(v, self.columns, b, 2))
             return build.add(self.sums_at, offset if self.channels else build.mul(offset, I64(v.lanes)))
 
         def line(q: Any, totals: list[Any]) -> list[Any]:
-            upstream = build.gep(self.dy, [build.add(self.dy_at, build.mul(q, self.dy_down))])
+            upstream = v.at(self.dy, self.dy_at, build.mul(q, self.dy_down))
             start = build.add(self.x_at, build.mul(q, self.x_down))
-            pictures = [build.gep(self.x, [build.add(start, v.number(self.rows, a, 1))]) for a in self.high]
+            pictures = [v.at(self.x, start, number(v, self.rows, a, 1)) for a in self.high]
             if not self.channels:
                 return v.loop(I64(0), self.across, v.lanes, totals,
                               lambda j, totals: self.outputs(j, upstream, pictures, totals))  # fmt: skip
             return self.pixels(upstream, pictures, inside, totals)
 
         places = [place(a, b) for a in self.high for b in self.wide]
-        totals = [v.load(self.sums, one, inside) for one in places]
+        totals = [v.load(v.at(self.sums, one), inside) for one in places]
         for one, total in zip(places, v.loop(I64(0), self.down, 1, totals, line), strict=True):
-            v.store(total, self.sums, one, inside)
+            v.store(total, v.at(self.sums, one), inside)
 
     def outputs(self, j: Any, upstream: Any, pictures: list[Any], totals: list[Any]) -> list[Any]:
         """Return the sums with a vector of outputs added."""
-        v, build = self.v, self.v.build
+        v = self.v
         inside = v.within(j, self.across)
-        value = v.load(upstream, j, inside)
-        met: list[tuple[bool, Any, Any, Any]] = []
+        value = v.load(v.at(upstream, j), inside)
+        loads = []
         for b in self.wide:
-            column, shift = v.number(self.columns, b, 1), v.number(self.columns, b, 0)
-            if self.form == READS_APART:
-                twice = build.mul(j, I64(2))
-                # dy's lanes end at `across`: what x has beyond must not be read, it could be an infinity
-                last = build.add(build.mul(self.across, I64(2)), shift)
-                limit = build.select(build.icmp_signed("<", last, self.limit), last, self.limit)
-                shift, offset = build.add(twice, shift), build.add(twice, column)
-                met.append((True, shift, limit, offset))
-            else:
-                mask = build.and_(inside, v.within(build.add(j, shift), self.limit))
-                met.append((False, mask, None, build.add(j, column)))
-        results = []
-        for a, picture in enumerate(pictures):
-            for b, (apart, shift, limit, offset) in enumerate(met):
-                if apart:
-                    loaded = v.apart(picture, shift, limit)(offset)
-                else:
-                    loaded = v.load(picture, offset, shift)
-                results.append(v.fused(value, loaded, totals[a * len(met) + b]))
-        return results
+            column, shift = number(v, self.columns, b, 1), number(v, self.columns, b, 0)
+            loads.append(self.met(j, column, shift, inside))
+        met = [load(picture) for picture in pictures for load in loads]
+        return [v.fused(value, each, total) for each, total in zip(met, totals, strict=True)]
+
+    def met(self, j: Any, column: Any, shift: Any, inside: Any) -> Callable[[Any], Any]:
+        """Return what loads the inputs that a vector of outputs meets at one column of taps."""
+        v, build = self.v, self.v.build
+        if self.form != READS_APART:
+            mask, offset = build.and_(inside, v.within(build.add(j, shift), self.limit)), build.add(j, column)
+            return lambda picture: v.load(v.at(picture, offset), mask)
+        twice = build.mul(j, I64(2))
+        # dy's lanes end at `across`: what x has beyond must not be read, it could be an infinity
+        last = build.add(build.mul(self.across, I64(2)), shift)
+        limit = build.select(build.icmp_signed("<", last, self.limit), last, self.limit)
+        masked, offset = apart(v, build.add(twice, shift), limit), build.add(twice, column)
+        return lambda picture: masked(v.at(picture, offset))
 
     def pixels(self, upstream: Any, pictures: list[Any], inside: Any, totals: list[Any]) -> list[Any]:
         """Return the sums with a row of pixels added: `UNROLLED` at a time where they share inputs."""
         v, build = self.v, self.v.build
-        columns = [v.number(self.columns, b, 1) for b in self.wide]
+        columns = [number(v, self.columns, b, 1) for b in self.wide]
 
         def one(j: Any, totals: list[Any]) -> list[Any]:
-            value, right = v.load(upstream, build.mul(j, self.dy_right), inside), build.mul(j, self.x_right)
-            met = [v.load(row, build.add(right, column), inside) for row in pictures for column in columns]
+            value, right = (
+                v.load(v.at(upstream, build.mul(j, self.dy_right)), inside),
+                build.mul(j, self.x_right),
+            )
+            met = [v.load(v.at(row, right, column), inside) for row in pictures for column in columns]
             return [v.fused(value, each, total) for each, total in zip(met, totals, strict=True)]
 
         def several(j: Any, totals: list[Any]) -> list[Any]:
-            values = [
-                v.load(upstream, build.mul(build.add(j, I64(i)), self.dy_right), inside)
-                for i in range(UNROLLED)
-            ]
+            pixels = [build.mul(build.add(j, I64(i)), self.dy_right) for i in range(UNROLLED)]
+            values = [v.load(v.at(upstream, pixel), inside) for pixel in pixels]
             totals, start = list(totals), build.add(build.mul(j, self.x_right), columns[0])
             step = build.ashr(self.x_right, I64(self.sharing - 1))
             for a, row in enumerate(pictures):
                 for u in range((UNROLLED - 1) * self.sharing + 3):
-                    met = v.load(row, build.add(start, build.mul(step, I64(u))), inside)
+                    met = v.load(v.at(row, start, build.mul(step, I64(u))), inside)
                     for b in range(3):
                         i, rest = divmod(u - b, self.sharing)
                         if rest == 0 and 0 <= i < UNROLLED:

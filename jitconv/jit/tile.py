@@ -15,21 +15,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import llvmlite.binding
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
-
 from jitconv.jit.loops import inlined
-
-
-def _vector_bytes() -> int:
-    features = llvmlite.binding.get_host_cpu_features()
-    return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
-
-
-VECTOR_BYTES = _vector_bytes()
+from jitconv.jit.vectors import I64, VECTOR_BYTES, emitted
 
 TALLEST = {64: {4: 6, 2: 8, 1: 8}, 32: {2: 6, 1: 8}, 16: {2: 6, 1: 8}}[VECTOR_BYTES]
 """Heights of the tallest tiles by their widths in vectors; every height below them has a tile too. 6 x 4
@@ -46,7 +33,7 @@ the rows are reckoned once for all."""
 
 _HEIGHTS = tuple(TALLEST.get(width, 0) for width in range(WIDEST + 1))
 
-I64, I32 = ir.IntType(64), ir.IntType(32)
+_SIZES = [(rows, width) for width, tallest in TALLEST.items() for rows in range(1, tallest + 1)]
 
 
 def vectors_of(columns: int, itemsize: int) -> int:
@@ -101,8 +88,8 @@ def tiles_across(count, vectors, a, a_at, a_step, b, b_at, b_step, b_masked, seg
 
 
 def _tile(name: str, across: bool) -> Any:
-    @intrinsic
-    def tile(typing, rows, vectors, a, a_at, a_apart, b, b_at, b_step, b_masked,
+    @emitted(name, _SIZES)
+    def tile(v, rows, vectors, a, a_at, a_apart, b, b_at, b_step, b_masked,
              segments, first, last, depth, start, start_at, start_row, started,
              c, c_at, c_row, columns, floor):  # fmt: skip
         """Run one tile.
@@ -134,210 +121,52 @@ def _tile(name: str, across: bool) -> Any:
         floor : int
             Not 0 to put 0 in the place of negative sums.
         """
-        signature = types.void(
-            rows, vectors, a, a_at, a_apart, b, b_at, b_step, b_masked, segments, first, last, depth,
-            start, start_at, start_row, started, c, c_at, c_row, columns, floor,
-        )  # fmt: skip
+        build = v.build
+        sizes = [(r, n) for r in range(rows) for n in range(vectors)]
+        unrolled = 1 if across else UNROLLED
 
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            values = []
-            for kind, value in zip(signature.args, arguments, strict=True):
-                if isinstance(kind, types.Array):
-                    values.append(context.make_array(kind)(context, builder, value).data)
-                else:
-                    values.append(context.cast(builder, value, kind, types.int64))
-            element = context.get_value_type(signature.args[2].dtype)
-            _dispatch(builder, name, element, values, across)
-            return context.get_dummy_value()
+        def address(base: Any, at: Any, row_step: Any, r: int, n: int) -> Any:
+            return v.at(base, at, build.mul(row_step, I64(r)), I64(n * v.lanes))
 
-        return signature, generate
+        inside = [v.below(build.sub(columns, I64(n * v.lanes))) for n in range(vectors)]
+        whole = build.not_(v.where(b_masked))
+        read = [build.or_(whole, mask) for mask in inside]
+
+        def step(a_k: Any, b_k: Any, sums: list[Any]) -> None:
+            """Add the products of one k."""
+            columns_of_b = [v.load(v.at(b_k, I64(n * v.lanes)), read[n]) for n in range(vectors)]
+            for r in range(rows):
+                value = v.splat(build.load(v.at(a_k, I64(r) if across else build.mul(a_apart, I64(r)))))
+                for n in range(vectors):
+                    sums[r * vectors + n] = v.fused(value, columns_of_b[n], sums[r * vectors + n])
+
+        def steps(count: int) -> Any:
+            def body(_: Any, carried: list[Any]) -> list[Any]:
+                a_k, b_k, *sums = carried
+                for _k in range(count):
+                    step(a_k, b_k, sums)
+                    a_k, b_k = v.at(a_k, a_apart if across else I64(1)), v.at(b_k, b_step)
+                return [a_k, b_k, *sums]
+
+            return body
+
+        def segment(number: Any, sums: list[Any]) -> list[Any]:
+            pair = v.at(segments, build.mul(number, I64(2)))
+            skipped = build.mul(build.load(v.at(pair, I64(1))), b_step)
+            carried = [v.at(a, a_at, build.load(pair)), v.at(b, b_at, skipped), *sums]
+            whole = build.sub(depth, build.srem(depth, I64(unrolled)))
+            carried = v.loop(I64(0), whole, unrolled, carried, steps(unrolled))
+            if unrolled > 1:
+                carried = v.loop(whole, depth, 1, carried, steps(1))
+            return carried[2:]
+
+        sums = [
+            v.load(address(start, start_at, start_row, r, n), v.where(started, inside[n])) for r, n in sizes
+        ]
+        for (r, n), total in zip(sizes, v.loop(first, last, 1, sums, segment), strict=True):
+            v.store(v.floored(total, floor), address(c, c_at, c_row, r, n), inside[n])
 
     return tile
 
 
 tile, tile_across = _tile("tile", across=False), _tile("tile_across", across=True)
-
-
-def _dispatch(builder: Any, name: str, element: Any, values: list[Any], across: bool) -> None:
-    """Call the function of the right size."""
-    rows, vectors, *rest = values
-    end = builder.append_basic_block("tile_end")
-    key = builder.add(builder.mul(rows, I64(8)), vectors)
-    choice = builder.switch(key, end)
-    for width, tallest in TALLEST.items():
-        for height in range(1, tallest + 1):
-            block = builder.append_basic_block(f"tile_{height}x{width}")
-            choice.add_case(I64(height * 8 + width), block)
-            builder.position_at_end(block)
-            kinds = [v.type for v in rest]
-            builder.call(_function(builder.module, name, element, height, width, kinds, across), rest)
-            builder.branch(end)
-    builder.position_at_end(end)
-
-
-def _function(
-    module: Any, name: str, element: Any, rows: int, vectors: int, kinds: list[Any], across: bool
-) -> Any:
-    """Return the LLVM function of one size, made once for each module."""
-    name = f"jitconv_{name}_{element}_{rows}x{vectors}"
-    kind = ir.FunctionType(ir.VoidType(), kinds)
-    function = module.globals.get(name)
-    if function is None:
-        function = ir.Function(module, kind, name)
-        function.linkage = "internal"
-        function.attributes.add("noinline")  # its registers are its own
-        _Body(function, element, rows, vectors, across).write()
-    return function
-
-
-class _Body:
-    """Writes the IR of one tile."""
-
-    def __init__(self, function: Any, element: Any, rows: int, vectors: int, across: bool) -> None:
-        self.function = function
-        self.rows, self.vectors, self.across = rows, vectors, across
-        self.element = element
-        bits = 32 if isinstance(element, ir.FloatType) else 64
-        self.lanes = VECTOR_BYTES * 8 // bits
-        self.align = bits // 8
-        self.vector = ir.VectorType(element, self.lanes)
-        self.mask = ir.VectorType(ir.IntType(1), self.lanes)
-        self.suffix = f"v{self.lanes}f{bits}"
-        self.builder = ir.IRBuilder(function.append_basic_block("entry"))
-        self.places = [(r, v) for r in range(rows) for v in range(vectors)]
-
-    def write(self) -> None:
-        """Write the whole function: segments, steps of several k in each, then of one."""
-        (
-            a, a_at, a_apart, b, b_at, b_step, b_masked, segments, first, last, depth,
-            start, start_at, start_row, started, c, c_at, c_row, columns, floor,
-        ) = self.function.args  # fmt: skip
-        build = self.builder
-        a, b = build.gep(a, [a_at]), build.gep(b, [b_at])
-        inside = [self.lanes_below(build.sub(columns, I64(v * self.lanes))) for v in range(self.vectors)]
-        begun = build.icmp_signed("!=", started, I64(0))
-        sums = [
-            self.load(self.at(build.gep(start, [start_at]), start_row, r, v), self.both(inside[v], begun))
-            for r, v in self.places
-        ]
-        everything = ir.Constant(self.mask, [1] * self.lanes)
-        whole = build.icmp_signed("==", b_masked, I64(0))
-        read = [build.select(self.splat(whole), everything, mask) for mask in inside]
-        floored = self.splat(build.icmp_signed("!=", floor, I64(0)))
-
-        def step(a_k: Any, b_k: Any, totals: list[Any]) -> list[Any]:
-            columns_of_b = [
-                self.load(build.gep(b_k, [I64(v * self.lanes)]), read[v]) for v in range(self.vectors)
-            ]
-            for r in range(self.rows):
-                value = self.splat(build.load(build.gep(a_k, [self.row(a_apart, r)])))
-                for v in range(self.vectors):
-                    place = r * self.vectors + v
-                    totals[place] = self.fused(value, columns_of_b[v], totals[place])
-            return totals
-
-        def steps(count: int) -> Any:
-            def body(_: Any, carried: list[Any]) -> list[Any]:
-                a_k, b_k, *totals = carried
-                for _k in range(count):
-                    totals = step(a_k, b_k, totals)
-                    a_k = build.gep(a_k, [a_apart if self.across else I64(1)])
-                    b_k = build.gep(b_k, [b_step])
-                return [a_k, b_k, *totals]
-
-            return body
-
-        def segment(number: Any, totals: list[Any]) -> list[Any]:
-            offset = build.gep(segments, [build.mul(number, I64(2))])
-            a_k = build.gep(a, [build.load(offset)])
-            b_k = build.gep(b, [build.mul(build.load(build.gep(offset, [I64(1)])), b_step)])
-            count = 1 if self.across else UNROLLED
-            whole = build.sub(depth, build.srem(depth, I64(count)))
-            carried = self.loop(I64(0), whole, count, [a_k, b_k, *totals], steps(count))
-            if count > 1:
-                carried = self.loop(whole, depth, 1, carried, steps(1))
-            return carried[2:]
-
-        totals = self.loop(first, last, 1, sums, segment)
-        zeros = ir.Constant(self.vector, [0.0] * self.lanes)
-        for (r, v), total in zip(self.places, totals, strict=True):
-            # "negative", and not "not positive": a NaN stays one
-            negative = build.and_(build.fcmp_ordered("<", total, zeros), floored)
-            place = self.at(build.gep(c, [c_at]), c_row, r, v)
-            self.store(build.select(negative, zeros, total), place, inside[v])
-        build.ret_void()
-
-    def row(self, apart: Any, r: int) -> Any:
-        """Return how far row `r` of a lies from the first."""
-        return I64(r) if self.across else self.builder.mul(apart, I64(r))
-
-    def loop(self, first: Any, last: Any, step: int, carried: list[Any], body: Any) -> list[Any]:
-        """Write ``for i in range(first, last, step): carried = body(i, carried)``; return what comes out."""
-        build, before = self.builder, self.builder.block
-        inside, end = self.function.append_basic_block("inside"), self.function.append_basic_block("end")
-        build.cbranch(build.icmp_signed("<", first, last), inside, end)
-        build.position_at_end(inside)
-        i, values = build.phi(I64), [build.phi(value.type) for value in carried]
-        results = body(i, list(values))
-        following = build.add(i, I64(step))
-        for phi, start, after in [(i, first, following), *zip(values, carried, results, strict=True)]:
-            phi.add_incoming(start, before)
-            phi.add_incoming(after, build.block)
-        inner = build.block
-        build.cbranch(build.icmp_signed("<", following, last), inside, end)
-        build.position_at_end(end)
-        out = [build.phi(value.type) for value in carried]
-        for phi, start, after in zip(out, carried, results, strict=True):
-            phi.add_incoming(start, before)
-            phi.add_incoming(after, inner)
-        return out
-
-    def at(self, base: Any, row_step: Any, r: int, v: int) -> Any:
-        """Return the address of vector `v` of row `r`."""
-        offset = self.builder.add(self.builder.mul(row_step, I64(r)), I64(v * self.lanes))
-        return self.builder.gep(base, [offset])
-
-    def splat(self, value: Any) -> Any:
-        """Return a vector of one value."""
-        kind = ir.VectorType(value.type, self.lanes)
-        undefined = ir.Constant(kind, ir.Undefined)
-        one = self.builder.insert_element(undefined, value, I32(0))
-        return self.builder.shuffle_vector(
-            one, undefined, ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
-        )
-
-    def lanes_below(self, count: Any) -> Any:
-        """Return the mask of the first `count` lanes."""
-        numbers = ir.Constant(ir.VectorType(I64, self.lanes), list(range(self.lanes)))
-        return self.builder.icmp_signed("<", numbers, self.splat(count))
-
-    def both(self, mask: Any, flag: Any) -> Any:
-        """Return the mask where the flag is set, else no lane."""
-        return self.builder.and_(mask, self.splat(flag))
-
-    def load(self, address: Any, mask: Any) -> Any:
-        """Return a vector; lanes outside the mask are 0 and not read."""
-        pointer = self.vector.as_pointer()
-        kind = ir.FunctionType(self.vector, [pointer, I32, self.mask, self.vector])
-        intrinsic = cgutils.get_or_insert_function(
-            self.function.module, kind, f"llvm.masked.load.{self.suffix}.p0"
-        )
-        zeros = ir.Constant(self.vector, [0.0] * self.lanes)
-        place = self.builder.bitcast(address, pointer)
-        return self.builder.call(intrinsic, [place, I32(self.align), mask, zeros])
-
-    def store(self, value: Any, address: Any, mask: Any) -> None:
-        """Write the lanes of the mask."""
-        pointer = self.vector.as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [self.vector, pointer, I32, self.mask])
-        intrinsic = cgutils.get_or_insert_function(
-            self.function.module, kind, f"llvm.masked.store.{self.suffix}.p0"
-        )
-        place = self.builder.bitcast(address, pointer)
-        self.builder.call(intrinsic, [value, place, I32(self.align), mask])
-
-    def fused(self, x: Any, y: Any, z: Any) -> Any:
-        """Return x · y + z, in one instruction where there is one."""
-        kind = ir.FunctionType(self.vector, [self.vector] * 3)
-        intrinsic = cgutils.get_or_insert_function(self.function.module, kind, f"llvm.fmuladd.{self.suffix}")
-        return self.builder.call(intrinsic, [x, y, z])

@@ -9,12 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
-from jitconv.jit.tile import I32, I64, VECTOR_BYTES
+from jitconv.jit.vectors import I64, Vectors, emitted
 
 
 def transform(name: str, matrix: list[list[float]]) -> Any:
@@ -27,113 +23,47 @@ def transform(name: str, matrix: list[list[float]]) -> Any:
     """
     rows = np.asarray(matrix, np.float64)
 
-    @intrinsic
-    def apply(typing, source, at, down, right, target, to, to_down, to_right, plus, plus_at, adding,
+    @emitted(f"transform_{name}")
+    def apply(v, source, at, down, right, target, to, to_down, to_right, plus, plus_at, adding,
               channels, floor):  # fmt: skip
-        signature = types.void(
-            source, at, down, right, target, to, to_down, to_right, plus, plus_at, adding, channels, floor
-        )
+        build = v.build
+        out, size = rows.shape
 
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            values = []
-            for kind, value in zip(signature.args, arguments, strict=True):
-                if isinstance(kind, types.Array):
-                    values.append(context.make_array(kind)(context, builder, value).data)
-                else:
-                    values.append(context.cast(builder, value, kind, types.int64))
-            element = context.get_value_type(signature.args[0].dtype)
-            builder.call(_function(builder.module, name, rows, element, [v.type for v in values]), values)
-            return context.get_dummy_value()
+        def place(base: Any, at: Any, c: Any, down: Any, i: int, right: Any, j: int) -> Any:
+            return v.at(base, at, c, build.mul(down, I64(i)), build.mul(right, I64(j)))
 
-        return signature, generate
+        def patch(c: Any, _: Any) -> list[Any]:
+            mask = v.below(build.sub(channels, c))
+            half = []
+            for q in range(size):
+                column = [v.load(place(source, at, c, down, p, right, q), mask) for p in range(size)]
+                half.append([_combined(v, row, column) for row in rows])
+            added = v.load(v.at(plus, plus_at, c), v.where(adding, mask))
+            for i in range(out):
+                for j in range(out):
+                    total = build.fadd(_combined(v, rows[j], [column[i] for column in half]), added)
+                    v.store(v.floored(total, floor), place(target, to, c, to_down, i, to_right, j), mask)
+            return []
+
+        v.loop(I64(0), channels, v.lanes, [], patch)
 
     return apply
 
 
-def _function(module: Any, name: str, rows: Any, element: Any, kinds: list[Any]) -> Any:
-    name = f"jitconv_transform_{name}_{element}"
-    function = module.globals.get(name)
-    if function is None:
-        function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
-        function.linkage = "internal"
-        function.attributes.add("noinline")
-        _write(function, rows, element)
-    return function
-
-
-def _write(function: Any, rows: Any, element: Any) -> None:
-    source, at, down, right, target, to, to_down, to_right, plus, plus_at, adding, channels, floor = (
-        function.args
-    )
-    bits = 32 if isinstance(element, ir.FloatType) else 64
-    lanes = VECTOR_BYTES * 8 // bits
-    vector, mask_kind = ir.VectorType(element, lanes), ir.VectorType(ir.IntType(1), lanes)
-    pointer, align = vector.as_pointer(), I32(bits // 8)
-    build = ir.IRBuilder(function.append_basic_block("entry"))
-    kind = ir.FunctionType(vector, [pointer, I32, mask_kind, vector])
-    suffix = f"v{lanes}f{bits}.p0"
-    load = cgutils.get_or_insert_function(function.module, kind, f"llvm.masked.load.{suffix}")
-    kind = ir.FunctionType(ir.VoidType(), [vector, pointer, I32, mask_kind])
-    store = cgutils.get_or_insert_function(function.module, kind, f"llvm.masked.store.{suffix}")
-    zeros = ir.Constant(vector, [0.0] * lanes)
-    first_lanes = ir.Constant(ir.VectorType(I32, lanes), [0] * lanes)
-
-    def splat(value: Any) -> Any:
-        undefined = ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined)
-        one = build.insert_element(undefined, value, I32(0))
-        return build.shuffle_vector(one, undefined, first_lanes)
-
-    entry = build.block
-    loop, end = function.append_basic_block("channels"), function.append_basic_block("end")
-    build.branch(loop)
-    build.position_at_end(loop)
-    c = build.phi(I64)
-    c.add_incoming(I64(0), entry)
-    numbers = ir.Constant(ir.VectorType(I64, lanes), list(range(lanes)))
-    mask = build.icmp_signed("<", numbers, splat(build.sub(channels, c)))
-
-    def read(base: Any, offset: Any, where: Any) -> Any:
-        place = build.bitcast(build.gep(base, [build.add(offset, c)]), pointer)
-        return build.call(load, [place, align, where, zeros])
-
-    def combined(coefficients: Any, inputs: list[Any]) -> Any:
-        """Return Σ coefficient · input, without the products that are none."""
-        total = None
-        for coefficient, value in zip(coefficients, inputs, strict=True):
-            if coefficient == 0:
-                continue
-            if total is None:
-                constant = ir.Constant(vector, [float(coefficient)] * lanes)
-                total = value if coefficient == 1 else build.fmul(value, constant)
-            elif coefficient == 1:
-                total = build.fadd(total, value)
-            elif coefficient == -1:
-                total = build.fsub(total, value)
-            else:
-                constant = ir.Constant(vector, [float(coefficient)] * lanes)
-                total = build.fadd(
-                    total, build.fmul(value, constant, flags=("contract",)), flags=("contract",)
-                )
-        return zeros if total is None else total
-
-    out, size = rows.shape
-    half: list[list[Any]] = [[None] * size for _ in range(out)]
-    for q in range(size):
-        offset = build.add(at, build.mul(right, I64(q)))
-        column = [read(source, build.add(offset, build.mul(down, I64(p))), mask) for p in range(size)]
-        for i in range(out):
-            half[i][q] = combined(rows[i], column)
-    added = read(plus, plus_at, build.and_(mask, splat(build.icmp_signed("!=", adding, I64(0)))))
-    floored = splat(build.icmp_signed("!=", floor, I64(0)))
-    for i in range(out):
-        for j in range(out):
-            total = build.fadd(combined(rows[j], half[i]), added)
-            negative = build.and_(build.fcmp_ordered("<", total, zeros), floored)
-            offset = build.add(build.add(to, build.mul(to_down, I64(i))), build.mul(to_right, I64(j)))
-            place = build.bitcast(build.gep(target, [build.add(offset, c)]), pointer)
-            build.call(store, [build.select(negative, zeros, total), place, align, mask])
-    following = build.add(c, I64(lanes))
-    c.add_incoming(following, loop)
-    build.cbranch(build.icmp_signed("<", following, channels), loop, end)
-    build.position_at_end(end)
-    build.ret_void()
+def _combined(v: Vectors, coefficients: Any, inputs: list[Any]) -> Any:
+    """Return Σ coefficient · input, without the products that are none."""
+    total = None
+    for coefficient, value in zip(coefficients, inputs, strict=True):
+        if coefficient == 0:
+            continue
+        constant = v.constant(float(coefficient))
+        if total is None:
+            total = value if coefficient == 1 else v.build.fmul(value, constant)
+        elif coefficient == 1:
+            total = v.build.fadd(total, value)
+        elif coefficient == -1:
+            total = v.build.fsub(total, value)
+        else:
+            product = v.build.fmul(value, constant, flags=("contract",))
+            total = v.build.fadd(total, product, flags=("contract",))
+    return v.zeros if total is None else total

@@ -2,103 +2,198 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce, wraps
 from typing import Any
 
+import llvmlite.binding
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.extending import intrinsic
 
-from jitconv.jit.tile import I32, I64, VECTOR_BYTES
-
-
-def lanes_of(element: Any) -> int:
-    """Return how many elements a vector of the machine has."""
-    return VECTOR_BYTES * 8 // bits_of(element)
+from jitconv.jit.libraries import provide, symbol
 
 
-def bits_of(element: Any) -> int:
-    """Return the size of an LLVM number."""
-    if isinstance(element, ir.IntType):
-        return int(element.width)
-    return 32 if isinstance(element, ir.FloatType) else 64
+def _vector_bytes() -> int:
+    features = llvmlite.binding.get_host_cpu_features()
+    return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
 
 
-def emit(context: Any, builder: Any, signature: Any, arguments: Any, name: str, write: Callable) -> Any:
-    """Call a function of a module, written at its first call; arrays are passed as pointers.
+VECTOR_BYTES = _vector_bytes()
 
-    ``write(function)`` writes its body. The functions are not inlined: each has the registers to itself.
+I64, I32 = ir.IntType(64), ir.IntType(32)
+
+
+def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),)) -> Any:
+    """Make, of what writes the IR of a function, a piece that kernels call.
+
+    ``write(vectors, *arguments)`` writes it for the arguments of the call: pointers to what arrays hold,
+    floating-point numbers, and int64. Where there are sizes there is a function for each, and the first
+    arguments of a call choose one; `write` gets those as Python's integers, from 0 to 15. The functions are
+    compiled once for all kernels, apart from them: each has the registers to itself. The pieces of a
+    module have different names.
     """
-    values = []
-    for kind, value in zip(signature.args, arguments, strict=True):
-        if isinstance(kind, types.Array):
-            values.append(context.make_array(kind)(context, builder, value).data)
-        elif isinstance(kind, types.Float):
-            values.append(value)
-        else:
-            values.append(context.cast(builder, value, kind, types.int64))
-    kinds = [value.type for value in values]
-    name = "_".join(["jitconv", name, *(str(kind.pointee) for kind in kinds if kind.is_pointer)])
-    function = builder.module.globals.get(name)
-    if function is None:
-        function = ir.Function(builder.module, ir.FunctionType(ir.VoidType(), kinds), name)
-        function.linkage = "internal"
-        function.attributes.add("noinline")
-        write(function)
-    builder.call(function, values)
-    return context.get_dummy_value()
+
+    def piece(write: Callable[..., None]) -> Any:
+        @wraps(write)
+        def typed(typing: Any, *arguments: Any) -> Any:
+            return types.void(*arguments), generate
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            pairs = zip(signature.args, arguments, strict=True)
+            values = [_value(context, builder, kind, value) for kind, value in pairs]
+            chosen, values = values[: len(sizes[0])], values[len(sizes[0]) :]
+            kind = ir.FunctionType(ir.VoidType(), [value.type for value in values])
+            held = [str(value.type.pointee) for value in values if value.type.is_pointer]
+            library = "_".join([f"{write.__module__}.{name or write.__name__}", *held])
+            symbols = {size: symbol(library, "x".join(map(str, size))) for size in sizes}
+
+            def functions(module: Any) -> None:
+                for size in sizes:
+                    _write(ir.Function(module, kind, symbols[size]), size, write)
+
+            provide(library, context, functions)
+            end = builder.append_basic_block("end")
+            key = reduce(lambda key, size: builder.add(builder.mul(key, I64(16)), size), chosen, I64(0))
+            choice = builder.switch(key, end)
+            for size in sizes:
+                block = builder.append_basic_block("size")
+                choice.add_case(I64(reduce(lambda key, one: key * 16 + one, size, 0)), block)
+                builder.position_at_end(block)
+                function = cgutils.get_or_insert_function(builder.module, kind, symbols[size])
+                builder.call(function, values)
+                builder.branch(end)
+            builder.position_at_end(end)
+            return context.get_dummy_value()
+
+        return intrinsic(typed)
+
+    return piece
+
+
+def _value(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    if isinstance(kind, types.Array):
+        return context.make_array(kind)(context, builder, value).data
+    return value if isinstance(kind, types.Float) else context.cast(builder, value, kind, types.int64)
+
+
+def _write(function: Any, size: tuple[int, ...], write: Callable[..., None]) -> None:
+    element = next(one.type.pointee for one in function.args if one.type.is_pointer)
+    vectors = Vectors(ir.IRBuilder(function.append_basic_block("entry")), element)
+    write(vectors, *size, *function.args)
+    vectors.build.ret_void()
 
 
 class Vectors:
-    """Writes operations on vectors of one kind."""
+    """Writes operations on vectors of one kind: as wide as the machine's, if not told how many lanes."""
 
-    def __init__(self, builder: Any, element: Any, lanes: int) -> None:
-        self.builder = builder
-        self.element = element
-        self.lanes = lanes
-        self.bits = bits_of(element)
-        self.kind = ir.VectorType(element, lanes)
-        self.mask = ir.VectorType(ir.IntType(1), lanes)
-        letter = "i" if isinstance(element, ir.IntType) else "f"
-        self.suffix = f"v{lanes}{letter}{self.bits}.p0"
-        zero = 0 if letter == "i" else 0.0
-        self.zeros = ir.Constant(self.kind, [zero] * lanes)
+    def __init__(self, build: Any, element: Any, lanes: int = 0) -> None:
+        whole = isinstance(element, ir.IntType)
+        self.bits = element.width if whole else 32 if isinstance(element, ir.FloatType) else 64
+        self.lanes = lanes or VECTOR_BYTES * 8 // self.bits
+        self.build = build
+        self.kind = ir.VectorType(element, self.lanes)
+        self.zeros = self.constant(0 if whole else 0.0)
+        self._mask = ir.VectorType(ir.IntType(1), self.lanes)
+        self._suffix = f"v{self.lanes}{'i' if whole else 'f'}{self.bits}"
+
+    def constant(self, value: float) -> Any:
+        """Return a vector of one value that is known now."""
+        return ir.Constant(self.kind, [value] * self.lanes)
 
     def splat(self, value: Any) -> Any:
         """Return a vector of one value."""
         undefined = ir.Constant(ir.VectorType(value.type, self.lanes), ir.Undefined)
-        one = self.builder.insert_element(undefined, value, I32(0))
-        lanes = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
-        return self.builder.shuffle_vector(one, undefined, lanes)
+        return self.shuffled(self.build.insert_element(undefined, value, I32(0)), undefined, [0] * self.lanes)
+
+    def shuffled(self, one: Any, other: Any, places: Sequence[int]) -> Any:
+        """Return the elements at some places of two vectors, counted on from the first to the second."""
+        return self.build.shuffle_vector(one, other, ir.Constant(ir.VectorType(I32, len(places)), places))
+
+    def every_second(self, low: Any, high: Any, first: int) -> Any:
+        """Return the elements first, first + 2 … of two vectors."""
+        return self.shuffled(low, high, range(first, 2 * self.lanes, 2))
+
+    def in_turn(self, even: Any, odd: Any) -> list[Any]:
+        """Return the two vectors of which the given ones are every second element."""
+        places = [i // 2 + i % 2 * self.lanes for i in range(2 * self.lanes)]
+        return [self.shuffled(even, odd, part) for part in (places[: self.lanes], places[self.lanes :])]
 
     def below(self, count: Any) -> Any:
-        """Return the mask of the first `count` lanes."""
-        numbers = ir.Constant(ir.VectorType(I64, self.lanes), list(range(self.lanes)))
-        return self.builder.icmp_signed("<", numbers, self.splat(count))
+        """Return the mask of the lanes for which lane < count."""
+        return self.build.icmp_signed("<", self._numbers(I64), self.splat(count))
+
+    def within(self, shift: Any, size: Any) -> Any:
+        """Return the mask of the lanes for which 0 <= lane + shift < size."""
+        numbers = self.build.add(self._numbers(I32), self.splat(self.build.trunc(shift, I32)))
+        return self.build.icmp_unsigned("<", numbers, self.splat(self.build.trunc(size, I32)))
+
+    def where(self, flag: Any, mask: Any = None) -> Any:
+        """Return the mask if the flag is not 0, else no lane. None stands for all lanes."""
+        chosen = self.splat(self.build.icmp_signed("!=", flag, I64(0)))
+        return chosen if mask is None else self.build.and_(mask, chosen)
+
+    def at(self, base: Any, *offsets: Any) -> Any:
+        """Return the address so many elements further on."""
+        return self.build.gep(base, [reduce(self.build.add, offsets)])
 
     def load(self, address: Any, mask: Any = None) -> Any:
-        """Return a vector; lanes outside the mask are 0 and not read."""
-        place = self.builder.bitcast(address, self.kind.as_pointer())
+        """Return a vector; lanes outside the mask are 0 and not read. None stands for all lanes."""
+        place = self.build.bitcast(address, self.kind.as_pointer())
         if mask is None:
-            return self.builder.load(place, align=self.bits // 8)
-        kind = ir.FunctionType(self.kind, [place.type, I32, self.mask, self.kind])
-        load = self._intrinsic(kind, "load")
-        return self.builder.call(load, [place, I32(self.bits // 8), mask, self.zeros])
+            return self.build.load(place, align=self.bits // 8)
+        return self._call(
+            f"masked.load.{self._suffix}.p0", self.kind, place, I32(self.bits // 8), mask, self.zeros
+        )
 
     def store(self, value: Any, address: Any, mask: Any = None) -> None:
-        """Write the lanes of the mask."""
-        place = self.builder.bitcast(address, self.kind.as_pointer())
+        """Write the lanes of the mask. None stands for all lanes."""
+        place = self.build.bitcast(address, self.kind.as_pointer())
         if mask is None:
-            self.builder.store(value, place, align=self.bits // 8)
+            self.build.store(value, place, align=self.bits // 8)
             return
-        kind = ir.FunctionType(ir.VoidType(), [self.kind, place.type, I32, self.mask])
-        self.builder.call(self._intrinsic(kind, "store"), [value, place, I32(self.bits // 8), mask])
+        self._call(f"masked.store.{self._suffix}.p0", ir.VoidType(), value, place, I32(self.bits // 8), mask)
+
+    def fused(self, x: Any, y: Any, z: Any) -> Any:
+        """Return x · y + z, in one instruction where there is one."""
+        return self._call(f"fmuladd.{self._suffix}", self.kind, x, y, z)
+
+    def floored(self, value: Any, floor: Any) -> Any:
+        """Return 0 for the negative ones if `floor` is not 0; a NaN, which is not negative, stays one."""
+        negative = self.build.fcmp_ordered("<", value, self.zeros)
+        return self.build.select(self.where(floor, negative), self.zeros, value)
 
     def variable(self, value: Any) -> Any:
-        """Return a place that holds a vector; the compiler makes a register of it."""
-        place = cgutils.alloca_once(self.builder, value.type)
-        self.builder.store(value, place)
+        """Return a place that holds a value; the compiler makes a register of it."""
+        place = cgutils.alloca_once(self.build, value.type)
+        self.build.store(value, place)
         return place
 
-    def _intrinsic(self, kind: Any, verb: str) -> Any:
-        return cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.masked.{verb}.{self.suffix}")
+    def loop(
+        self, first: Any, last: Any, step: int, carried: Sequence[Any], body: Callable[[Any, list[Any]], Any]
+    ) -> list[Any]:
+        """Write ``for i in range(first, last, step): carried = body(i, carried)``; return what comes out."""
+        build, before = self.build, self.build.block
+        head, inside, end = (build.append_basic_block(name) for name in ("head", "body", "end"))
+        build.branch(head)
+        build.position_at_end(head)
+        i, values = build.phi(I64), [build.phi(value.type) for value in carried]
+        build.cbranch(build.icmp_signed("<", i, last), inside, end)
+        build.position_at_end(inside)
+        results = body(i, list(values))
+        following = build.add(i, I64(step))
+        for phi, start, after in [(i, first, following), *zip(values, carried, results, strict=True)]:
+            phi.add_incoming(start, before)
+            phi.add_incoming(after, build.block)
+        build.branch(head)
+        build.position_at_end(end)
+        return values
+
+    def _numbers(self, kind: Any) -> Any:
+        return ir.Constant(ir.VectorType(kind, self.lanes), list(range(self.lanes)))
+
+    def _call(self, name: str, result: Any, *values: Any) -> Any:
+        kind = ir.FunctionType(result, [value.type for value in values])
+        function = cgutils.get_or_insert_function(self.build.module, kind, f"llvm.{name}")
+        return self.build.call(function, values)

@@ -11,7 +11,8 @@ from jitconv.algorithms._shared.filters import put_back
 from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.views import Array, hwcf
 from jitconv.jit import Kernel, team
-from jitconv.jit.tile import TALLEST, VECTOR_BYTES, WIDEST, tiles_across, width_of
+from jitconv.jit.tile import TALLEST, WIDEST, tiles_across, width_of
+from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
 BLOCK_BYTES = 512 * 1024
@@ -26,6 +27,9 @@ threads, which are added at last."""
 
 PIXELS_OF_A_SUM = 1024
 """Pixels of dy that are summed one after the other for db; the sums of the chunks are added then."""
+
+LEAST_SUMS = 64
+"""Sums side by side for db: pixels of fewer filters are joined to rows, whose parts are added at last."""
 
 CHUNK = 8 * TALLEST[WIDEST]
 """Taps and channels of a unit of work."""
@@ -137,7 +141,10 @@ class WeightGradient:
 
     def _bias(self, dy: Array, db: Array) -> None:
         spec = self._spec
-        pixels = spec.n * spec.oh * spec.ow
-        parts = np.empty((-(-pixels // PIXELS_OF_A_SUM), spec.f), db.dtype)
-        SUMS(dy.size // 4, dy, pixels, spec.f, parts.reshape(-1))
-        parts.sum(axis=0, out=db)
+        pixels, joined = spec.n * spec.oh * spec.ow, 1
+        while joined * spec.f < LEAST_SUMS and pixels % (2 * joined) == 0:
+            joined *= 2
+        rows, size = pixels // joined, joined * spec.f
+        parts = np.empty((-(-rows // PIXELS_OF_A_SUM), size), db.dtype)
+        SUMS(dy.size // 4, dy, rows, size, parts.reshape(-1))
+        parts.reshape(-1, spec.f).sum(axis=0, out=db)

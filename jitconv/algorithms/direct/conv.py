@@ -20,7 +20,8 @@ from jitconv.algorithms.direct import few, pointwise
 from jitconv.algorithms.direct.correlate import SCRATCH_BYTES, Correlation, Correlator, pack
 from jitconv.algorithms.direct.spread import Spread, suits
 from jitconv.hooks import hookimpl
-from jitconv.jit.tile import VECTOR_BYTES, WIDEST, padded_columns
+from jitconv.jit.tile import WIDEST, padded_columns
+from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
 CALL = {"conv_forward": 10e-6, "conv_backward": 25e-6}

@@ -17,7 +17,8 @@ from jitconv.algorithms._shared.memory import fetch, put
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
 from jitconv.jit.pixels import planes_to_pixels
-from jitconv.jit.tile import VECTOR_BYTES, WIDEST, padded_columns, tiles, width_of
+from jitconv.jit.tile import WIDEST, padded_columns, tiles, width_of
+from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import aligned
 
 SCRATCH_BYTES = 384 * 1024

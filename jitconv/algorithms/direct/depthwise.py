@@ -22,7 +22,7 @@ from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
 from jitconv.jit.taps import OUTPUTS, PLAIN, correlation
 from jitconv.jit.taps_gradient import BLOCK, gradient
-from jitconv.jit.tile import VECTOR_BYTES
+from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
 correlate = correlation("channels", lanes_are_channels=True)

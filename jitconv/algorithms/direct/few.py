@@ -11,7 +11,7 @@ from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct import depthwise, depthwise_planes, planes, planes_gradient
 from jitconv.algorithms.direct.axes import Axis, backward_axis, forward_axis
-from jitconv.jit.tile import VECTOR_BYTES
+from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
 CALL = {"conv_forward": 10e-6, "conv_backward": 25e-6}

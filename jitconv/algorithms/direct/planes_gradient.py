@@ -12,7 +12,7 @@ from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
 from jitconv.jit.taps import PLAIN, READS_APART
 from jitconv.jit.taps_gradient import BLOCK, gradient
-from jitconv.jit.tile import VECTOR_BYTES
+from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
 correlate_gradient = gradient("outputs", lanes_are_channels=False)

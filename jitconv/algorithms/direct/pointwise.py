@@ -17,7 +17,8 @@ from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel, team
 from jitconv.jit.loops import inlined
 from jitconv.jit.pixels import copy
-from jitconv.jit.tile import VECTOR_BYTES, WIDEST, tiles, width_of
+from jitconv.jit.tile import WIDEST, tiles, width_of
+from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
 DEPTH = 256

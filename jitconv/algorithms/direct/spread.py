@@ -16,7 +16,8 @@ from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.correlate import TASKS, pack
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
-from jitconv.jit.tile import VECTOR_BYTES, WIDEST, tiles, width_of
+from jitconv.jit.tile import WIDEST, tiles, width_of
+from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
 

@@ -111,33 +111,9 @@ class Convolution:
             with _lent(tiling, count, columns, x.dtype) as (came, between, spectrum, result, gone):
                 self._inner.cut(x.reshape(-1), tiling.grid, part, tiling.places("inner"), came)
                 self._analysis(came, count, tiling.problem.channels, between, spectrum)
-                self._products(spectrum, filters, result, count, columns)
+                _products(tiling, spectrum, filters, result, count, columns, across=False, more=False)
                 self._synthesis(result, count, columns, between, gone, bias, floor)
                 outer.paste(gone, tiling.grid, part, tiling.places("outer"), target)
-
-    def _products(self, spectrum: Array, filters: Array, result: Array, tiles: int, columns: int) -> None:
-        channels, groups = self._tiling.problem.channels, self._tiling.problem.groups
-        group_c = channels // groups
-        if self._tiling.problem.depthwise:
-            MULTIPLY_DEPTHWISE(
-                result.size, spectrum, filters, 0, result, columns, tiles, columns, self._tiling.frequencies,
-                False,
-            )  # fmt: skip
-            return
-        table = _frequencies(
-            self._tiling.frequencies,
-            groups,
-            (tiles * channels, group_c),
-            group_c * columns,
-            tiles * columns,
-            columns,
-            tiles,
-        )
-        PRODUCTS(
-            2 * result.size * group_c // MADDS_PER_NANOSECOND, spectrum, channels, group_c,
-            filters, columns, _two_segments(tiles * channels, group_c), table,
-            result, 0, False, result, columns, False,
-        )  # fmt: skip
 
 
 class WeightSum:
@@ -175,32 +151,31 @@ class WeightSum:
                 self._of_x(x_came, count, tiling.problem.channels, between, of_x)
                 of_block.cut(upstream, tiling.grid, part, tiling.places("taps"), dy_came)
                 self._of_dy(dy_came, count, columns, between, of_dy)
-                self._products(of_x, of_dy, sums, count, columns, more=part.start > 0)
+                _products(tiling, of_x, of_dy, sums, count, columns, across=True, more=part.start > 0)
 
-    def _products(
-        self, of_x: Array, of_dy: Array, sums: Array, tiles: int, columns: int, *, more: bool
-    ) -> None:
-        channels, groups = self._tiling.problem.channels, self._tiling.problem.groups
-        group_c = channels // groups
-        if self._tiling.problem.depthwise:
-            MULTIPLY_DEPTHWISE(
-                of_dy.size, of_x, of_dy, columns, sums, 0, tiles, columns, self._tiling.frequencies, more
-            )
-            return
-        table = _frequencies(
-            self._tiling.frequencies,
-            groups,
-            (tiles * channels, group_c),
-            tiles * columns,
-            group_c * columns,
-            columns,
-            group_c,
-        )
-        PRODUCTS_ACROSS(
-            2 * sums.size * tiles // MADDS_PER_NANOSECOND, of_x, channels, tiles,
-            of_dy, columns, _two_segments(tiles * channels, tiles), table,
-            sums, columns, more, sums, columns,
+
+def _products(
+    tiling: Tiling, a: Array, b: Array, c: Array, tiles: int, columns: int, *, across: bool, more: bool
+) -> None:
+    """Fill `c`, at each frequency, with a · b, or with aᵀ · b where `across`; add to it if `more`."""
+    problem, frequencies = tiling.problem, tiling.frequencies
+    if problem.depthwise:
+        b_row, c_row = (columns, 0) if across else (0, columns)
+        MULTIPLY_DEPTHWISE(
+            max(b.size, c.size), a, b, b_row, c, c_row, tiles, columns, frequencies, more
         )  # fmt: skip
+        return
+    group_c, a_size = problem.channels // problem.groups, tiles * problem.channels
+    rows, depth = (group_c, tiles) if across else (tiles, group_c)
+    table = _frequencies(
+        frequencies, problem.groups, (a_size, group_c), depth * columns, rows * columns, columns, rows
+    )
+    segments = np.array([0, 0, a_size, depth], np.int64)  # a complex product's part is two real products
+    kernel = PRODUCTS_ACROSS if across else PRODUCTS
+    kernel(
+        2 * c.size * depth // MADDS_PER_NANOSECOND, a, problem.channels, depth, b, columns, segments, table,
+        c, columns, more, c, columns, False,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=64)
@@ -219,11 +194,6 @@ def _frequencies(
         b=(frequency * 2 * b_size, 2, group * group_f),
         c=c, start=c, rows=rows, columns=group_f,
     )  # fmt: skip
-
-
-def _two_segments(a_size: int, b_rows: int) -> Array:
-    """Return where the two real products of a complex one's part begin: in a, and in rows of b."""
-    return np.array([0, 0, a_size, b_rows], np.int64)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,8 @@ from numba import prange
 
 from jitconv.algorithms._shared.memory import fetch, put
 from jitconv.jit import Kernel
-from jitconv.jit.tile import VECTOR_BYTES, WIDEST, tiles, tiles_across, width_of
+from jitconv.jit.tile import WIDEST, tiles, tiles_across, width_of
+from jitconv.jit.vectors import VECTOR_BYTES
 
 
 def _products(a, a_row, depth, b, b_step, segments, tasks, start, start_row, started, c, c_row, floor):
@@ -28,7 +29,9 @@ def _products(a, a_row, depth, b, b_step, segments, tasks, start, start_row, sta
                   c, c_at + f, c_row, count, floor)  # fmt: skip
 
 
-def _products_across(a, a_step, depth, b, b_step, segments, tasks, start, start_row, started, c, c_row):
+def _products_across(
+    a, a_step, depth, b, b_step, segments, tasks, start, start_row, started, c, c_row, floor
+):
     """As `_products`, of the transpose of a: its rows lie side by side, from k to k it steps."""
     lanes = VECTOR_BYTES // a.itemsize
     for task in prange(tasks.size // 6):
@@ -38,7 +41,7 @@ def _products_across(a, a_step, depth, b, b_step, segments, tasks, start, start_
             count = min(WIDEST * lanes, columns - f)
             tiles_across(rows, width_of(count, lanes), a, a_at, a_step, b, b_at + f, b_step, count % lanes,
                          segments, 0, segments.size // 2, depth, start, start_at + f, start_row, started,
-                         c, c_at + f, c_row, count, 0)  # fmt: skip
+                         c, c_at + f, c_row, count, floor)  # fmt: skip
 
 
 def _cut(x, strides, size, grid, first, tiles, down, right, channels, out):

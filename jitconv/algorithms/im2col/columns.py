@@ -6,12 +6,12 @@ time: some pictures, or some rows of windows of one picture.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from jitconv.algorithms._shared.views import Array, nhwc, reach
+from jitconv.algorithms._shared.views import Array, nhwc, reach, unpadded
 from jitconv.specs import ConvSpec, PoolSpec
 
 BLOCK_BYTES = 4 * 2**20
@@ -53,7 +53,14 @@ def met(spec: Spec, some: slice) -> slice:
     return slice(some.start * down, (some.stop - 1) * down + spec.extent[0])
 
 
-def patch(x: Array, spec: Spec, which: slice, some: slice, value: float = 0.0) -> Array:
+def windows(x: Array, spec: Spec, which: slice, some: slice, value: float = 0.0) -> Array:
+    """View a block's patch, padded with a value, as (N, rows, OW, C, KH, KW), without a copy."""
+    every = sliding_window_view(patch(x, spec, which, some, value), spec.extent, axis=(1, 2))
+    down, right = spec.stride
+    return every[:, ::down, ::right, :, :: spec.dilation[0], :: spec.dilation[1]][:, :, : spec.ow]
+
+
+def patch(x: Array, spec: Spec, which: slice, some: slice, value: float) -> Array:
     """Copy what a block's windows meet of the padded pictures: (N, rows, columns, C)."""
     top, _, left, _ = spec.pad
     source = nhwc(x, spec)[which]
@@ -66,15 +73,17 @@ def patch(x: Array, spec: Spec, which: slice, some: slice, value: float = 0.0) -
     return copy
 
 
-def windows(pictures: Array, spec: Spec) -> Array:
-    """View a patch as (N, rows, OW, C, KH, KW), without a copy."""
-    every = sliding_window_view(pictures, spec.extent, axis=(1, 2))
-    down, right = spec.stride
-    return every[:, ::down, ::right, :, :: spec.dilation[0], :: spec.dilation[1]][:, :, : spec.ow]
+def gather(spec: Spec, dx: Array, parts: Callable[[slice, slice], Array]) -> None:
+    """Add gradients to where their columns came from (col2im): ``parts(which, some)`` gives a block's."""
+    for which in pictures(spec):
+        gathered = np.zeros((which.stop - which.start, *reach(spec), spec.c), dx.dtype)
+        for some in rows(spec):
+            scatter(parts(which, some), gathered[:, met(spec, some)], spec)
+        nhwc(dx, spec)[which] = unpadded(gathered, spec)
 
 
 def scatter(columns: Array, pictures: Array, spec: Spec) -> None:
-    """Add (N, rows, OW, C, KH, KW) to the places of padded pictures that `windows` views (col2im)."""
+    """Add (N, rows, OW, C, KH, KW) to the places of padded pictures that `windows` views."""
     down, right = spec.stride
     height, width = (columns.shape[1] - 1) * down + 1, (spec.ow - 1) * right + 1
     for kh in range(spec.kh):

@@ -12,19 +12,15 @@ import numpy as np
 
 from jitconv.algorithm import Algorithm, Plan, never_refuses, unprepared
 from jitconv.algorithms._shared.cost import seconds
-from jitconv.algorithms._shared.views import Array, hwcf, nhwc, reach, unpadded
+from jitconv.algorithms._shared.views import Array, hwcf, nhwc
 from jitconv.algorithms.im2col.columns import (
     block_bytes,
     block_shape,
     blocks,
     column_bytes,
-    met,
-    patch,
+    gather,
     patch_bytes,
-    pictures,
     pictures_bytes,
-    rows,
-    scatter,
     windows,
 )
 from jitconv.hooks import hookimpl
@@ -88,24 +84,20 @@ def backward(
         hwcf(dw, spec)[...] = from_matrices(total, spec)
     if dx is not None:
         across = matrices(w, spec).swapaxes(1, 2)
-        for which in pictures(spec):
-            gathered = np.zeros((which.stop - which.start, *reach(spec), spec.c), dx.dtype)
-            for some in rows(spec):
-                scatter(d_columns(dy, across, spec, which, some), gathered[:, met(spec, some)], spec)
-            nhwc(dx, spec)[which] = unpadded(gathered, spec)
+        gather(spec, dx, partial(d_columns, spec, dy, across))
     if db is not None:
         nhwc(dy, spec).sum(axis=(0, 1, 2), out=db)
 
 
 def columns(x: Array, spec: ConvSpec, which: slice, some: slice) -> Array:
     """Return the column matrix of a block for each group: (groups, windows, KH·KW·C/groups)."""
-    seen = windows(patch(x, spec, which, some), spec)
+    seen = windows(x, spec, which, some)
     group_c = spec.c // spec.groups
     grouped = seen.reshape(*seen.shape[:3], spec.groups, group_c, spec.kh, spec.kw)
     return grouped.transpose(3, 0, 1, 2, 5, 6, 4).reshape(spec.groups, -1, spec.kh * spec.kw * group_c)
 
 
-def d_columns(dy: Array, across: Array, spec: ConvSpec, which: slice, some: slice) -> Array:
+def d_columns(spec: ConvSpec, dy: Array, across: Array, which: slice, some: slice) -> Array:
     """Return the gradient of a block's column matrix, (N, rows, OW, C, KH, KW); `across` is filtersᵀ."""
     with blas_threads():
         product = upstream(dy, spec, which, some) @ across

@@ -11,19 +11,15 @@ import numpy as np
 from jitconv.algorithm import Algorithm, never_refuses, unprepared
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.pooling import divisors, shared
-from jitconv.algorithms._shared.views import Array, nhwc, reach, unpadded
+from jitconv.algorithms._shared.views import Array, nhwc
 from jitconv.algorithms.im2col.columns import (
     block_bytes,
     block_shape,
     blocks,
     column_bytes,
-    met,
-    patch,
+    gather,
     patch_bytes,
-    pictures,
     pictures_bytes,
-    rows,
-    scatter,
     windows,
 )
 from jitconv.hooks import hookimpl
@@ -62,34 +58,32 @@ def max_backward(spec: PoolSpec, dy: Array, x: Array, indices: Array | None, dx:
         for n, place in enumerate(nhwc(indices, spec)):
             np.add.at(result[n], (place // spec.w, place % spec.w, np.arange(spec.c)), upstream[n])
         return
-    for which in pictures(spec):
-        gathered = np.zeros((which.stop - which.start, *reach(spec), spec.c), dx.dtype)
-        for some in rows(spec):
-            columns, inside = max_columns(spec, x, which, some)
-            parts = share(spec, upstream[which, some], columns, inside)
-            parts = parts.reshape(*parts.shape[:-1], spec.kh, spec.kw)
-            scatter(parts, gathered[:, met(spec, some)], spec)
-        result[which] = unpadded(gathered, spec)
+
+    def parts(which: slice, some: slice) -> Array:
+        columns, inside = max_columns(spec, x, which, some)
+        given = share(spec, upstream[which, some], columns, inside)
+        return given.reshape(*given.shape[:-1], spec.kh, spec.kw)
+
+    gather(spec, dx, parts)
 
 
 def avg_forward(spec: PoolSpec, x: Array, y: Array) -> None:
     """Y = the sum of each row over its divisor."""
     over = divisors(spec)[..., None]
     for which, some in blocks(spec):
-        total = windows(patch(x, spec, which, some), spec).sum(axis=(-2, -1))
+        total = windows(x, spec, which, some).sum(axis=(-2, -1))
         np.divide(total, over[some], out=nhwc(y, spec)[which, some])
 
 
 def avg_backward(spec: PoolSpec, dy: Array, dx: Array) -> None:
     """Add each window's gradient over its divisor to where the window came from."""
     over = divisors(spec)[..., None]
-    for which in pictures(spec):
-        gathered = np.zeros((which.stop - which.start, *reach(spec), spec.c), dx.dtype)
-        for some in rows(spec):
-            parts = (nhwc(dy, spec)[which, some] / over[some])[..., None, None]
-            parts = np.broadcast_to(parts, (*parts.shape[:4], spec.kh, spec.kw))
-            scatter(parts, gathered[:, met(spec, some)], spec)
-        nhwc(dx, spec)[which] = unpadded(gathered, spec)
+
+    def parts(which: slice, some: slice) -> Array:
+        given = (nhwc(dy, spec)[which, some] / over[some])[..., None, None]
+        return np.broadcast_to(given, (*given.shape[:4], spec.kh, spec.kw))
+
+    gather(spec, dx, parts)
 
 
 def share(spec: PoolSpec, upstream: Array, columns: Array, inside: Array) -> Array:
@@ -102,10 +96,10 @@ def share(spec: PoolSpec, upstream: Array, columns: Array, inside: Array) -> Arr
 
 def max_columns(spec: PoolSpec, x: Array, which: slice, some: slice) -> tuple[Array, Array]:
     """Return the rows (N, rows, OW, C, KH·KW) of a block, and which elements lie in the input."""
-    seen = windows(patch(x, spec, which, some, -np.inf), spec)
+    seen = windows(x, spec, which, some, -np.inf)
     columns = seen.reshape(*seen.shape[:4], spec.kh * spec.kw)
     one = replace(spec, n=1, c=1, layout="NHWC")
-    inside = windows(patch(np.ones((1, spec.h, spec.w, 1), bool), one, slice(0, 1), some), one)
+    inside = windows(np.ones((1, spec.h, spec.w, 1), bool), one, slice(0, 1), some)
     return columns, inside.reshape(1, -1, spec.ow, 1, spec.kh * spec.kw)
 
 

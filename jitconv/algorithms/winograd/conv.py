@@ -19,7 +19,8 @@ from jitconv.algorithms.winograd.correlate import Winograd, fused, group_of, mov
 from jitconv.algorithms.winograd.pieces import POINTS
 from jitconv.algorithms.winograd.weights import LEAST_TILES, WinogradWeights
 from jitconv.hooks import hookimpl
-from jitconv.jit.tile import VECTOR_BYTES, WIDEST
+from jitconv.jit.tile import WIDEST
+from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
 CALL = {"conv_forward": 30e-6, "conv_backward": 60e-6}

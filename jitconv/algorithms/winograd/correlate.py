@@ -11,7 +11,8 @@ from numba import prange
 from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.winograd.pieces import FILTER, OUT, PATCH, POINTS, transform_patch, write_result
 from jitconv.jit import Kernel
-from jitconv.jit.tile import TALLEST, VECTOR_BYTES, WIDEST, tiles, width_of
+from jitconv.jit.tile import TALLEST, WIDEST, tiles, width_of
+from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import aligned, borrowed
 
 BLOCK_BYTES = 1536 * 1024

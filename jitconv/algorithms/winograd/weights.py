@@ -14,8 +14,9 @@ from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.winograd.correlate import PATCHES, group_of, tiles_of
 from jitconv.algorithms.winograd.pieces import OUT, PATCH, POINTS
 from jitconv.jit import Kernel
-from jitconv.jit.tile import TALLEST, VECTOR_BYTES, WIDEST, tiles_across, width_of
+from jitconv.jit.tile import TALLEST, WIDEST, tiles_across, width_of
 from jitconv.jit.transform import transform
+from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import borrowed
 
 PIECE = transform(
