@@ -22,8 +22,8 @@ PIXELS_BYTES = 16 * 1024
 cache."""
 
 LARGEST = 14 * 14
-"""Elements of a plane up to which it is turned. Planes of 28x28 as they lie took 1.9 ms where pixels took 2.7
-(192 channels, a batch of 16)."""
+"""Elements of a plane up to which it is turned. Of 16 pictures with 192 channels of 28x28 planes took 1.9 ms,
+pixels 2.9; with 960 channels of 7x7 planes took 3.1 ms, pixels 0.9. Runs apart, the machine in use."""
 
 
 def serves(spec: ConvSpec) -> bool:
