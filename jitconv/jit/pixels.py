@@ -1,4 +1,8 @@
-"""NCHW to NHWC and back, a square of pixels and channels at a time, transposed in registers."""
+"""NCHW to NHWC and back, a square of pixels and channels at a time, transposed in registers.
+
+Arrays are passed whole, with places in them: a slice of an array that threads share is counted, and the
+count is what they then wait for.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,19 @@ def pixels_to_planes(x, at, pitch, channels, count, out, to, plane):
     side = VECTOR_BYTES // x.itemsize
     for c in range(0, channels, side):
         scatter(x, at + c, pitch, min(side, channels - c), count, out, to + c * plane, plane)
+
+
+@emitted()
+def copy(v, x, at, out, to, count):
+    """Put x[at : at + count] to out[to:]."""
+
+    def body(i: Any, mask: Any) -> list[Any]:
+        v.store(v.load(v.at(x, at, i), mask), v.at(out, to, i), mask)
+        return []
+
+    whole = v.build.and_(count, I64(-v.lanes))
+    v.loop(I64(0), whole, v.lanes, [], lambda i, _: body(i, None))
+    v.loop(whole, count, v.lanes, [], lambda i, _: body(i, v.within(i, count)))
 
 
 @emitted()

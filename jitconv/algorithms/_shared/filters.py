@@ -8,6 +8,8 @@ from numba import prange
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
+from jitconv.jit.pixels import pixels_to_planes
+from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
 LINES = 144
@@ -32,7 +34,37 @@ def _arrange(w, places, row_step, column_step, rows, columns, out):
                     out[(t * rows + row) * columns + column] = w[places[t] + at]
 
 
-ARRANGE = Kernel(_arrange)
+def _put_back(taps, turned, count, channels, filters, out):
+    """out[filter, channel, t] = taps[t, channel, filter], some filters and channels at a time.
+
+    `turned`: out[filter, channel, count - 1 - t].
+    """
+    tap = channels * filters
+    lanes = VECTOR_BYTES // taps.itemsize
+    wide = 4 * lanes  # neighbouring cache lines are read soon after one another
+    block = rows_of_a_block(count)
+    blocks = (channels + block - 1) // block
+    for task in prange((filters + wide - 1) // wide * blocks):
+        low, first = task // blocks * wide, task % blocks * block
+        high, last = min(low + wide, filters), min(first + block, channels)
+        if count == 1:
+            pixels_to_planes(taps, first * filters + low, filters, high - low, last - first, out,
+                             low * channels + first, channels)  # fmt: skip
+            continue
+        for c in range(first, last):
+            at = (count - 1) * tap if turned else 0
+            pixels_to_planes(taps, at + c * filters + low, -tap if turned else tap, high - low, count, out,
+                             (low * channels + c) * count, channels * count)  # fmt: skip
+
+
+ARRANGE, PUT_BACK = Kernel(_arrange), Kernel(_put_back)
+
+
+def put_back(gradient: Array, spec: ConvSpec, dw: Array) -> None:
+    """Fill `dw`, stored as NCHW has it, from cross-correlation's (KH, KW, C/groups, F)."""
+    group_c = spec.c // spec.groups
+    PUT_BACK(dw.size // 2, gradient.reshape(-1), spec.flip_kernel, spec.kh * spec.kw, group_c, spec.f,
+             dw.reshape(-1))  # fmt: skip
 
 
 def taps_first(w: Array, spec: ConvSpec) -> Array:

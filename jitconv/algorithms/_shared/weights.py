@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numba import prange
 
+from jitconv.algorithms._shared.filters import put_back
 from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.views import Array, hwcf
 from jitconv.jit import Kernel, team
@@ -132,7 +133,10 @@ class WeightGradient:
             else:
                 taps = np.empty((spec.kh, spec.kw, spec.c // spec.groups, spec.f), dw.dtype)
                 self._taps(pictures, upstream, taps)
-                hwcf(dw, spec)[...] = taps
+                if spec.layout == "NCHW":
+                    put_back(taps, spec, dw)
+                else:
+                    hwcf(dw, spec)[...] = taps
 
     def _taps(self, x: Array, dy: Array, dw: Array) -> None:
         sums = dw.reshape(-1) if self._slices == 1 else np.empty((self._slices, dw.size), dw.dtype)

@@ -12,9 +12,9 @@ import numpy as np
 
 from jitconv.algorithm import Algorithm, Plan, never_refuses
 from jitconv.algorithms._shared.cost import seconds
-from jitconv.algorithms._shared.filters import filter_strides, place, taps
+from jitconv.algorithms._shared.filters import filter_strides, taps
 from jitconv.algorithms._shared.layout import pictures_nhwc
-from jitconv.algorithms._shared.views import Array, nhwc, strides
+from jitconv.algorithms._shared.views import Array, strides
 from jitconv.algorithms._shared.weights import SLICES, WeightGradient
 from jitconv.algorithms.direct import few, pointwise
 from jitconv.algorithms.direct.correlate import SCRATCH_BYTES, Correlation, Correlator, packer
@@ -41,7 +41,7 @@ def build_forward(spec: ConvSpec) -> Plan:
     """Return a plan: pack the filters, correlate."""
     if not tiled(spec):
         return few.build_forward(spec)
-    if pointwise.serves(spec):
+    if pointwise.serves(spec) or pointwise.spares_packing(spec):
         by_pixels = pointwise.Pointwise(spec)
         return lambda x, w, b, y: by_pixels.holding(w, b)(x, y)
     if as_they_lie(spec):
@@ -74,10 +74,12 @@ def correlation(spec: ConvSpec, b_step: int = 0, *, floor: bool = False) -> Corr
     group_c = spec.c // spec.groups
     columns = [kw * spec.dilation[1] - spec.pad[2] for kw in range(1 if side_by_side else spec.kw)]
     rows = [kh * spec.dilation[0] - spec.pad[0] for kh in range(spec.kh)]
+    depth = group_c * spec.kw if side_by_side else group_c
     geometry = Correlation(
         rows=tuple(row for row in rows for _ in columns),
         columns=tuple(columns) * spec.kh,
-        depth=group_c * spec.kw if side_by_side else group_c,
+        begins=tuple(range(0, spec.kh * spec.kw * group_c, depth)),
+        depth=depth,
         steps=spec.stride,
         counts=(spec.oh, spec.ow),
         reach=spec.kw if side_by_side else 1,
@@ -100,73 +102,93 @@ def build_backward(spec: ConvSpec) -> Plan:
     """Return a plan: dx a correlation for each phase of the stride, dw and db sums over pixels."""
     if not tiled(spec):
         return few.build_backward(spec)
-    phases: list[Phase | Spread] = [Spread(spec)]
-    if not suits(spec):
-        phases = [
-            Phase(spec, row, column) for row in range(spec.stride[0]) for column in range(spec.stride[1])
-        ]
+    input_gradient: Spread | Phases = Spread(spec) if suits(spec) else Phases(spec)
     gradient = WeightGradient(spec)
     outputs = (spec.n, spec.oh, spec.ow, spec.f)
 
     def plan(dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None) -> None:
-        if dx is not None:
-            for phase in phases:
-                phase(dy, w, dx)
-        if dw is not None or db is not None:
-            with pictures_nhwc(dy, spec.layout, outputs, (0, 0, 0, 0)) as upstream:
+        with pictures_nhwc(dy, spec.layout, outputs, (0, 0, 0, 0)) as upstream:
+            if dx is not None:
+                input_gradient(upstream, w, dx)
+            if dw is not None or db is not None:
                 gradient(x, upstream, dw, db)
 
     return plan
 
 
-class Phase:
-    """The gradient of the pictures' rows and columns that are `row` and `column` modulo the stride."""
+class Phases:
+    """The gradient of the pictures: one correlation for each phase of the stride."""
 
-    def __init__(self, spec: ConvSpec, row: int, column: int) -> None:
-        self._spec = spec
-        self._part = np.s_[:, row :: spec.stride[0], column :: spec.stride[1]]
-        taps_down = met(spec.kh, row, spec.pad[0], spec.dilation[0], spec.stride[0])
-        taps_across = met(spec.kw, column, spec.pad[2], spec.dilation[1], spec.stride[1])
-        counts = (-(-(spec.h - row) // spec.stride[0]), -(-(spec.w - column) // spec.stride[1]))
-        self._correlate: Correlator | None = None
-        if not (taps_down and taps_across and min(counts) > 0):
-            return
-        offsets = [offset for offset, _ in taps_across]
-        group_f = spec.f // spec.groups
-        side_by_side = spec.groups == 1 and offsets == list(range(offsets[0], offsets[0] + len(offsets)))
-        columns = offsets[:1] if side_by_side else offsets
-        geometry = Correlation(
-            rows=tuple(offset for offset, _ in taps_down for _ in columns),
-            columns=tuple(columns) * len(taps_down),
-            depth=group_f * len(offsets) if side_by_side else group_f,
-            steps=(1, 1),
-            counts=counts,
-            reach=len(offsets) if side_by_side else 1,
+    def __init__(self, spec: ConvSpec) -> None:
+        down, across = (
+            [met(size, number, pad, dilation, stride) for number in range(stride)]
+            for size, pad, dilation, stride in zip(
+                (spec.kh, spec.kw), (spec.pad[0], spec.pad[2]), spec.dilation, spec.stride, strict=True
+            )
         )
-        n, down, across, deep = strides(spec.h, spec.w, spec.c, spec.layout)
-        self._correlate = Correlator(
-            geometry, batch=spec.n, size=(spec.oh, spec.ow), channels=spec.f, filters=spec.c,
-            groups=spec.groups, strides=strides(spec.oh, spec.ow, spec.f, spec.layout),
-            out_strides=(n, down * spec.stride[0], across * spec.stride[1], deep),
-            out_at=row * down + column * across, dtype=spec.dtype,
-        )  # fmt: skip
-        places = [place(kh, kw, spec) for _, kh in taps_down for _, kw in taps_across]
+        self._correlations = [
+            phase(spec, row, column, taps_down, taps_across)
+            for row, taps_down in enumerate(down)
+            for column, taps_across in enumerate(across)
+        ]
         channel, filter_, group = filter_strides(spec)
+        group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
         self._packed = packer(
-            np.array(places),
-            (filter_, channel, group),
-            group_f,
-            spec.c // spec.groups,
-            spec.groups,
-            spec.dtype,
+            taps(spec)[::-1], (filter_, channel, group), group_f, group_c, spec.groups, spec.dtype
         )
 
     def __call__(self, dy: Array, w: Array, dx: Array) -> None:
-        """Fill the phase's part of `dx`."""
-        if self._correlate is None:
-            nhwc(dx, self._spec)[self._part] = 0
-        else:
-            self._correlate(dy, self._packed(w), None, dx)
+        """Fill `dx` from flat NHWC gradients."""
+        packed = self._packed(w)
+        if None in self._correlations:
+            dx[...] = 0
+        for correlate in self._correlations:
+            if correlate is not None:
+                correlate(dy, packed, None, dx)
+
+
+def phase(
+    spec: ConvSpec,
+    row: int,
+    column: int,
+    taps_down: list[tuple[int, int]],
+    taps_across: list[tuple[int, int]],
+) -> Correlator | None:
+    """Return the correlation of the rows and columns that are `row` and `column` modulo the stride.
+
+    Its filters are packed with all others, the last tap first: taps that lie side by side in dy then lie so
+    there too, where the stride is 1. None if there are no such pixels, or no taps meet them.
+    """
+    counts = (-(-(spec.h - row) // spec.stride[0]), -(-(spec.w - column) // spec.stride[1]))
+    if not (taps_down and taps_across and min(counts) > 0):
+        return None
+    offsets = [offset for offset, _ in taps_across]
+    group_f = spec.f // spec.groups
+    numbers = [
+        (spec.kh - 1 - kh) * spec.kw + spec.kw - 1 - kw for _, kh in taps_down for _, kw in taps_across
+    ]
+    side_by_side = spec.groups == 1 and all(
+        values == list(range(values[0], values[0] + len(offsets)))
+        for values in (offsets, numbers[: len(offsets)])
+    )
+    columns = offsets[:1] if side_by_side else offsets
+    geometry = Correlation(
+        rows=tuple(offset for offset, _ in taps_down for _ in columns),
+        columns=tuple(columns) * len(taps_down),
+        begins=tuple(number * group_f for number in numbers[:: len(offsets) if side_by_side else 1]),
+        depth=group_f * len(offsets) if side_by_side else group_f,
+        steps=(1, 1),
+        counts=counts,
+        reach=len(offsets) if side_by_side else 1,
+    )
+    n, down, across, deep = strides(spec.h, spec.w, spec.c, spec.layout)
+    return Correlator(
+        geometry, batch=spec.n, size=(spec.oh, spec.ow), channels=spec.f, filters=spec.c,
+        groups=spec.groups, strides=strides(spec.oh, spec.ow, spec.f, "NHWC"),
+        out_strides=(n, down * spec.stride[0], across * spec.stride[1], deep),
+        out_at=row * down + column * across, dtype=spec.dtype,
+        panel_rows=spec.kh * spec.kw * group_f,
+    )  # fmt: skip
 
 
 def met(taps: int, phase: int, pad: int, dilation: int, stride: int) -> list[tuple[int, int]]:
@@ -225,7 +247,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             cost=partial(_cost, op),
             workspace=partial(_workspace, op),
             build=build,
-            revision=3,
+            revision=4,
             prepare=prepare if op == "conv_forward" else None,
         )
         for op, build in (("conv_forward", build_forward), ("conv_backward", build_backward))

@@ -18,6 +18,7 @@ from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
 from jitconv.jit.kernels import threads_pay
 from jitconv.jit.numbers import flat, unpacked
+from jitconv.jit.pixels import planes_to_pixels
 from jitconv.jit.tile import WIDEST, padded_columns, tiles, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import aligned
@@ -29,7 +30,7 @@ cache while every panel of filters comes by."""
 PASS_BYTES = 128 * 1024
 """Of a panel of filters that are read for all rows of a task before the next: they stay there as well."""
 
-INTS = 30
+INTS = 31
 """Numbers of `_correlate` before its table."""
 
 TASKS = 8
@@ -41,11 +42,12 @@ class Correlation:
     """The geometry of one correlation, in elements.
 
     Output (n, q, j, f) sums over segments s and d < depth: picture (n, q·down + row[s], j·across +
-    column[s], …), d elements further on, times filter row s·depth + d.
+    column[s], …), d elements further on, times filter row begins[s] + d.
     """
 
     rows: tuple[int, ...]
     columns: tuple[int, ...]
+    begins: tuple[int, ...]
     depth: int
     steps: tuple[int, int]
     counts: tuple[int, int]
@@ -67,8 +69,8 @@ def _correlate(pictures, packed, bias, results, numbers):
     strides, out_strides, window = ints[:4], ints[4:8], ints[8:12]
     size, counts, steps = ints[12:14], ints[14:16], ints[16:18]
     (
-        fetched, batch, b_step, segments_of_a_pass, depth, out_at, channels, filters, groups, block, splits,
-        floor,
+        fetched, batch, panel_rows, b_step, segments_of_a_pass, depth, out_at, channels, filters, groups,
+        block, splits, floor,
     ) = ints[18:]  # fmt: skip
     lanes = VECTOR_BYTES // source.itemsize
     panel_width = WIDEST * lanes
@@ -105,7 +107,7 @@ def _correlate(pictures, packed, bias, results, numbers):
                 step = b_step if b_step else vectors * lanes
                 masked = b_step > 0 and count < vectors * lanes
                 f = g * group_f + low
-                b_at = g * group_size + segments * depth * low
+                b_at = g * group_size + panel_rows * low
                 for begun in range(0, segments, segments_of_a_pass):
                     ended = min(begun + segments_of_a_pass, segments)
                     for q in range(first, last):
@@ -132,7 +134,8 @@ def _pack(w, packed, numbers):
     """Copy the taps' filters into panels: (group, panel, tap, channel, lane).
 
     `taps` holds each tap's place; `strides` steps from channel to channel, filter to filter and group to
-    group; lanes beyond the last filter are 0.
+    group; lanes beyond the last filter are 0. Where neither channels nor filters are neighbours, taps are:
+    all of them, in order or in the opposite order.
     """
     filters, taps = w.ravel(), numbers[6:]
     ints = unpacked(numbers, 6)
@@ -160,12 +163,17 @@ def _pack(w, packed, numbers):
                     source, target = filters[begin : begin + count], packed[to + (t * group_c + c) * width :]
                     for i in range(source.size):
                         target[i] = source[i]
+        elif strides[0] == 1:
+            for t in range(taps.size):
+                planes_to_pixels(filters, taps[t] + at + first, strides[1], count, last - first, packed,
+                                 to + (t * group_c + first) * width, width)  # fmt: skip
         else:
-            for i in range(count):
-                for c in range(first, last):
-                    for t in range(taps.size):
-                        begin = taps[t] + at + c * strides[0]
-                        packed[to + (t * group_c + c) * width + i] = filters[begin + i * strides[1]]
+            turned = taps[0] > taps[taps.size - 1]
+            begin, tap = min(taps[0], taps[taps.size - 1]) + at, group_c * width
+            for c in range(first, last):
+                planes_to_pixels(filters, begin + c * strides[0], strides[1], count, taps.size, packed,
+                                 to + ((taps.size - 1) * tap if turned else 0) + c * width,
+                                 -tap if turned else tap)  # fmt: skip
         for t in range(taps.size):
             for c in range(first, last):
                 for i in range(count, width):
@@ -198,13 +206,14 @@ class Correlator:
     """One correlation, ready to run on pictures of one shape.
 
     Filters come as `packer` makes them; or, of one group and one panel, as (tap, channel, filter): then they
-    lie as a tile reads them (`b_step` is their number). With `floor` negative results become 0.
+    lie as a tile reads them (`b_step` is their number). If they are packed with those of other correlations
+    `panel_rows` is how many rows a panel has of all. With `floor` negative results become 0.
     """
 
     def __init__(
         self, geometry: Correlation, *, batch: int, size: tuple[int, int], channels: int, filters: int,
         groups: int, strides: tuple[int, int, int, int], out_strides: tuple[int, int, int, int], out_at: int,
-        dtype: str, b_step: int = 0, floor: bool = False,
+        dtype: str, b_step: int = 0, panel_rows: int = 0, floor: bool = False,
     ) -> None:  # fmt: skip
         itemsize = np.dtype(dtype).itemsize
         top, left = min(geometry.rows), min(geometry.columns)
@@ -232,20 +241,17 @@ class Correlator:
         depth = geometry.depth // parts
         table = np.array(
             [
-                (((row - top) * width + column - left) * channels + part * depth, place * depth)
-                for place, (row, column, part) in enumerate(
-                    (row, column, part)
-                    for row, column in zip(geometry.rows, geometry.columns, strict=True)
-                    for part in range(parts)
-                )
+                (((row - top) * width + column - left) * channels + part * depth, begin + part * depth)
+                for row, column, begin in zip(geometry.rows, geometry.columns, geometry.begins, strict=True)
+                for part in range(parts)
             ],
             np.int64,
         ).reshape(-1)
         segments_of_a_pass = max(1, PASS_BYTES // (depth * panel_width * itemsize))
         self._numbers = flat(
             strides, out_strides, (top, left, height, width), size, geometry.counts, geometry.steps,
-            fetched, batch, b_step, segments_of_a_pass, depth, out_at, channels, filters, groups, block,
-            splits, floor, table,
+            fetched, batch, panel_rows or table.size // 2 * depth, b_step, segments_of_a_pass, depth, out_at,
+            channels, filters, groups, block, splits, floor, table,
         )  # fmt: skip
         self._no_bias = np.empty(0, dtype)
         self._run = CORRELATE.of(work)

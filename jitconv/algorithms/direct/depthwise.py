@@ -36,55 +36,64 @@ TASKS = 8
 where there are few rows."""
 
 
-def _correlate(x, w, bias, biased, y, batch, channels, split, block, size, out_size, steps, row_phases, rows,
-               column_phases, columns, floor):  # fmt: skip
-    """A task has `split` channels of `block` rows of each phase.
+@inlined
+def correlate_block(x, x_at, w, w_at, bias, bias_at, biased, y, y_at, pitch, count, top, block, size,
+                    out_size, steps, row_phases, rows, column_phases, columns, floor):  # fmt: skip
+    """Fill `count` channels of rows top..top+block-1 of each phase; pixels are `pitch` apart.
 
     Where all taps meet the picture tiles run along rows; at its left and right edge they run along columns,
     for only outputs that meet the same taps can share a tile.
     """
+    right, down = steps[1] * pitch, steps[0] * size[1] * pitch
+    out_right = column_phases.shape[0] * pitch
+    out_down = row_phases.shape[0] * out_size[1] * pitch
+    for p in range(row_phases.shape[0] * column_phases.shape[0]):
+        row, column = p // column_phases.shape[0], p % column_phases.shape[0]
+        a_begin, a_end = row_phases[row, BEGIN], row_phases[row, END]
+        b_begin, b_end = column_phases[column, BEGIN], column_phases[column, END]
+        oh, height = row_phases[row, FIRST], row_phases[row, COUNT]
+        ow, width = column_phases[column, FIRST], column_phases[column, COUNT]
+        upper, lower = row_phases[row, INNER], row_phases[row, BEYOND]
+        left, edge = column_phases[column, INNER], column_phases[column, BEYOND]
+        shared = column_phases[column, SHARING]
+        bottom = min(top + block, height)
+        to = y_at + (oh * out_size[1] + ow) * pitch
+        for q in range(top, bottom):
+            a0, a1 = met_taps(rows, a_begin, a_end, q * steps[0], size[0])
+            j = left
+            while j < edge:
+                outputs = next_tile(edge - j, OUTPUTS)
+                correlate(outputs, PLAIN, shared, x, x_at + q * down + j * right, right, rows, a0, a1,
+                          columns, b_begin, b_end, b_end, 0, w, w_at, bias, bias_at, biased, 0, y,
+                          to + q * out_down + j * out_right, out_right, count, floor)  # fmt: skip
+                j += outputs
+        for i in range(width - (edge - left)):
+            j = i if i < left else i + edge - left
+            b0, b1 = met_taps(columns, b_begin, b_end, j * steps[1], size[1])
+            q = top
+            while q < bottom:
+                a0, a1 = met_taps(rows, a_begin, a_end, q * steps[0], size[0])
+                outputs = next_tile(min(lower, bottom) - q, OUTPUTS) if upper <= q < lower else 1
+                correlate(outputs, PLAIN, 0, x, x_at + q * down + j * right, down, rows, a0, a1, columns,
+                          b0, b1, b1, 0, w, w_at, bias, bias_at, biased, 0,
+                          y, to + q * out_down + j * out_right, out_down, count, floor)  # fmt: skip
+                q += outputs
+
+
+def _correlate(x, w, bias, biased, y, batch, channels, split, block, size, out_size, steps, row_phases, rows,
+               column_phases, columns, floor):  # fmt: skip
+    """A task has `split` channels of `block` rows of each phase."""
     splits = (channels + split - 1) // split
     blocks = (row_phases[0, COUNT] + block - 1) // block  # the first phase has the most rows
-    right, down = steps[1] * channels, steps[0] * size[1] * channels
-    out_right = column_phases.shape[0] * channels
-    out_down = row_phases.shape[0] * out_size[1] * channels
     for task in prange(batch * splits * blocks):
         low = task // blocks % splits * split
         n = task // blocks // splits
-        count = min(split, channels - low)
-        x_at = n * size[0] * size[1] * channels + low
-        for p in range(row_phases.shape[0] * column_phases.shape[0]):
-            row, column = p // column_phases.shape[0], p % column_phases.shape[0]
-            a_begin, a_end = row_phases[row, BEGIN], row_phases[row, END]
-            b_begin, b_end = column_phases[column, BEGIN], column_phases[column, END]
-            oh, height = row_phases[row, FIRST], row_phases[row, COUNT]
-            ow, width = column_phases[column, FIRST], column_phases[column, COUNT]
-            upper, lower = row_phases[row, INNER], row_phases[row, BEYOND]
-            left, edge = column_phases[column, INNER], column_phases[column, BEYOND]
-            shared = column_phases[column, SHARING]
-            top = task % blocks * block
-            bottom = min(top + block, height)
-            y_at = ((n * out_size[0] + oh) * out_size[1] + ow) * channels + low
-            for q in range(top, bottom):
-                a0, a1 = met_taps(rows, a_begin, a_end, q * steps[0], size[0])
-                j = left
-                while j < edge:
-                    outputs = next_tile(edge - j, OUTPUTS)
-                    correlate(outputs, PLAIN, shared, x, x_at + q * down + j * right, right, rows, a0, a1,
-                              columns, b_begin, b_end, b_end, 0, w, low, bias, low, biased, 0, y,
-                              y_at + q * out_down + j * out_right, out_right, count, floor)  # fmt: skip
-                    j += outputs
-            for i in range(width - (edge - left)):
-                j = i if i < left else i + edge - left
-                b0, b1 = met_taps(columns, b_begin, b_end, j * steps[1], size[1])
-                q = top
-                while q < bottom:
-                    a0, a1 = met_taps(rows, a_begin, a_end, q * steps[0], size[0])
-                    outputs = next_tile(min(lower, bottom) - q, OUTPUTS) if upper <= q < lower else 1
-                    correlate(outputs, PLAIN, 0, x, x_at + q * down + j * right, down, rows, a0, a1, columns,
-                              b0, b1, b1, 0, w, low, bias, low, biased, 0,
-                              y, y_at + q * out_down + j * out_right, out_down, count, floor)  # fmt: skip
-                    q += outputs
+        correlate_block(
+            x, n * size[0] * size[1] * channels + low, w, low, bias, low, biased, y,
+            n * out_size[0] * out_size[1] * channels + low, channels, min(split, channels - low),
+            task % blocks * block, block, size, out_size, steps, row_phases, rows, column_phases, columns,
+            floor,
+        )  # fmt: skip
 
 
 @inlined
@@ -100,6 +109,40 @@ def add_products(x, x_at, down, right, dy, dy_at, dy_down, dy_right, rows, a0, a
             )  # fmt: skip
 
 
+@inlined
+def add_block(x, x_at, dy, dy_at, pitch, count, top, bottom, sums, sums_at, size, out_size, steps, row_phases,
+              rows, column_phases, columns):  # fmt: skip
+    """Add the products of rows top..bottom-1 of dy, of at most a vector of channels."""
+    right, down = steps[1] * pitch, steps[0] * size[1] * pitch
+    dy_down = out_size[1] * pitch
+    upper, lower = row_phases[0, INNER], row_phases[0, BEYOND]
+    left, edge, shared = column_phases[0, INNER], column_phases[0, BEYOND], column_phases[0, SHARING]
+    q = top
+    while q < bottom:
+        height = min(lower, bottom) - q if upper <= q < lower else 1
+        a0, a1 = met_taps(rows, 0, rows.shape[0], q * steps[0], size[0])
+        j = 0
+        while j < out_size[1]:
+            width = edge - left if left == j < edge else 1
+            b0, b1 = met_taps(columns, 0, columns.shape[0], j * steps[1], size[1])
+            add_products(
+                x, x_at + q * down + j * right, down, right, dy, dy_at + q * dy_down + j * pitch, dy_down,
+                pitch, rows, a0, a1, columns, b0, b1, sums, sums_at, height, width, count,
+                shared if width > 1 else 0,
+            )  # fmt: skip
+            j += width
+        q += height
+
+
+@inlined
+def add_sums(dy, at, pitch, pixels, total):
+    """Add the channels of `pixels` pixels to a total."""
+    for pixel in range(pixels):
+        upstream = dy[at + pixel * pitch : at + pixel * pitch + total.size]
+        for c in range(total.size):
+            total[c] += upstream[c]
+
+
 def _gradients(x, dy, dw, db, summed, batch, channels, block, parts, size, out_size, steps, row_phases, rows,
                column_phases, columns):  # fmt: skip
     """Each part of the rows has sums of its own: (parts, KH, KW, C) and, if `summed`, (parts, C).
@@ -110,10 +153,7 @@ def _gradients(x, dy, dw, db, summed, batch, channels, block, parts, size, out_s
     blocks = (out_size[0] + block - 1) // block
     units = batch * blocks
     taps = dw.size // parts
-    right, down = steps[1] * channels, steps[0] * size[1] * channels
     dy_down = out_size[1] * channels
-    upper, lower = row_phases[0, INNER], row_phases[0, BEYOND]
-    left, edge, shared = column_phases[0, INNER], column_phases[0, BEYOND], column_phases[0, SHARING]
     for part in prange(parts):
         dw[part * taps : (part + 1) * taps] = 0
         total = db[part * channels : (part + 1) * channels]
@@ -121,32 +161,15 @@ def _gradients(x, dy, dw, db, summed, batch, channels, block, parts, size, out_s
         for unit in range(part * units // parts, (part + 1) * units // parts):
             n, top = unit // blocks, unit % blocks * block
             bottom = min(top + block, out_size[0])
+            dy_at = n * out_size[0] * dy_down
             for low in range(0, channels if taps else 0, lanes):
-                count = min(lanes, channels - low)
-                x_at = n * size[0] * size[1] * channels + low
-                dy_at = n * out_size[0] * dy_down + low
-                q = top
-                while q < bottom:
-                    height = min(lower, bottom) - q if upper <= q < lower else 1
-                    a0, a1 = met_taps(rows, 0, rows.shape[0], q * steps[0], size[0])
-                    j = 0
-                    while j < out_size[1]:
-                        width = edge - left if left == j < edge else 1
-                        b0, b1 = met_taps(columns, 0, columns.shape[0], j * steps[1], size[1])
-                        add_products(
-                            x, x_at + q * down + j * right, down, right, dy,
-                            dy_at + q * dy_down + j * channels, dy_down, channels, rows, a0, a1, columns, b0,
-                            b1, dw, part * taps + low, height, width, count, shared if width > 1 else 0,
-                        )  # fmt: skip
-                        j += width
-                    q += height
+                add_block(
+                    x, n * size[0] * size[1] * channels + low, dy, dy_at + low, channels,
+                    min(lanes, channels - low), top, bottom, dw, part * taps + low, size, out_size, steps,
+                    row_phases, rows, column_phases, columns,
+                )  # fmt: skip
             if summed:
-                for pixel in range(
-                    (n * out_size[0] + top) * out_size[1], (n * out_size[0] + bottom) * out_size[1]
-                ):
-                    upstream = dy[pixel * channels : (pixel + 1) * channels]
-                    for c in range(total.size):
-                        total[c] += upstream[c]
+                add_sums(dy, dy_at + top * dy_down, channels, (bottom - top) * out_size[1], total)
 
 
 CORRELATE, GRADIENTS = Kernel(_correlate), Kernel(_gradients)
@@ -163,8 +186,7 @@ class Correlator:
         split = spec.c if tasks >= TASKS else -(-spec.c * tasks // TASKS // lanes) * lanes
         self._geometry = (
             spec.n, spec.c, split, block, (rows.size, columns.size), (rows.outputs, columns.outputs),
-            (rows.step, columns.step), rows.phases, *_row_table(spec, rows, columns), columns.phases,
-            *_column_table(spec, columns),
+            (rows.step, columns.step), *tables(spec, rows, columns, spec.c),
         )  # fmt: skip
         self._work = spec.madds // 20
 
@@ -183,8 +205,7 @@ class Gradients:
         self._parts = max(1, min(spec.n * -(-spec.oh // block), TASKS))
         self._before = spec.n, spec.c, block, self._parts
         self._geometry = (
-            (spec.h, spec.w), (spec.oh, spec.ow), spec.stride, rows.phases, *_row_table(spec, rows, columns),
-            columns.phases, *_column_table(spec, columns),
+            (spec.h, spec.w), (spec.oh, spec.ow), spec.stride, *tables(spec, rows, columns, spec.c),
         )  # fmt: skip
         self._work = spec.madds // 20
 
@@ -200,11 +221,8 @@ class Gradients:
             sums.sum(axis=0, out=db)
 
 
-def _row_table(spec: ConvSpec, rows: Axis, columns: Axis) -> tuple[Array]:
-    return (
-        rows.table(rows.offsets * columns.size * spec.c, spec.kw * spec.c, spec.kh, flip=spec.flip_kernel),
-    )
-
-
-def _column_table(spec: ConvSpec, columns: Axis) -> tuple[Array]:
-    return (columns.table(columns.offsets * spec.c, spec.c, spec.kw, flip=spec.flip_kernel),)
+def tables(spec: ConvSpec, rows: Axis, columns: Axis, pitch: int) -> tuple[Array, ...]:
+    """Return for both axes the phases and the table of taps, of pixels that are `pitch` apart."""
+    row = rows.table(rows.offsets * columns.size * pitch, spec.kw * pitch, spec.kh, flip=spec.flip_kernel)
+    column = columns.table(columns.offsets * pitch, pitch, spec.kw, flip=spec.flip_kernel)
+    return rows.phases, row, columns.phases, column

@@ -9,7 +9,7 @@ import numpy as np
 from jitconv.algorithm import Plan
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.views import Array
-from jitconv.algorithms.direct import depthwise, planes, planes_gradient
+from jitconv.algorithms.direct import depthwise, depthwise_planes, planes, planes_gradient
 from jitconv.algorithms.direct.axes import Axis, backward_axis, forward_axis
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
@@ -23,10 +23,18 @@ GATHERED_PER_SECOND = 1e9
 """Elements that are copied one by one where planes do not lie as they are read. An estimate, not fitted."""
 
 
+TURNED_PER_SECOND = 3e9
+"""Elements of planes that become pixels, or pixels planes. An estimate, not fitted."""
+
+
 def build_forward(spec: ConvSpec) -> Plan:
     """Return a plan of conv_forward; it takes ``floor=True`` besides, for negative results to become 0."""
     axes = both(spec, forward_axis)
-    return depthwise.Correlator(spec, *axes) if by_channels(spec) else planes.Correlator(spec, *axes)
+    if by_channels(spec):
+        return depthwise.Correlator(spec, *axes)
+    if depthwise_planes.serves(spec):
+        return depthwise_planes.Correlator(spec, *axes)
+    return planes.Correlator(spec, *axes)
 
 
 def build_backward(spec: ConvSpec) -> Plan:
@@ -36,6 +44,9 @@ def build_backward(spec: ConvSpec) -> Plan:
     gradients: Callable[..., None]
     if by_channels(spec):
         correlate, gradients = depthwise.Correlator(spec, *backward), depthwise.Gradients(spec, *forward)
+    elif depthwise_planes.serves(spec):
+        correlate = depthwise_planes.Correlator(spec, *backward)
+        gradients = depthwise_planes.Gradients(spec, *forward)
     else:
         correlate = planes.Correlator(spec, *backward, backward=True)
         gradients = planes_gradient.Gradients(spec, *forward)
@@ -72,7 +83,10 @@ def workspace(op: str, spec: ConvSpec) -> int:
     itemsize = np.dtype(spec.dtype).itemsize
     sums = depthwise.TASKS * (spec.kh * spec.kw * spec.c // spec.groups + 1) * spec.f
     elements = sums if op == "conv_backward" else 0
-    if not by_channels(spec):
+    if depthwise_planes.serves(spec):
+        wide = depthwise_planes.channels_of_a_task(spec)
+        elements += depthwise.TASKS * wide * (spec.h * spec.w + spec.oh * spec.ow + spec.kh * spec.kw)
+    elif not by_channels(spec):
         row = (spec.c * (spec.w + spec.stride[1]) + spec.f * (spec.ow + spec.w)) // spec.groups
         elements += planes.TASKS * row * (spec.h + spec.extent[0]) * any(copied(spec))
         elements += planes.TASKS * spec.kh * spec.kw * spec.c // spec.groups * spec.f // spec.groups * 64
@@ -82,11 +96,15 @@ def workspace(op: str, spec: ConvSpec) -> int:
 def cost(op: str, spec: ConvSpec) -> float:
     """Predict a time."""
     lanes = VECTOR_BYTES // np.dtype(spec.dtype).itemsize
-    across = spec.c if by_channels(spec) else spec.ow
+    turned = depthwise_planes.serves(spec)
+    across = spec.c if by_channels(spec) or turned else spec.ow
     madds = spec.flops(op) / 2 * (-(-across // lanes) * lanes / across)
     time = seconds(CALL[op], madds, FEW_MADDS_PER_SECOND[spec.dtype], spec.traffic(op), FEW_BYTES_PER_SECOND)
     if by_channels(spec):
         return time
+    if turned:
+        moved = spec.n * spec.c * (spec.h * spec.w + spec.oh * spec.ow)
+        return time + moved * (1 if op == "conv_forward" else 2) / TURNED_PER_SECOND
     x, y = copied(spec)
     pixels = spec.n * (spec.h * spec.w * spec.c * x + spec.oh * spec.ow * spec.f * y)
     return time + pixels * (1 if op == "conv_forward" else 2) / GATHERED_PER_SECOND

@@ -11,8 +11,8 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.filters import taps_first
-from jitconv.algorithms._shared.layout import pictures_nhwc
-from jitconv.algorithms._shared.views import Array, nhwc
+from jitconv.algorithms._shared.layout import results_nhwc
+from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.correlate import TASKS, packer
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
@@ -109,12 +109,7 @@ class Spread:
         )
 
     def __call__(self, dy: Array, w: Array, dx: Array) -> None:
-        """Fill `dx`."""
+        """Fill `dx` from flat NHWC gradients."""
         spec = self._spec
-        packed = self._packed(taps_first(w, spec))
-        direct = spec.layout == "NHWC"
-        gradient = dx if direct else np.empty((spec.n, spec.h, spec.w, spec.c), dx.dtype)
-        with pictures_nhwc(dy, spec.layout, (spec.n, spec.oh, spec.ow, spec.f), (0, 0, 0, 0)) as upstream:
-            self._run(upstream, packed, gradient.reshape(-1), self._numbers)
-        if not direct:
-            nhwc(dx, spec)[...] = gradient
+        with results_nhwc(dx, spec.layout) as gradient:
+            self._run(dy, self._packed(taps_first(w, spec)), gradient.reshape(-1), self._numbers)
