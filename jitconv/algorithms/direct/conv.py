@@ -25,9 +25,10 @@ from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
 CALL = {"conv_forward": 10e-6, "conv_backward": 25e-6}
-MADDS_PER_SECOND = {"float32": 108e9, "float64": 54e9}
+MADDS_PER_SECOND = {"float32": 65e9, "float64": 32e9}
 BYTES_PER_SECOND = 24e9
-"""Of two threads: near the ceiling that `jitconv bench` measures; bytes are an estimate, not fitted."""
+"""Of two threads, measured in the hour of winograd's and fft's on one machine: a rate from a better hour
+made `auto` prefer what it was measured for. Bytes are an estimate, not fitted."""
 
 PACK_FROM = 2**22
 """Multiply-adds from which filters of one panel are packed all the same, to begin with a cache line. Below,

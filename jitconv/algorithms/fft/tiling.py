@@ -25,12 +25,11 @@ FILTER_BYTES = 32 * 2**20
 TILE_BYTES = 8 * 2**20
 """Spectra and half-done transforms of the tiles that are multiplied at once; not less than one tile's."""
 
-MADDS_PER_SECOND = {"float32": 90e9, "float64": 45e9}
-BYTES_PER_SECOND = 16e9
+MADDS_PER_SECOND = {"float32": 40e9, "float64": 20e9}
+BYTES_PER_SECOND = 8e9
 CALL = 60e-6
 """Of two threads; asv_benchmarks/benchmarks/rates.py. Fitted to ratios with `direct` on 13 problems, from
-3x3 to 31x31 taps, measured where a large matrix product gave 55e9 multiply-adds per second, and scaled to
-that machine's best."""
+3x3 to 31x31 taps, in the hour of `direct`'s own rates."""
 
 PLANES = {"inner": 3, "taps": 2, "outer": 2}
 

@@ -31,8 +31,8 @@ from jitconv.specs.values import nbytes
 RESULT_BYTES_PER_SECOND = 4e9
 CALL = 41e-6
 PRODUCT = 3e-6
-MADDS_PER_SECOND = 82e9
-COLUMN_BYTES_PER_SECOND = {"conv_forward": 9e9, "conv_backward": 1.5e9}
+MADDS_PER_SECOND = 35e9
+COLUMN_BYTES_PER_SECOND = {"conv_forward": 4e9, "conv_backward": 1.5e9}
 """The product's rate, and that of making and scattering columns: asv_benchmarks/benchmarks/rates.py; that
 of copying the product to the result and the fixed part of each block's product are estimates."""
 
