@@ -41,7 +41,7 @@ def test_relu_of_a_plan_keeps_a_nan(name, layout):
     options = {"pad": 1, "layout": layout, "algorithm": name}
     plan = jitconv.plan_conv(x.shape, w, b, activation="relu", **options)
     assert repr(plan).endswith("bias, relu>")
-    plain = jitconv.plan_conv(x.shape, w, b, **options)(x)  # a plain call may take another of Winograd's tiles
+    plain = jitconv.plan_conv(x.shape, w, b, **options)(x)  # a call may take another tile
     assert np.isnan(plain).any()
     assert (plain < 0).any()
     np.testing.assert_allclose(plan(x), np.maximum(plain, 0), rtol=1e-5, atol=1e-5)
