@@ -16,14 +16,19 @@ from numba import prange
 from jitconv.jit import Kernel
 from jitconv.jit.tile import TALLEST, WIDEST, tile
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.jit.workspace import aligned
 
 COPY_BYTES = 256 * 2**20
 """Beyond the last-level cache."""
 
 ROWS = TALLEST[WIDEST]
 
-ROUNDS = 2000
-"""Of 128 multiply-adds of a tile: 2 to 5 ms, so that a block of `measure.py` has several."""
+DEPTH, SEGMENTS = 64, 32
+"""A tile sums over the same 64 products 32 times: they fill half of a first-level cache of 32 KiB, and what
+begins and ends a tile is a small part. Of 128 products once, kernels did up to half as many again."""
+
+ROUNDS = 125
+"""Tiles of a thread: 2 to 5 ms, so that a block of `measure.py` has several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ def _multiply(a, b, c, parts, rounds, segments):
     lanes = VECTOR_BYTES // a.itemsize
     for part in prange(parts):
         for _ in range(rounds):
-            tile(ROWS, WIDEST, a, 0, 128, b, 0, WIDEST * lanes, 0, segments, 0, 1, 128, c, 0, 0, 0,
+            tile(ROWS, WIDEST, a, 0, DEPTH, b, 0, WIDEST * lanes, 0, segments, 0, SEGMENTS, DEPTH, c, 0, 0, 0,
                  c, part * ROWS * WIDEST * lanes, WIDEST * lanes, WIDEST * lanes, 0)  # fmt: skip
 
 
@@ -59,12 +64,15 @@ MULTIPLY, COPY = Kernel(_multiply), Kernel(_copy)
 def multiply_adds(dtype: str, threads: int) -> Ceiling:
     """Return some milliseconds of multiply-adds in registers."""
     lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
-    a, b = np.ones(ROWS * 128, dtype), np.ones(128 * WIDEST * lanes, dtype)
-    c = np.zeros(threads * ROWS * WIDEST * lanes, dtype)
-    segments = np.zeros(2, np.int64)
+    a, b, c = (
+        aligned(size, dtype)
+        for size in (ROWS * DEPTH, DEPTH * WIDEST * lanes, threads * ROWS * WIDEST * lanes)
+    )
+    a[:], b[:] = 1, 1
+    segments = np.zeros(2 * SEGMENTS, np.int64)
     return Ceiling(
         lambda: MULTIPLY(10**9, a, b, c, threads, ROUNDS, segments),
-        2 * threads * ROUNDS * 128 * ROWS * WIDEST * lanes,
+        2 * threads * ROUNDS * SEGMENTS * DEPTH * ROWS * WIDEST * lanes,
     )
 
 
