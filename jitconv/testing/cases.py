@@ -57,9 +57,9 @@ n2h75w58c3 k3x5f5 s1 p1x2 bias         | larger than a tile of any algorithm, in
 n1h61w47c2 k5x3f33 s2x3 p2x1 d1x2      | larger than a tile, strides and dilation
 n1h50w50c36 k7x7f36 s1 p3 g36          | depthwise, larger than a tile
 n3h6w7c70 k3x3f70 s1 p1 g70 flip bias  | depthwise, small planes, several vectors of channels
-n1h13w9c11 k3x3f50 s1 p1 bias          | few pixels and many filters
-n2h23w11c7 k3x2f98 s3x1 p2 d2x1 flip   | few pixels and many filters, one stride, dilated, flipped
-n1h9w20c90 k3x3f96 s1 p1 g2 bias       | few pixels and many filters, in groups
+n1h6w7c11 k3x3f98 s1 p1 bias           | few pixels and many filters
+n1h17w3c7 k3x2f98 s3x1 p2 d2x1 flip    | few pixels and many filters, one stride, dilated, flipped
+n1h4w8c90 k3x3f140 s1 p1 g2 bias       | few pixels and many filters, in groups
 n1h30w33c6 k9x7f6 s3x1 p4.2.0.3 g2     | a large kernel, groups, a stride
 """
 

@@ -6,6 +6,7 @@ Problems of few filters in a group (a depthwise convolution above all) leave a t
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -33,6 +34,10 @@ made `auto` prefer what it was measured for. Bytes are an estimate, not fitted."
 PACK_FROM = 2**22
 """Multiply-adds from which filters of one panel are packed all the same, to begin with a cache line. Below,
 a call takes less than some 100 µs, and packing 3 to 8 µs of them. A choice."""
+
+TURNED_BYTES = 32 * 2**20
+"""Copies of NCHW gradients and pictures as pixels at once, for conv_backward: they stay in the last-level
+cache, and within the workspace that `auto` allows. A choice."""
 
 LEAST_FILTERS = 4
 """Filters, and channels, of a group from which the tile is used: a quarter of a vector. Not measured."""
@@ -103,6 +108,8 @@ def build_backward(spec: ConvSpec) -> Plan:
     """Return a plan: dx a correlation for each phase of the stride, dw and db sums over pixels."""
     if not tiled(spec):
         return few.build_backward(spec)
+    if (at_once := pictures_at_once(spec)) < spec.n:
+        return build_backward_in_parts(spec, at_once)
     input_gradient: Spread | Phases = Spread(spec) if suits(spec) else Phases(spec)
     gradient = WeightGradient(spec)
     outputs = (spec.n, spec.oh, spec.ow, spec.f)
@@ -113,6 +120,38 @@ def build_backward(spec: ConvSpec) -> Plan:
                 input_gradient(upstream, w, dx)
             if dw is not None or db is not None:
                 gradient(x, upstream, dw, db)
+
+    return plan
+
+
+def pictures_at_once(spec: ConvSpec) -> int:
+    """Return how many pictures conv_backward takes at once: in NCHW what is copied as pixels is bounded."""
+    if spec.layout == "NHWC":
+        return spec.n
+    height, width = spec.padded
+    copied = (height * width * spec.c + spec.oh * spec.ow * spec.f) * np.dtype(spec.dtype).itemsize
+    parts = -(-spec.n // max(1, TURNED_BYTES // copied))
+    return -(-spec.n // max(1, parts))
+
+
+def build_backward_in_parts(spec: ConvSpec, at_once: int) -> Plan:
+    """Return a plan that takes `at_once` pictures after the other, and adds up their dw and db."""
+    parts = [slice(first, min(first + at_once, spec.n)) for first in range(0, spec.n, at_once)]
+    plans = {
+        size: build_backward(replace(spec, n=size)) for size in {part.stop - part.start for part in parts}
+    }
+
+    def plan(dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None) -> None:
+        more_dw, more_db = (None if sums is None else np.empty_like(sums) for sums in (dw, db))
+        for part in parts:
+            first = part.start == 0
+            run = plans[part.stop - part.start]
+            into = None if dx is None else dx[part]
+            run(dy[part], x[part], w, into, dw if first else more_dw, db if first else more_db)
+            if dw is not None and more_dw is not None and not first:
+                dw += more_dw
+            if db is not None and more_db is not None and not first:
+                db += more_db
 
     return plan
 
@@ -218,11 +257,12 @@ def _workspace(op: str, spec: ConvSpec) -> int:
     if op == "conv_forward":
         return itemsize * (taps_of_all * group_c * padded_columns(group_f, itemsize) + tasks)
     height, width = spec.padded
-    copied = spec.n * height * width * spec.c * (any(spec.pad) or spec.layout == "NCHW")
-    upstream = spec.n * spec.oh * spec.ow * spec.f * (spec.layout == "NCHW")
+    pictures = pictures_at_once(spec)
+    copied = pictures * height * width * spec.c * (any(spec.pad) or spec.layout == "NCHW")
+    upstream = pictures * spec.oh * spec.ow * spec.f * (spec.layout == "NCHW")
     dx = taps_of_all * group_f * padded_columns(group_c, itemsize) + tasks
-    dx += spec.n * spec.h * spec.w * spec.c * (spec.layout == "NCHW" and suits(spec))
-    dw = copied + (SLICES + 1) * taps_of_all * group_c * group_f
+    dx += pictures * spec.h * spec.w * spec.c * (spec.layout == "NCHW" and suits(spec))
+    dw = copied + (SLICES + 2) * taps_of_all * group_c * group_f
     return itemsize * (upstream + max(dx * ("x" in spec.wrt), dw * ("w" in spec.wrt)))
 
 
