@@ -16,7 +16,7 @@ from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.filters import filter_strides, taps
 from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.views import Array, strides
-from jitconv.algorithms._shared.weights import SLICES, WeightGradient
+from jitconv.algorithms._shared.weights import SLICED_BYTES, SLICES, WeightGradient
 from jitconv.algorithms.direct import few, pointwise
 from jitconv.algorithms.direct.correlate import SCRATCH_BYTES, Correlation, Correlator, packer
 from jitconv.algorithms.direct.spread import Spread, suits
@@ -262,7 +262,8 @@ def _workspace(op: str, spec: ConvSpec) -> int:
     upstream = pictures * spec.oh * spec.ow * spec.f * (spec.layout == "NCHW")
     dx = taps_of_all * group_f * padded_columns(group_c, itemsize) + tasks
     dx += pictures * spec.h * spec.w * spec.c * (spec.layout == "NCHW" and suits(spec))
-    dw = copied + (SLICES + 2) * taps_of_all * group_c * group_f
+    weights = taps_of_all * group_c * group_f
+    dw = copied + (2 + SLICES * (weights * itemsize <= SLICED_BYTES)) * weights
     return itemsize * (upstream + max(dx * ("x" in spec.wrt), dw * ("w" in spec.wrt)))
 
 
