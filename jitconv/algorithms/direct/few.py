@@ -22,7 +22,6 @@ FEW_BYTES_PER_SECOND = 25e9
 GATHERED_PER_SECOND = 1e9
 """Elements that are copied one by one where planes do not lie as they are read. An estimate, not fitted."""
 
-
 TURNED_PER_SECOND = 3e9
 """Elements of planes that become pixels, or pixels planes. An estimate, not fitted."""
 

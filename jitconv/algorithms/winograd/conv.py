@@ -36,7 +36,7 @@ UNPADDED = (0, 0, 0, 0)
 
 
 def why_not(spec: ConvSpec) -> str | None:
-    """Refuse what the tile F(4x4, 3x3) is not made for."""
+    """Refuse what the tiles are not made for."""
     if (spec.kh, spec.kw) != (3, 3):
         return f"needs a 3x3 kernel, got {spec.kh}x{spec.kw}"
     if spec.stride != (1, 1):

@@ -67,8 +67,8 @@ def _pieces(dy, steps, counts, filters, grid, first, last, pieces, apart):
 def write_taps(sums, at, apart, side, height, columns, taps, dw, steps, c, f):
     """Transform sums of a unit, `apart` from point to point, to channels c.. and filters f.. of dw.
 
-    `steps` say how dw lies; `taps` is a buffer for (channel, tap, lane), used where
-    filters do not lie side by side.
+    `steps` say how dw lies; `taps` is a buffer for (channel, tap, lane), used where filters do not lie side
+    by side.
     """
     origin, tap, channel, filter_ = steps
     width = WIDEST * (VECTOR_BYTES // sums.itemsize)
