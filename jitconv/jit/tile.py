@@ -129,42 +129,59 @@ def _tile(name: str, across: bool) -> Any:
             return v.at(base, at, build.mul(row_step, I64(r)), I64(n * v.lanes))
 
         inside = [v.below(build.sub(columns, I64(n * v.lanes))) for n in range(vectors)]
-        whole = build.not_(v.where(b_masked))
-        read = [build.or_(whole, mask) for mask in inside]
+        everywhere = [None] * vectors
+        whole = build.icmp_signed(">=", columns, I64(vectors * v.lanes))
+        part = build.and_(build.not_(whole), build.icmp_signed("!=", b_masked, I64(0)))
 
-        def step(a_k: Any, b_k: Any, sums: list[Any]) -> None:
+        def step(a_k: Any, b_k: Any, masks: list[Any], sums: list[Any]) -> None:
             """Add the products of one k."""
-            columns_of_b = [v.load(v.at(b_k, I64(n * v.lanes)), read[n]) for n in range(vectors)]
+            columns_of_b = [v.load(v.at(b_k, I64(n * v.lanes)), masks[n]) for n in range(vectors)]
             for r in range(rows):
                 value = v.splat(build.load(v.at(a_k, I64(r) if across else build.mul(a_apart, I64(r)))))
                 for n in range(vectors):
                     sums[r * vectors + n] = v.fused(value, columns_of_b[n], sums[r * vectors + n])
 
-        def steps(count: int) -> Any:
+        def steps(count: int, masks: list[Any]) -> Any:
             def body(_: Any, carried: list[Any]) -> list[Any]:
                 a_k, b_k, *sums = carried
                 for _k in range(count):
-                    step(a_k, b_k, sums)
+                    step(a_k, b_k, masks, sums)
                     a_k, b_k = v.at(a_k, a_apart if across else I64(1)), v.at(b_k, b_step)
                 return [a_k, b_k, *sums]
 
             return body
 
-        def segment(number: Any, sums: list[Any]) -> list[Any]:
-            pair = v.at(segments, build.mul(number, I64(2)))
-            skipped = build.mul(build.load(v.at(pair, I64(1))), b_step)
-            carried = [v.at(a, a_at, build.load(pair)), v.at(b, b_at, skipped), *sums]
-            whole = build.sub(depth, build.srem(depth, I64(unrolled)))
-            carried = v.loop(I64(0), whole, unrolled, carried, steps(unrolled))
-            if unrolled > 1:
-                carried = v.loop(whole, depth, 1, carried, steps(1))
-            return carried[2:]
+        def added(masks: list[Any], sums: list[Any]) -> list[Any]:
+            """Return the sums with all segments added."""
 
-        sums = [
-            v.load(address(start, start_at, start_row, r, n), v.where(started, inside[n])) for r, n in sizes
-        ]
-        for (r, n), total in zip(sizes, v.loop(first, last, 1, sums, segment), strict=True):
-            v.store(v.floored(total, floor), address(c, c_at, c_row, r, n), inside[n])
+            def segment(number: Any, sums: list[Any]) -> list[Any]:
+                pair = v.at(segments, build.mul(number, I64(2)))
+                skipped = build.mul(build.load(v.at(pair, I64(1))), b_step)
+                carried = [v.at(a, a_at, build.load(pair)), v.at(b, b_at, skipped), *sums]
+                most = build.sub(depth, build.srem(depth, I64(unrolled)))
+                carried = v.loop(I64(0), most, unrolled, carried, steps(unrolled, masks))
+                if unrolled > 1:
+                    carried = v.loop(most, depth, 1, carried, steps(1, masks))
+                return carried[2:]
+
+            return v.loop(first, last, 1, sums, segment)
+
+        def begun(masks: list[Any]) -> list[Any]:
+            return [v.load(address(start, start_at, start_row, r, n), masks[n]) for r, n in sizes]
+
+        def put(masks: list[Any], sums: list[Any]) -> list[Any]:
+            for (r, n), total in zip(sizes, sums, strict=True):
+                v.store(total, address(c, c_at, c_row, r, n), masks[n])
+            return []
+
+        sums = v.either(
+            build.icmp_signed("!=", started, I64(0)),
+            lambda: v.either(whole, lambda: begun(everywhere), lambda: begun(inside)),
+            lambda: [v.zeros] * len(sizes),
+        )
+        sums = v.either(part, lambda: added(inside, sums), lambda: added(everywhere, sums))
+        sums = [v.floored(total, floor) for total in sums]
+        v.either(whole, lambda: put(everywhere, sums), lambda: put(inside, sums))
 
     return tile
 
