@@ -18,7 +18,8 @@ from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.views import Array, strides
 from jitconv.algorithms._shared.weights import SLICED_BYTES, SLICES, WeightGradient
 from jitconv.algorithms.direct import few, pointwise
-from jitconv.algorithms.direct.correlate import SCRATCH_BYTES, Correlation, Correlator, packer
+from jitconv.algorithms.direct.correlate import SCRATCH_BYTES, Correlation, Correlator
+from jitconv.algorithms.direct.pack import packer
 from jitconv.algorithms.direct.spread import Spread, suits
 from jitconv.hooks import hookimpl
 from jitconv.jit.tile import WIDEST, padded_columns

@@ -12,16 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numba import prange
 
-from jitconv.algorithms._shared.filters import rows_of_a_block
 from jitconv.algorithms._shared.memory import fetch, put
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
 from jitconv.jit.kernels import threads_pay
 from jitconv.jit.numbers import flat, unpacked
-from jitconv.jit.pixels import planes_to_pixels
-from jitconv.jit.tile import WIDEST, padded_columns, tiles, width_of
+from jitconv.jit.tile import WIDEST, tiles, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
-from jitconv.jit.workspace import aligned
 
 SCRATCH_BYTES = 384 * 1024
 """Rows of the padded pictures, and of results, that a task takes at once: they stay in the second-level
@@ -130,84 +127,15 @@ def _correlate(pictures, packed, bias, results, numbers):
                         out_strides[1], out_strides[2], out_strides[3])  # fmt: skip
 
 
-def _pack(w, packed, numbers):
-    """Copy the taps' filters into panels: (group, panel, tap, channel, lane).
-
-    `taps` holds each tap's place; `strides` steps from channel to channel, filter to filter and group to
-    group; lanes beyond the last filter are 0. Where neither channels nor filters are neighbours, taps are:
-    all of them, in order or in the opposite order.
-    """
-    filters, taps = w.ravel(), numbers[6:]
-    ints = unpacked(numbers, 6)
-    strides = ints[:3]
-    group_c, group_f, groups = ints[3:]
-    lanes = VECTOR_BYTES // filters.itemsize
-    panel_width = WIDEST * lanes
-    panels = (group_f + panel_width - 1) // panel_width
-    depth = taps.size * group_c
-    group_size = packed.size // groups
-    block = rows_of_a_block(taps.size)
-    blocks = (group_c + block - 1) // block
-    for task in prange(groups * panels * blocks):
-        g, panel, first = task // blocks // panels, task // blocks % panels, task % blocks * block
-        last = min(first + block, group_c)
-        f = panel * panel_width
-        count = min(panel_width, group_f - f)
-        width = width_of(count, lanes) * lanes
-        at = g * strides[2] + f * strides[1]
-        to = g * group_size + depth * f
-        if strides[1] == 1:
-            for t in range(taps.size):
-                for c in range(first, last):
-                    begin = taps[t] + at + c * strides[0]
-                    source, target = filters[begin : begin + count], packed[to + (t * group_c + c) * width :]
-                    for i in range(source.size):
-                        target[i] = source[i]
-        elif strides[0] == 1:
-            for t in range(taps.size):
-                planes_to_pixels(filters, taps[t] + at + first, strides[1], count, last - first, packed,
-                                 to + (t * group_c + first) * width, width)  # fmt: skip
-        else:
-            turned = taps[0] > taps[taps.size - 1]
-            begin, tap = min(taps[0], taps[taps.size - 1]) + at, group_c * width
-            for c in range(first, last):
-                planes_to_pixels(filters, begin + c * strides[0], strides[1], count, taps.size, packed,
-                                 to + ((taps.size - 1) * tap if turned else 0) + c * width,
-                                 -tap if turned else tap)  # fmt: skip
-        for t in range(taps.size):
-            for c in range(first, last):
-                for i in range(count, width):
-                    packed[to + (t * group_c + c) * width + i] = 0
-
-
-CORRELATE, PACK = Kernel(_correlate), Kernel(_pack)
-
-
-def packer(
-    taps: Array, strides: tuple[int, int, int], group_c: int, group_f: int, groups: int, dtype: str
-) -> Callable[[Array], Array]:
-    """Return what puts the filters of `taps` in panels.
-
-    `taps` holds where each begins; `strides` steps, in elements of the flat filters, from channel to channel,
-    from filter to filter and from group to group.
-    """
-    size = groups * taps.size * group_c * padded_columns(group_f, np.dtype(dtype).itemsize)
-    run, numbers = PACK.of(size), flat(strides, group_c, group_f, groups, taps)
-
-    def pack(w: Array) -> Array:
-        packed = aligned(size, dtype)
-        run(w, packed, numbers)
-        return packed
-
-    return pack
+CORRELATE = Kernel(_correlate)
 
 
 class Correlator:
     """One correlation, ready to run on pictures of one shape.
 
-    Filters come as `packer` makes them; or, of one group and one panel, as (tap, channel, filter): then they
-    lie as a tile reads them (`b_step` is their number). If they are packed with those of other correlations
-    `panel_rows` is how many rows a panel has of all. With `floor` negative results become 0.
+    Filters come as `pack.packer` makes them; or, of one group and one panel, as (tap, channel, filter): then
+    they lie as a tile reads them (`b_step` is their number). If they are packed with those of other
+    correlations `panel_rows` is how many rows a panel has of all. With `floor` negative results become 0.
     """
 
     def __init__(

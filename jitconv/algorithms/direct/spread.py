@@ -13,7 +13,8 @@ from numba import prange
 from jitconv.algorithms._shared.filters import taps_first
 from jitconv.algorithms._shared.layout import results_nhwc
 from jitconv.algorithms._shared.views import Array
-from jitconv.algorithms.direct.correlate import TASKS, packer
+from jitconv.algorithms.direct.correlate import TASKS
+from jitconv.algorithms.direct.pack import packer
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
 from jitconv.jit.numbers import flat, unpacked
