@@ -15,14 +15,14 @@ from jitconv.jit.vectors import VECTOR_BYTES
 def run(rows, vectors, a, a_row, b, b_step, masked, segments, depth, start, start_row, started,
         c, c_row, columns, floor):  # fmt: skip
     """Call the tile on arrays that begin at their first element."""
-    tile(rows, vectors, a, 0, a_row, b, 0, b_step, masked, segments, 0, segments.size // 2, depth,
+    tile(rows, vectors, 1, a, 0, a_row, b, 0, b_step, masked, segments, 0, segments.size // 2, depth,
          start, 0, start_row, started, c, 0, c_row, columns, floor)  # fmt: skip
 
 
 @numba.njit
 def run_across(rows, vectors, a, a_step, b, b_step, masked, segments, depth, c, c_row, columns):
     """The same for rows of a that lie side by side."""
-    tile_across(rows, vectors, a, 0, a_step, b, 0, b_step, masked, segments, 0, segments.size // 2, depth,
+    tile_across(rows, vectors, 1, a, 0, a_step, b, 0, b_step, masked, segments, 0, segments.size // 2, depth,
                 c, 0, 0, 0, c, 0, c_row, columns, 0)  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from jitconv.jit.loops import inlined
 from jitconv.jit.vectors import I64, VECTOR_BYTES, emitted
+from jitconv.jit.workspace import LINE
 
 TALLEST = {64: {4: 6, 2: 8, 1: 8}, 32: {2: 6, 1: 8}, 16: {2: 6, 1: 8}}[VECTOR_BYTES]
 """Heights of the tallest tiles by their widths in vectors; every height below them has a tile too. 6 x 4
@@ -62,14 +63,15 @@ def tiles(count, vectors, a, a_at, a_row, b, b_at, b_step, b_masked, segments, f
           start, start_at, start_row, started, c, c_at, c_row, columns, floor):  # fmt: skip
     """Fill `count` rows by tiles of nearly one height."""
     left = (count + _HEIGHTS[vectors] - 1) // _HEIGHTS[vectors]
-    done = 0
-    while left > 0:
-        rows = (count - done + left - 1) // left
-        tile(rows, vectors, a, a_at + done * a_row, a_row, b, b_at, b_step, b_masked, segments, first, last,
-             depth, start, start_at + done * start_row, start_row, started, c, c_at + done * c_row, c_row,
-             columns, floor)  # fmt: skip
-        done += rows
-        left -= 1
+    rows = (count + left - 1) // left
+    higher = count - left * (rows - 1)
+    tile(rows, vectors, higher, a, a_at, a_row, b, b_at, b_step, b_masked, segments, first, last, depth,
+         start, start_at, start_row, started, c, c_at, c_row, columns, floor)  # fmt: skip
+    if higher < left:
+        done = higher * rows
+        tile(rows - 1, vectors, left - higher, a, a_at + done * a_row, a_row, b, b_at, b_step, b_masked,
+             segments, first, last, depth, start, start_at + done * start_row, start_row, started,
+             c, c_at + done * c_row, c_row, columns, floor)  # fmt: skip
 
 
 @inlined
@@ -77,27 +79,30 @@ def tiles_across(count, vectors, a, a_at, a_step, b, b_at, b_step, b_masked, seg
                  start, start_at, start_row, started, c, c_at, c_row, columns, floor):  # fmt: skip
     """As `tiles`, for rows that lie side by side in a."""
     left = (count + _HEIGHTS[vectors] - 1) // _HEIGHTS[vectors]
-    done = 0
-    while left > 0:
-        rows = (count - done + left - 1) // left
-        tile_across(rows, vectors, a, a_at + done, a_step, b, b_at, b_step, b_masked, segments, first, last,
-                    depth, start, start_at + done * start_row, start_row, started, c, c_at + done * c_row,
-                    c_row, columns, floor)  # fmt: skip
-        done += rows
-        left -= 1
+    rows = (count + left - 1) // left
+    higher = count - left * (rows - 1)
+    tile_across(rows, vectors, higher, a, a_at, a_step, b, b_at, b_step, b_masked, segments, first, last,
+                depth, start, start_at, start_row, started, c, c_at, c_row, columns, floor)  # fmt: skip
+    if higher < left:
+        done = higher * rows
+        tile_across(rows - 1, vectors, left - higher, a, a_at + done, a_step, b, b_at, b_step, b_masked,
+                    segments, first, last, depth, start, start_at + done * start_row, start_row, started,
+                    c, c_at + done * c_row, c_row, columns, floor)  # fmt: skip
 
 
 def _tile(name: str, across: bool) -> Any:
     @emitted(name, _SIZES)
-    def tile(v, rows, vectors, a, a_at, a_apart, b, b_at, b_step, b_masked,
+    def tile(v, rows, vectors, count, a, a_at, a_apart, b, b_at, b_step, b_masked,
              segments, first, last, depth, start, start_at, start_row, started,
              c, c_at, c_row, columns, floor):  # fmt: skip
-        """Run one tile.
+        """Run some tiles, one below the other.
 
         Parameters
         ----------
         rows, vectors : int
-            `vectors` a key of `TALLEST`, `rows` at most its value.
+            Of a tile; `vectors` a key of `TALLEST`, `rows` at most its value.
+        count : int
+            How many tiles: a call for each took the time of some 50 products.
         a : array of one axis; a_at, a_apart : int
             Where the first element lies, and the step from row to row; from k to k it is 1. Of
             `tile_across` it is the step from k to k; from row to row it is 1.
@@ -125,8 +130,9 @@ def _tile(name: str, across: bool) -> Any:
         sizes = [(r, n) for r in range(rows) for n in range(vectors)]
         unrolled = 1 if across else UNROLLED
 
-        def address(base: Any, at: Any, row_step: Any, r: int, n: int) -> Any:
-            return v.at(base, at, build.mul(row_step, I64(r)), I64(n * v.lanes))
+        def address(base: Any, at: Any, row_step: Any, tile: Any, r: int, n: int) -> Any:
+            row = build.add(build.mul(tile, I64(rows)), I64(r))
+            return v.at(base, at, build.mul(row_step, row), I64(n * v.lanes))
 
         inside = [v.below(build.sub(columns, I64(n * v.lanes))) for n in range(vectors)]
         everywhere = [None] * vectors
@@ -151,13 +157,13 @@ def _tile(name: str, across: bool) -> Any:
 
             return body
 
-        def added(masks: list[Any], sums: list[Any]) -> list[Any]:
+        def added(a_tile: Any, masks: list[Any], sums: list[Any]) -> list[Any]:
             """Return the sums with all segments added."""
 
             def segment(number: Any, sums: list[Any]) -> list[Any]:
                 pair = v.at(segments, build.mul(number, I64(2)))
                 skipped = build.mul(build.load(v.at(pair, I64(1))), b_step)
-                carried = [v.at(a, a_at, build.load(pair)), v.at(b, b_at, skipped), *sums]
+                carried = [v.at(a_tile, build.load(pair)), v.at(b, b_at, skipped), *sums]
                 most = build.sub(depth, build.srem(depth, I64(unrolled)))
                 carried = v.loop(I64(0), most, unrolled, carried, steps(unrolled, masks))
                 if unrolled > 1:
@@ -166,22 +172,32 @@ def _tile(name: str, across: bool) -> Any:
 
             return v.loop(first, last, 1, sums, segment)
 
-        def begun(masks: list[Any]) -> list[Any]:
-            return [v.load(address(start, start_at, start_row, r, n), masks[n]) for r, n in sizes]
+        def begun(tile: Any, masks: list[Any]) -> list[Any]:
+            return [v.load(address(start, start_at, start_row, tile, r, n), masks[n]) for r, n in sizes]
 
-        def put(masks: list[Any], sums: list[Any]) -> list[Any]:
+        def put(tile: Any, masks: list[Any], sums: list[Any]) -> list[Any]:
             for (r, n), total in zip(sizes, sums, strict=True):
-                v.store(total, address(c, c_at, c_row, r, n), masks[n])
+                v.store(total, address(c, c_at, c_row, tile, r, n), masks[n])
             return []
 
-        sums = v.either(
-            build.icmp_signed("!=", started, I64(0)),
-            lambda: v.either(whole, lambda: begun(everywhere), lambda: begun(inside)),
-            lambda: [v.zeros] * len(sizes),
-        )
-        sums = v.either(part, lambda: added(inside, sums), lambda: added(everywhere, sums))
-        sums = [v.floored(total, floor) for total in sums]
-        v.either(whole, lambda: put(everywhere, sums), lambda: put(inside, sums))
+        def one(tile: Any, _: list[Any]) -> list[Any]:
+            for r in range(rows):
+                for n in range(0, vectors, max(1, LINE // VECTOR_BYTES)):
+                    v.prefetch(address(c, c_at, c_row, tile, r, n))
+            sums = v.either(
+                build.icmp_signed("!=", started, I64(0)),
+                lambda: v.either(whole, lambda: begun(tile, everywhere), lambda: begun(tile, inside)),
+                lambda: [v.zeros] * len(sizes),
+            )
+            below = build.mul(tile, I64(rows))
+            a_tile = v.at(a, a_at, below if across else build.mul(below, a_apart))
+            sums = v.either(
+                part, lambda: added(a_tile, inside, sums), lambda: added(a_tile, everywhere, sums)
+            )
+            sums = [v.floored(total, floor) for total in sums]
+            return v.either(whole, lambda: put(tile, everywhere, sums), lambda: put(tile, inside, sums))
+
+        v.loop(I64(0), count, 1, [], one)
 
     return tile
 

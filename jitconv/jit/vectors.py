@@ -159,6 +159,11 @@ class Vectors:
             return
         self._call(f"masked.store.{self._suffix}.p0", ir.VoidType(), value, place, I32(self.bits // 8), mask)
 
+    def prefetch(self, address: Any) -> None:
+        """Have a cache line at hand that will be written."""
+        place = self.build.bitcast(address, ir.IntType(8).as_pointer())
+        self._call("prefetch.p0", ir.VoidType(), place, I32(1), I32(3), I32(1))
+
     def fused(self, x: Any, y: Any, z: Any) -> Any:
         """Return x · y + z, in one instruction where there is one."""
         return self._call(f"fmuladd.{self._suffix}", self.kind, x, y, z)
