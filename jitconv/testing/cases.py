@@ -58,6 +58,9 @@ n1h61w47c2 k5x3f33 s2x3 p2x1 d1x2      | larger than a tile, strides and dilatio
 n1h50w50c36 k7x7f36 s1 p3 g36          | depthwise, larger than a tile
 n3h6w7c70 k3x3f70 s1 p1 g70 flip bias  | depthwise, small planes, several vectors of channels
 n1h6w7c11 k3x3f98 s1 p1 bias           | few pixels and many filters
+n2h3w4c170 k3x3f181 s1 p1 bias         | few pixels, filters of more than 1 MiB
+n1h3w4c390 k2x2f190 s2x1 p1 d1x2       | the same, with a stride, dilated
+n2h3w3c400 k1x1f700                    | the same, 1x1
 n1h17w3c7 k3x2f98 s3x1 p2 d2x1 flip    | few pixels and many filters, one stride, dilated, flipped
 n1h4w8c90 k3x3f140 s1 p1 g2 bias       | few pixels and many filters, in groups
 n1h30w33c6 k9x7f6 s3x1 p4.2.0.3 g2     | a large kernel, groups, a stride

@@ -17,7 +17,7 @@ from jitconv.algorithms._shared.filters import filter_strides, taps
 from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.views import Array, strides
 from jitconv.algorithms._shared.weights import SLICED_BYTES, SLICES, WeightGradient
-from jitconv.algorithms.direct import few, pointwise
+from jitconv.algorithms.direct import few, pointwise, stream
 from jitconv.algorithms.direct.correlate import SCRATCH_BYTES, Correlation, Correlator
 from jitconv.algorithms.direct.pack import packer
 from jitconv.algorithms.direct.spread import Spread, suits
@@ -54,6 +54,8 @@ def build_forward(spec: ConvSpec) -> Plan:
     if as_they_lie(spec):
         correlate = correlation(spec, b_step=spec.f)
         return lambda x, w, b, y: correlate(x, w.ravel(), b, y)
+    if stream.serves(spec):
+        return stream.Streamed(spec)
     correlate, packed = correlation(spec), forward_packer(spec)
     return lambda x, w, b, y: correlate(x, packed(w), b, y)
 
@@ -250,6 +252,8 @@ def _workspace(op: str, spec: ConvSpec) -> int:
     """Packed filters and rows of pictures of two tasks; for dw a padded or reordered copy of both."""
     if not tiled(spec):
         return few.workspace(op, spec)
+    if op == "conv_forward" and stream.serves(spec):
+        return stream.workspace(spec)
     itemsize = np.dtype(spec.dtype).itemsize
     group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
     taps_of_all = spec.kh * spec.kw * spec.groups
