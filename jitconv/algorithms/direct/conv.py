@@ -40,6 +40,9 @@ TURNED_BYTES = 32 * 2**20
 """Copies of NCHW gradients and pictures as pixels at once, for conv_backward: they stay in the last-level
 cache, and within the workspace that `auto` allows. A choice."""
 
+LEAST_COLUMNS = 24
+"""Pixels of a row from which tiles of some 6 rows have nearly one height. A choice."""
+
 LEAST_FILTERS = 4
 """Filters, and channels, of a group from which the tile is used: a quarter of a vector. Not measured."""
 
@@ -79,6 +82,7 @@ def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -
 
 def correlation(spec: ConvSpec, b_step: int = 0, *, floor: bool = False) -> Correlator:
     """Return the forward op's correlation."""
+    spec = wider(spec)
     side_by_side = spec.groups == 1 and spec.dilation[1] == 1
     group_c = spec.c // spec.groups
     columns = [kw * spec.dilation[1] - spec.pad[2] for kw in range(1 if side_by_side else spec.kw)]
@@ -99,6 +103,17 @@ def correlation(spec: ConvSpec, b_step: int = 0, *, floor: bool = False) -> Corr
         out_strides=strides(spec.oh, spec.ow, spec.f, spec.layout), out_at=0,
         dtype=spec.dtype, b_step=b_step, floor=floor,
     )  # fmt: skip
+
+
+def wider(spec: ConvSpec) -> ConvSpec:
+    """Return the same problem with some rows as one, where pixels meet only themselves: a tile has a row's
+    pixels, and of 7 it would make 4 and 3.
+    """
+    if (spec.kh, spec.kw, *spec.stride, *spec.pad) != (1, 1, 1, 1, 0, 0, 0, 0):
+        return spec
+    joined = next(rows for rows in range(1, spec.h + 1) if spec.h % rows == 0 and
+                  (rows * spec.w >= LEAST_COLUMNS or rows == spec.h))  # fmt: skip
+    return replace(spec, h=spec.h // joined, w=spec.w * joined)
 
 
 def forward_packer(spec: ConvSpec) -> Callable[[Array], Array]:
