@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import prange
@@ -20,6 +20,7 @@ from jitconv.jit.kernels import threads_pay
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.tile import WIDEST, tiles, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.specs import ConvSpec
 
 SCRATCH_BYTES = 128 * 1024
 """Rows of the padded pictures that a task takes at once, with results if those are put back later: they stay
@@ -29,6 +30,9 @@ other layers (two Zen 3 cores, a second-level cache of 512 KiB)."""
 
 PASS_BYTES = 128 * 1024
 """Of a panel of filters that are read for all rows of a task before the next: they stay there as well."""
+
+LEAST_COLUMNS = 24
+"""Pixels of a row from which tiles of some 6 rows have nearly one height. A choice."""
 
 INTS = 31
 """Numbers of `_correlate` before its table."""
@@ -214,3 +218,14 @@ def _parts(depth: int, most: int) -> int:
     """Return into how many equal parts of about `most` a segment's depth is cut, if it can be."""
     wanted = -(-depth // most)
     return next((parts for parts in range(wanted, 2 * wanted) if depth % parts == 0), 1)
+
+
+def wider(spec: ConvSpec) -> ConvSpec:
+    """Return the same problem with some rows as one, where pixels meet only themselves: a tile has a row's
+    pixels, and of 7 it would make 4 and 3.
+    """
+    if (spec.kh, spec.kw, *spec.stride, *spec.pad) != (1, 1, 1, 1, 0, 0, 0, 0):
+        return spec
+    joined = next(rows for rows in range(1, spec.h + 1) if spec.h % rows == 0 and
+                  (rows * spec.w >= LEAST_COLUMNS or rows == spec.h))  # fmt: skip
+    return replace(spec, h=spec.h // joined, w=spec.w * joined)
