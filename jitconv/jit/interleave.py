@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba.core import cgutils
-
 from jitconv.jit.vectors import I64, VECTOR_BYTES, Vectors, emitted
 
 
@@ -62,12 +60,15 @@ def _plane_reduction(name: str, start: float, combine: Any) -> Any:
         square, build, begin = Square(v, x, at, plane, planes), v.build, v.constant(start)
         totals = [v.variable(begin) for _ in square.planes]
 
-        def step(p: Any, mask: Any) -> None:
+        def step(p: Any, mask: Any) -> list[Any]:
             for value, total in zip(square.rows(p, mask), totals, strict=True):
                 value = value if mask is None else build.select(mask, value, begin)
                 build.store(combine(build, build.load(total), value), total)
+            return []
 
-        square.each(count, step, aligned=False)
+        whole = build.and_(count, I64(-v.lanes))
+        v.loop(I64(0), whole, v.lanes, [], lambda p, _: step(p, None))
+        v.loop(whole, count, v.lanes, [], lambda p, _: step(p, v.within(p, count)))
         rows = square.transposed([build.load(total) for total in totals])
         while len(rows) > 1:
             rows = [combine(build, one, other) for one, other in zip(rows[::2], rows[1::2], strict=True)]
@@ -101,25 +102,33 @@ class Square:
             inside = v.build.icmp_signed("<", I64(lane), planes)
             self.planes.append(v.at(self.start, v.build.mul(v.build.select(inside, I64(lane), last), plane)))
 
-    def each(self, count: Any, body: Any, *, aligned: bool = True) -> None:
-        """Write ``body(p, mask)`` for the squares of `count` elements.
+    def each(self, count: Any, body: Any) -> None:
+        """Write ``body(p, mask)`` for the squares of `count` elements; a mask only where they fill none.
 
-        Where all planes lie alike in cache lines a masked square leads to the first whole line: a vector
-        across two lines costs twice, and planes that lie whole pages apart throw each other's lines out.
+        The last square begins so early that it is whole: what the one before did it does again. Where all
+        planes lie alike in cache lines a second one leads to the first whole line: a vector across two
+        lines costs twice, and planes that lie whole pages apart throw each other's lines out.
         """
         v, build, side = self.v, self.v.build, I64(self.v.lanes)
-        alike = build.icmp_signed("==", build.srem(self.plane, side), I64(0 if aligned else -1))
+        alike = build.icmp_signed("==", build.srem(self.plane, side), I64(0))
         address = build.sdiv(build.ptrtoint(self.start, I64), I64(v.bits // 8))
-        head = build.select(alike, build.srem(build.neg(build.srem(address, side)), side), I64(0))
-        head = build.select(build.icmp_signed("<", head, I64(0)), build.add(head, side), head)
-        head = build.select(build.icmp_signed("<", head, count), head, I64(0))
-        with build.if_then(build.icmp_signed(">", head, I64(0))):
-            body(I64(0), v.below(head))
-        with cgutils.for_range(build, build.sdiv(build.sub(count, head), side)) as whole:
-            body(build.add(head, build.mul(whole.index, side)), None)
-        rest = build.srem(build.sub(count, head), side)
-        with build.if_then(build.icmp_signed(">", rest, I64(0))):
-            body(build.sub(count, rest), v.below(rest))
+        head = build.select(alike, build.and_(build.neg(address), build.sub(side, I64(1))), I64(0))
+        with build.if_else(build.icmp_signed(">=", count, side)) as (some, few):
+            with some:
+                with build.if_then(build.icmp_signed(">", head, I64(0))):
+                    body(I64(0), None)
+                last = build.sub(count, side)
+
+                def whole(p: Any, _: list[Any]) -> list[Any]:
+                    body(p, None)
+                    return []
+
+                v.loop(head, build.add(last, I64(1)), v.lanes, [], whole)
+                rest = build.and_(build.sub(count, head), build.sub(side, I64(1)))
+                with build.if_then(build.icmp_signed(">", rest, I64(0))):
+                    body(last, None)
+            with few, build.if_then(build.icmp_signed(">", count, I64(0))):
+                body(I64(0), v.below(count))
 
     def rows(self, p: Any, mask: Any) -> list[Any]:
         """Return a vector of each plane."""

@@ -18,7 +18,8 @@ def planes_to_pixels(x, at, plane, channels, count, out, to, pitch):
     """Put `count` pixels that lie side by side in planes of `x` to out[to:], `pitch` from one to the next."""
     side = VECTOR_BYTES // x.itemsize
     for c in range(0, channels, side):
-        gather(x, at + c * plane, plane, min(side, channels - c), count, out, to + c, pitch)
+        first = max(0, min(c, channels - side))  # the last square begins so early that it is whole
+        gather(x, at + first * plane, plane, min(side, channels), count, out, to + first, pitch)
 
 
 @inlined
@@ -26,7 +27,8 @@ def pixels_to_planes(x, at, pitch, channels, count, out, to, plane):
     """Undo `planes_to_pixels`."""
     side = VECTOR_BYTES // x.itemsize
     for c in range(0, channels, side):
-        scatter(x, at + c, pitch, min(side, channels - c), count, out, to + c * plane, plane)
+        first = max(0, min(c, channels - side))
+        scatter(x, at + first, pitch, min(side, channels), count, out, to + first * plane, plane)
 
 
 @emitted()
@@ -45,41 +47,62 @@ def copy(v, x, at, out, to, count):
 @emitted()
 def gather(v, x, at, plane, planes, count, out, to, pitch):
     """Do `planes_to_pixels` of as many planes as a vector has lanes, or fewer."""
-    square = Square(v, x, at, plane, planes)
+    square, build = Square(v, x, at, plane, planes), v.build
+    last = build.sub(count, I64(v.lanes))
+    close = build.icmp_signed("==", pitch, planes)
 
-    def body(p: Any, rest: Any) -> None:
-        places = _pixels(v, out, to, p, pitch, planes, None if rest is None else count)
-        for column, (place, mask) in zip(square.transposed(square.rows(p, rest)), places, strict=True):
-            v.store(column, place, mask)
+    def store(column: Any, pixel: Any, inside: Any) -> None:
+        v.store(column, v.at(out, to, build.mul(pixel, pitch)), inside)
 
-    square.each(count, body, aligned=False)
+    def body(p: Any, rest: Any, inside: Any) -> None:
+        pixels = [build.add(p, I64(n)) for n in range(v.lanes)]
+        columns = square.transposed(square.rows(p, rest))
+        if rest is None and inside is None:
+            for column, pixel in zip(columns, pixels, strict=True):
+                store(column, pixel, None)
+        elif rest is None:
+            # of pixels without a gap each may write into the next ones, which come later
+            with build.if_else(build.and_(close, build.icmp_signed("<=", pixels[-1], last))) as (free, held):
+                with free:
+                    for column, pixel in zip(columns, pixels, strict=True):
+                        store(column, pixel, None)
+                with held:
+                    for column, pixel in zip(columns, pixels, strict=True):
+                        store(column, pixel, inside)
+        else:
+            for column, pixel in zip(columns, pixels, strict=True):
+                with build.if_then(build.icmp_signed("<", pixel, count)):
+                    store(column, pixel, inside)
+
+    def squares(inside: Any) -> list[Any]:
+        square.each(count, lambda p, rest: body(p, rest, inside))
+        return []
+
+    v.either(_whole(v, planes), lambda: squares(None), lambda: squares(v.below(planes)))
 
 
 @emitted()
 def scatter(v, x, at, pitch, planes, count, out, to, plane):
     """Do `pixels_to_planes` of as many planes as a vector has lanes, or fewer."""
-    square = Square(v, out, to, plane, planes)
+    square, build = Square(v, out, to, plane, planes), v.build
 
-    def body(p: Any, rest: Any) -> None:
-        places = _pixels(v, x, at, p, pitch, planes, None if rest is None else count)
-        columns = [v.load(place, mask) for place, mask in places]
-        for lane, row in enumerate(square.transposed(columns)):
-            # lanes beyond the last plane have nothing to write
-            inside = v.splat(v.build.icmp_signed("<", I64(lane), planes))
-            v.store(row, square.of_plane(lane, p), inside if rest is None else v.build.and_(inside, rest))
+    def body(p: Any, rest: Any, inside: Any) -> None:
+        pixels = [build.add(p, I64(n)) for n in range(v.lanes)]
+        if rest is not None:
+            last = build.sub(count, I64(1))
+            pixels = [build.select(build.icmp_signed("<", one, count), one, last) for one in pixels]
+        columns = [v.load(v.at(x, at, build.mul(pixel, pitch)), inside) for pixel in pixels]
+        rows = square.transposed(columns)
+        # lanes beyond the last plane are written where it lies, and so before it
+        for lane in reversed(range(v.lanes)):
+            v.store(rows[lane], square.of_plane(lane, p), rest)
 
-    square.each(count, body, aligned=False)
+    def squares(inside: Any) -> list[Any]:
+        square.each(count, lambda p, rest: body(p, rest, inside))
+        return []
+
+    v.either(_whole(v, planes), lambda: squares(None), lambda: squares(v.below(planes)))
 
 
-def _pixels(v: Vectors, base: Any, at: Any, p: Any, pitch: Any, planes: Any, count: Any) -> Any:
-    """Return address and mask of each pixel of a square; none beyond `count`, if that is not None."""
-    pixels = [v.build.add(p, I64(place)) for place in range(v.lanes)]
-    masks = [v.below(planes)] * v.lanes
-    if count is not None:
-        masks = [
-            v.build.and_(mask, v.splat(v.build.icmp_signed("<", pixel, count)))
-            for mask, pixel in zip(masks, pixels, strict=True)
-        ]
-    return [
-        (v.at(base, at, v.build.mul(pixel, pitch)), mask) for pixel, mask in zip(pixels, masks, strict=True)
-    ]
+def _whole(v: Vectors, planes: Any) -> Any:
+    return v.build.icmp_signed(">=", planes, I64(v.lanes))
