@@ -41,18 +41,20 @@ class Run:
         self._windows(write)
 
     def _windows(self, write: Callable[[Any, Any, Values], None]) -> None:
-        """Write the loops over windows and channels: blocks of whole vectors, then one at a time."""
+        """Write the loops over windows and channels: blocks of whole vectors, whole ones, the rest."""
         build, lanes = self.build, self.v.lanes
-        block = lanes * ABREAST
-        whole = build.sdiv(self.channels, I64(block))
-        begin = build.mul(whole, I64(block))
-        count = build.sdiv(build.add(build.sub(self.channels, begin), I64(lanes - 1)), I64(lanes))
+        blocks, whole = (build.and_(self.channels, I64(-size)) for size in (lanes * ABREAST, lanes))
+        parts = [(I64(0), blocks, [None] * ABREAST), (blocks, whole, [None])]
         with cgutils.for_range(build, self.windows) as windows:
-            with cgutils.for_range(build, whole) as blocks:
-                write(windows.index, build.mul(blocks.index, I64(block)), [None] * ABREAST)
-            with cgutils.for_range(build, count) as rest:
-                c = build.add(begin, build.mul(rest.index, I64(lanes)))
-                write(windows.index, c, [self.v.below(build.sub(self.channels, c))])
+            for first, last, masks in parts:
+
+                def block(c: Any, _: Values, masks: Values = masks) -> Values:
+                    write(windows.index, c, masks)
+                    return []
+
+                self.v.loop(first, last, lanes * len(masks), [], block)
+            with build.if_then(build.icmp_signed("<", whole, self.channels)):
+                write(windows.index, whole, [self.v.below(build.sub(self.channels, whole))])
 
     def each_tap(self, write: Callable[[Any, Any], None], first: Any = None, last: Any = None) -> None:
         """Write ``write(row, column)`` for the taps of a window, or those in some of its rows."""
