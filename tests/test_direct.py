@@ -5,7 +5,7 @@ import importlib
 import numpy as np
 import pytest
 
-from jitconv.algorithms.direct import pointwise
+from jitconv.algorithms.direct import pointwise, rows
 from jitconv.specs import parse
 from jitconv.testing import draw
 from jitconv.testing.cases import cases
@@ -43,3 +43,9 @@ def test_gradients_in_parts_are_those_of_all_pictures(monkeypatch, problem):
 def test_cases_reach_filters_as_they_lie():
     found = {case.note for case in cases("conv_forward") if pointwise.spares_packing(case.spec)}
     assert len(found) >= 3
+
+
+def test_cases_reach_few_channels_by_rows():
+    found = [case.spec for case in cases("conv_forward") if rows.serves(case.spec)]
+    assert {spec.stride[1] for spec in found} >= {1, 2, 3, 4}
+    assert any(spec.groups > 1 for spec in found)
