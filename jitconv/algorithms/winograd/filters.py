@@ -37,9 +37,9 @@ def turned_steps(spec: ConvSpec) -> Steps:
 def one(side, w, at, tap, out, to, apart, count):
     """Transform the taps of one channel and `count` filters that lie side by side."""
     if side == LARGE:
-        FILTER_4(w, at, 3 * tap, tap, out, to, (side + 2) * apart, apart, w, 0, 0, count, 0)
+        FILTER_4(w, at, 3 * tap, tap, out, to, (side + 2) * apart, apart, count)
     else:
-        FILTER_2(w, at, 3 * tap, tap, out, to, (side + 2) * apart, apart, w, 0, 0, count, 0)
+        FILTER_2(w, at, 3 * tap, tap, out, to, (side + 2) * apart, apart, count)
 
 
 @inlined

@@ -57,10 +57,10 @@ def _pieces(dy, steps, counts, filters, grid, first, last, pieces, apart):
             at, to = t * side * filters, ((strip - first) * across + t) * filters
             if side == LARGE:
                 PIECE_4(rows, at, width * filters, filters, pieces, to, (side + 2) * apart, apart,
-                        dy, 0, 0, filters, 0)  # fmt: skip
+                        filters)  # fmt: skip
             else:
                 PIECE_2(rows, at, width * filters, filters, pieces, to, (side + 2) * apart, apart,
-                        dy, 0, 0, filters, 0)  # fmt: skip
+                        filters)  # fmt: skip
 
 
 @inlined
@@ -78,10 +78,10 @@ def write_taps(sums, at, apart, side, height, columns, taps, dw, steps, c, f):
     for i in range(height):
         if side == LARGE:
             TAPS_4(sums, at + i * width, (side + 2) * apart, apart, out, to + i * down, 3 * right, right,
-                   sums, 0, 0, columns, 0)  # fmt: skip
+                   columns)  # fmt: skip
         else:
             TAPS_2(sums, at + i * width, (side + 2) * apart, apart, out, to + i * down, 3 * right, right,
-                   sums, 0, 0, columns, 0)  # fmt: skip
+                   columns)  # fmt: skip
     if filter_ != 1:
         pixels_to_planes(taps, 0, width, columns, height * TAPS, dw, f * filter_ + c * channel, filter_)
 
