@@ -17,10 +17,10 @@ from jitconv.jit.vectors import I64, Vectors, emitted
 
 
 def transform(name: str, matrix: Sequence[Sequence[float]]) -> Any:
-    """Return the transform of both axes by a matrix, out = M · patch · Mᵀ, to be called in kernels.
+    """Return the transform of both axes of some patches by a matrix, out = M · patch · Mᵀ, for kernels.
 
-    Its arguments: the array read, where the patch begins, the steps to the next row and column; the
-    array written, where, and its steps; and how many channels there are.
+    Its arguments: the array read, where the first patch begins, the steps to the next row, column and
+    patch; the array written, where, and its steps; how many patches and channels there are.
 
     Rows of M that share work are taken together, for all columns, and no more: at most 12 numbers of a
     patch of 6x6 wait between the axes. All 36 in turn went to the stack and back.
@@ -29,19 +29,23 @@ def transform(name: str, matrix: Sequence[Sequence[float]]) -> Any:
     size = range(rows.shape[1])
 
     @emitted(f"transform_{name}")
-    def apply(v, source, at, down, right, target, to, to_down, to_right, channels):
+    def apply(v, source, at, down, right, step, target, to, to_down, to_right, to_step, count,
+              channels):  # fmt: skip
         starts = [[_start(v, source, (at, 1), (down, p), (right, q)) for q in size] for p in size]
 
-        def patch(c: Any, mask: Any) -> None:
+        def patch(n: Any, c: Any, mask: Any) -> None:
+            begin, end = v.build.mul(n, step), v.build.mul(n, to_step)
             for group in groups(rows):
                 half = [
-                    combine(v, rows, [v.load(v.at(starts[p][q], c), mask) for p in size], group) for q in size
+                    combine(v, rows, [v.load(v.at(starts[p][q], begin, c), mask) for p in size], group)
+                    for q in size
                 ]
-                for n, i in enumerate(group):
-                    for j, total in enumerate(combine(v, rows, [column[n] for column in half])):
-                        v.store(total, v.at(_start(v, target, (to, 1), (to_down, i), (to_right, j)), c), mask)
+                for k, i in enumerate(group):
+                    for j, total in enumerate(combine(v, rows, [column[k] for column in half])):
+                        place = _start(v, target, (to, 1), (to_down, i), (to_right, j))
+                        v.store(total, v.at(place, end, c), mask)
 
-        _each(v, channels, patch)
+        _each(v, count, channels, patch)
 
     return apply
 
@@ -91,18 +95,13 @@ def _patches(v: Vectors, rows: Any, inputs: list[Any], step: Any, outputs: list[
              count: Any, channels: Any, floor: Any = None) -> None:  # fmt: skip
     """Write the transform of one axis of `count` patches; the first result is stored last."""
 
-    def patch(n: Any, _: Any) -> list[Any]:
+    def patch(n: Any, c: Any, mask: Any) -> None:
         at, to = v.build.mul(n, step), v.build.mul(n, to_step)
+        totals = combine(v, rows, [v.load(v.at(one, at, c), mask) for one in inputs])
+        for total, output in reversed(list(zip(totals, outputs, strict=True))):
+            v.store(total if floor is None else v.floored(total, floor), v.at(output, to, c), mask)
 
-        def line(c: Any, mask: Any) -> None:
-            totals = combine(v, rows, [v.load(v.at(one, at, c), mask) for one in inputs])
-            for total, output in reversed(list(zip(totals, outputs, strict=True))):
-                v.store(total if floor is None else v.floored(total, floor), v.at(output, to, c), mask)
-
-        _each(v, channels, line)
-        return []
-
-    v.loop(I64(0), count, 1, [], patch)
+    _each(v, count, channels, patch)
 
 
 def _start(v: Vectors, base: Any, *places: tuple[Any, int]) -> Any:
@@ -110,19 +109,24 @@ def _start(v: Vectors, base: Any, *places: tuple[Any, int]) -> Any:
     return v.at(base, *(v.build.mul(step, I64(count)) for step, count in places))
 
 
-def _each(v: Vectors, channels: Any, write: Callable[[Any, Any], None]) -> None:
-    """Write ``write(c, mask)`` for each vector of channels, whole ones without a mask.
+def _each(v: Vectors, count: Any, channels: Any, write: Callable[[Any, Any, Any], None]) -> None:
+    """Write ``write(n, c, mask)`` for each vector of channels of each patch, whole ones without a mask.
 
     Masks throughout made of 36 stores of 1 cycle 36 of 12 (a Zen 3).
     """
+    whole = v.build.and_(channels, I64(-v.lanes))
 
-    def body(mask: Callable[[Any], Any]) -> Callable[[Any, Any], list[Any]]:
-        def step(c: Any, _: Any) -> list[Any]:
-            write(c, mask(c))
+    def patch(n: Any, _: Any) -> list[Any]:
+        def vector(c: Any, _: Any) -> list[Any]:
+            write(n, c, None)
             return []
 
-        return step
+        def rest(c: Any, _: Any) -> list[Any]:
+            write(n, c, v.below(v.build.sub(channels, c)))
+            return []
 
-    whole = v.build.and_(channels, I64(-v.lanes))
-    v.loop(I64(0), whole, v.lanes, [], body(lambda c: None))
-    v.loop(whole, channels, v.lanes, [], body(lambda c: v.below(v.build.sub(channels, c))))
+        v.loop(I64(0), whole, v.lanes, [], vector)
+        v.loop(whole, channels, v.lanes, [], rest)
+        return []
+
+    v.loop(I64(0), count, 1, [], patch)

@@ -12,7 +12,7 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.views import Array, strides
-from jitconv.algorithms.winograd.filters import FILTERS, Steps, gathered_size, transform_filters
+from jitconv.algorithms.winograd.filters import CHUNK, FILTERS, Steps, gathered_size, transform_filters
 from jitconv.algorithms.winograd.pieces import (
     bias_point,
     points_of,
@@ -104,7 +104,7 @@ def _panels(patches, channels, count, apart, w, steps, filters, grid, strips, bi
     step = (PANEL_CHANNELS + 1) * width
     table = np.zeros(2, np.int64)
     for panel in prange((filters + width - 1) // width):
-        transformed, gathered = buffer(points * step, w), buffer(gathered_size(PANEL_CHANNELS, w), w)
+        transformed, gathered = buffer(points * step, w), buffer(gathered_size(CHUNK, w), w)
         products, results = buffer(points * apart[1], w), buffer(results_size(grid, counts, w), w)
         f = panel * width
         columns, bias_at = min(width, filters - f), bias_point(side) * apart[1]
@@ -113,7 +113,9 @@ def _panels(patches, channels, count, apart, w, steps, filters, grid, strips, bi
                 products[bias_at + t * width : bias_at + t * width + columns] = bias[f : f + columns]
         for c in range(0, channels, PANEL_CHANNELS):
             depth = min(PANEL_CHANNELS, channels - c)
-            transform_filters(w, steps, side, c, c + depth, f, columns, transformed, 0, step, gathered)
+            for part in range(c, c + depth, CHUNK):
+                transform_filters(w, steps, side, part, min(part + CHUNK, c + depth), f, columns, transformed,
+                                  (part - c) * width, step, gathered)  # fmt: skip
             for point in range(points):
                 to = point * apart[1]
                 tiles(count, width_of(columns, lanes), patches, point * apart[0] + c, channels,
