@@ -6,6 +6,7 @@ the transform of F(4×4, 3×3)'s patches then takes 12 operations for six number
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,36 +14,56 @@ import numpy as np
 from jitconv.jit.vectors import Vectors
 
 
-def combine(v: Vectors, rows: Any, inputs: list[Any]) -> list[Any]:
-    """Return the products of the rows with vectors, one for each row."""
-    rows, inputs = _of_halves(v, rows, inputs)
+def combine(v: Vectors, rows: Any, inputs: list[Any], chosen: Sequence[int] | None = None) -> list[Any]:
+    """Return the products of the rows, or of the chosen ones, with vectors: one for each."""
+    inputs = list(inputs)
+    rows, pairs = _halved(rows)
+    for j, k in pairs:
+        a, b = inputs[j], inputs[k]
+        inputs[j], inputs[k] = v.build.fadd(a, b), v.build.fsub(a, b)
+    rows = rows if chosen is None else rows[list(chosen)]
     out: list[Any] = [None] * len(rows)
     for i, row in enumerate(rows):
         if out[i] is not None:
             continue
-        j = next((j for j in range(i + 1, len(rows)) if _alike(row, rows[j])), None)
-        if j is None:
+        other = next((j for j in range(i + 1, len(rows)) if _alike(row, rows[j])), None)
+        if other is None:
             out[i] = _scaled(v, *_total(v, row, inputs))
             continue
-        common = np.where(row == rows[j], row, 0)
+        common = np.where(row == rows[other], row, 0)
         total = _scaled(v, *_total(v, common, inputs))
         factor, difference = _total(v, row - common, inputs)
-        out[i], out[j] = _add(v, total, factor, difference), _add(v, total, -factor, difference)
+        out[i], out[other] = _add(v, total, factor, difference), _add(v, total, -factor, difference)
     return out
 
 
-def _of_halves(v: Vectors, rows: Any, inputs: list[Any]) -> tuple[Any, list[Any]]:
-    """Put u = a + b and v = a - b in the place of inputs whose columns are alike but for signs."""
-    rows, inputs = rows.copy(), list(inputs)
-    paired: set[int] = set()
-    for j in range(len(inputs)):
-        for k in range(j + 1, len(inputs)):
-            if not paired & {j, k} and _alike(rows[:, j], rows[:, k]):
-                paired |= {j, k}
-                a, b = inputs[j], inputs[k]
-                inputs[j], inputs[k] = v.build.fadd(a, b), v.build.fsub(a, b)
+def groups(rows: Any) -> list[list[int]]:
+    """Return the numbers of the rows, those together whose products share work."""
+    rows, pairs = _halved(rows)
+    shared = [number for pair in pairs for number in pair]
+    found: list[list[int]] = []
+    for i, row in enumerate(rows):
+        for group in found:
+            if any(_alike(row, rows[j]) or (row * rows[j])[shared].any() for j in group):
+                group.append(i)
+                break
+        else:
+            found.append([i])
+    return found
+
+
+def _halved(rows: Any) -> tuple[Any, list[tuple[int, int]]]:
+    """Return the rows for u = a + b and v = a - b in the place of inputs whose columns are alike but for
+    signs, and the pairs of these.
+    """
+    pairs: list[tuple[int, int]] = []
+    rows = rows.copy()
+    for j in range(rows.shape[1]):
+        for k in range(j + 1, rows.shape[1]):
+            if not any({j, k} & set(pair) for pair in pairs) and _alike(rows[:, j], rows[:, k]):
+                pairs.append((j, k))
                 rows[:, j], rows[:, k] = (rows[:, j] + rows[:, k]) / 2, (rows[:, j] - rows[:, k]) / 2
-    return rows, inputs
+    return rows, pairs
 
 
 def _alike(one: Any, other: Any) -> bool:

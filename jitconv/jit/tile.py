@@ -32,6 +32,12 @@ UNROLLED = 4
 """Values of k that are written one after the other where they lie side by side in a: the addresses of
 the rows are reckoned once for all."""
 
+IN_FLIGHT = 8
+"""Multiply-adds that a core has under way: four cycles long, two begun in each. Smaller tiles have two sums
+for each result, of even and of odd k: rows of 7 pixels, tiles of 4 x 2 and 3 x 2 vectors, then reached 0.90
+of the multiply-adds' ceiling, 0.80 before (n16h14w14c1024 k1x1f2048 s2, two Zen 3 cores). By that the bits
+depend on a tile's height: how rows are cut into tiles must not depend on the number of threads."""
+
 _HEIGHTS = tuple(TALLEST.get(width, 0) for width in range(WIDEST + 1))
 
 _SIZES = [(rows, width) for width, tallest in TALLEST.items() for rows in range(1, tallest + 1)]
@@ -129,6 +135,7 @@ def _tile(name: str, across: bool) -> Any:
         build = v.build
         sizes = [(r, n) for r in range(rows) for n in range(vectors)]
         unrolled = 1 if across else UNROLLED
+        chains = 2 if unrolled > 1 and len(sizes) < IN_FLIGHT else 1
 
         def address(base: Any, at: Any, row_step: Any, tile: Any, r: int, n: int) -> Any:
             row = build.add(build.mul(tile, I64(rows)), I64(r))
@@ -139,19 +146,21 @@ def _tile(name: str, across: bool) -> Any:
         whole = build.icmp_signed(">=", columns, I64(vectors * v.lanes))
         part = build.and_(build.not_(whole), build.icmp_signed("!=", b_masked, I64(0)))
 
-        def step(a_k: Any, b_k: Any, masks: list[Any], sums: list[Any]) -> None:
-            """Add the products of one k."""
+        def step(a_k: Any, b_k: Any, masks: list[Any], sums: list[Any], turn: int) -> None:
+            """Add the products of one k to the sums from `turn` on."""
             columns_of_b = [v.load(v.at(b_k, I64(n * v.lanes)), masks[n]) for n in range(vectors)]
             for r in range(rows):
                 value = v.splat(build.load(v.at(a_k, I64(r) if across else build.mul(a_apart, I64(r)))))
                 for n in range(vectors):
-                    sums[r * vectors + n] = v.fused(value, columns_of_b[n], sums[r * vectors + n])
+                    place = turn + r * vectors + n
+                    sums[place] = v.fused(value, columns_of_b[n], sums[place])
 
         def steps(count: int, masks: list[Any]) -> Any:
             def body(_: Any, carried: list[Any]) -> list[Any]:
                 a_k, b_k, *sums = carried
-                for _k in range(count):
-                    step(a_k, b_k, masks, sums)
+                for k in range(count):
+                    turn = k % chains * len(sizes)
+                    step(a_k, b_k, masks, sums, turn)
                     a_k, b_k = v.at(a_k, a_apart if across else I64(1)), v.at(b_k, b_step)
                 return [a_k, b_k, *sums]
 
@@ -191,9 +200,14 @@ def _tile(name: str, across: bool) -> Any:
             )
             below = build.mul(tile, I64(rows))
             a_tile = v.at(a, a_at, below if across else build.mul(below, a_apart))
+            sums = sums + [v.zeros] * (len(sizes) * (chains - 1))
             sums = v.either(
                 part, lambda: added(a_tile, inside, sums), lambda: added(a_tile, everywhere, sums)
             )
+            if chains == 2:
+                sums = [
+                    build.fadd(*pair) for pair in zip(sums[: len(sizes)], sums[len(sizes) :], strict=True)
+                ]
             sums = [v.floored(total, floor) for total in sums]
             return v.either(whole, lambda: put(tile, everywhere, sums), lambda: put(tile, inside, sums))
 

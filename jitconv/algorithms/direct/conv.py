@@ -14,7 +14,7 @@ from jitconv.algorithm import Algorithm, Plan, never_refuses
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.filters import filter_strides, taps
 from jitconv.algorithms._shared.views import Array, strides
-from jitconv.algorithms.direct import backward, few, pointwise, stream
+from jitconv.algorithms.direct import backward, few, pointwise, rows, stream
 from jitconv.algorithms.direct.correlate import SCRATCH_BYTES, Correlation, Correlator, wider
 from jitconv.algorithms.direct.pack import packer
 from jitconv.hooks import hookimpl
@@ -43,6 +43,8 @@ def build_forward(spec: ConvSpec) -> Plan:
     if pointwise.serves(spec) or pointwise.spares_packing(spec):
         by_pixels = pointwise.Pointwise(spec)
         return lambda x, w, b, y: by_pixels.holding(w, b)(x, y)
+    if rows.serves(spec):
+        return rows.ByRows(spec)
     if as_they_lie(spec):
         correlate = correlation(spec, b_step=spec.f)
         return lambda x, w, b, y: correlate(x, w.ravel(), b, y)
@@ -66,6 +68,9 @@ def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -
         return lambda x, y: correlate(x, w, b, y, floor=activation == "relu")
     if pointwise.serves(spec):
         return pointwise.Pointwise(spec).holding(w, b, floor=activation == "relu")
+    if rows.serves(spec):
+        by_rows = rows.ByRows(spec, floor=activation == "relu")
+        return lambda x, y: by_rows(x, w, b, y)
     return correlation(spec, floor=activation == "relu").holding(forward_packer(spec)(w), b)
 
 

@@ -97,7 +97,7 @@ def _pointwise(x, w, bias, biased, y, batch, channels, size, filters, counts, ta
     as_it_lies = taps.shape[0] == 1 and pixels == plane and taps[0, 0] == 0 and taps[0, 1] == 0
     parts = (whole + DEPTH - 1) // DEPTH
     blocks = (pixels + block - 1) // block
-    share = (group_f + splits - 1) // splits
+    share = (group_f + splits * ROWS - 1) // (splits * ROWS) * ROWS
     table = np.zeros(2, np.int64)
     for task in prange(batch * blocks * splits):
         n, begin = task // splits // blocks, task // splits % blocks * block

@@ -12,8 +12,9 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.views import Array, strides
-from jitconv.algorithms.winograd.filters import FILTERS, Steps, gathered_size, transform_filters
+from jitconv.algorithms.winograd.filters import CHUNK, FILTERS, Steps, gathered_size, transform_filters
 from jitconv.algorithms.winograd.pieces import (
+    bias_point,
     points_of,
     results_size,
     strip_size,
@@ -38,6 +39,7 @@ def _fused(x, steps, size, pad, channels, grid, strips, task_strips, apart, tran
     for task in prange((strips + task_strips - 1) // task_strips):
         first = task * task_strips
         last = min(first + task_strips, strips)
+        count = (last - first) * across
         patches, products = buffer(points * apart[0], x), buffer(points * apart[1], x)
         rows, results = buffer(strip_size(grid, channels), x), buffer(results_size(grid, counts, x), x)
         for strip in range(first, last):
@@ -45,16 +47,17 @@ def _fused(x, steps, size, pad, channels, grid, strips, task_strips, apart, tran
             transform_strip(x, steps, size, pad, channels, grid, strip, rows, patches, at, apart[0])
         for point in range(points):
             for panel in range(panels):
-                count = min(width, filters - panel * width)
-                tiles((last - first) * across, width_of(count, lanes), patches, point * apart[0], channels,
+                f = panel * width
+                columns = min(width, filters - f)
+                tiles(count, width_of(columns, lanes), patches, point * apart[0], channels,
                       transformed, (panel * points + point) * step, width, 0, table, 0, 1, channels,
-                      bias, 0, 0, 0, products, point * apart[1] + panel * width, filters, count,
-                      0)  # fmt: skip
+                      bias, f, 0, biased and point == bias_point(grid[0]),
+                      products, point * apart[1] + f * count, width, columns, 0)  # fmt: skip
         for strip in range(first, last):
             for f in range(0, filters, width):
-                at = (strip - first) * across * filters + f
-                write_strip(products, at, filters, apart[1], grid, strip, bias, biased, floor, results, y,
-                            y_steps, counts, f, min(width, filters - f))  # fmt: skip
+                at = f * count + (strip - first) * across * width
+                write_strip(products, at, apart[1], grid, strip, floor, results, y, y_steps, counts, f,
+                            min(width, filters - f))  # fmt: skip
 
 
 def _patches(x, steps, size, pad, channels, grid, first, last, patches, apart):
@@ -65,29 +68,31 @@ def _patches(x, steps, size, pad, channels, grid, first, last, patches, apart):
         transform_strip(x, steps, size, pad, channels, grid, strip, rows, patches, at, apart)
 
 
-def _products(patches, channels, count, apart, points, transformed, step, filters, products):
-    """products[point, tile, f] = Σ_c patches[point, tile, c] · filters[point, c, f]."""
+def _products(patches, channels, count, apart, side, transformed, step, filters, bias, biased, products):
+    """products[point, panel, tile, lane] = Σ_c patches[point, tile, c] · filters[panel, point, c, lane]."""
     lanes = VECTOR_BYTES // patches.itemsize
     width = WIDEST * lanes
-    panels = (filters + width - 1) // width
+    panels, points = (filters + width - 1) // width, points_of(side)
     table = np.zeros(2, np.int64)
     for unit in prange(points * panels):
         point, panel = unit // panels, unit % panels
-        columns = min(width, filters - panel * width)
+        f = panel * width
+        columns = min(width, filters - f)
         tiles(count, width_of(columns, lanes), patches, point * apart[0], channels,
               transformed, (panel * points + point) * step, width, 0, table, 0, 1, channels,
-              patches, 0, 0, 0, products, point * apart[1] + panel * width, filters, columns, 0)  # fmt: skip
+              bias, f, 0, biased and point == bias_point(side),
+              products, point * apart[1] + f * count, width, columns, 0)  # fmt: skip
 
 
-def _results(products, filters, apart, grid, first, last, bias, biased, y, y_steps, counts, floor):
+def _results(products, filters, apart, grid, first, last, y, y_steps, counts, floor):
     """Transform the products of strips first..last-1 to results."""
     width = WIDEST * (VECTOR_BYTES // products.itemsize)
     for strip in prange(first, last):
         results = buffer(results_size(grid, counts, products), products)
         for f in range(0, filters, width):
-            at = (strip - first) * grid[2] * filters + f
-            write_strip(products, at, filters, apart, grid, strip, bias, biased, floor, results, y, y_steps,
-                        counts, f, min(width, filters - f))  # fmt: skip
+            at = (f * (last - first) + (strip - first) * width) * grid[2]
+            write_strip(products, at, apart, grid, strip, floor, results, y, y_steps, counts, f,
+                        min(width, filters - f))  # fmt: skip
 
 
 def _panels(patches, channels, count, apart, w, steps, filters, grid, strips, bias, biased, y, y_steps,
@@ -99,21 +104,27 @@ def _panels(patches, channels, count, apart, w, steps, filters, grid, strips, bi
     step = (PANEL_CHANNELS + 1) * width
     table = np.zeros(2, np.int64)
     for panel in prange((filters + width - 1) // width):
-        transformed, gathered = buffer(points * step, w), buffer(gathered_size(PANEL_CHANNELS, w), w)
+        transformed, gathered = buffer(points * step, w), buffer(gathered_size(CHUNK, w), w)
         products, results = buffer(points * apart[1], w), buffer(results_size(grid, counts, w), w)
         f = panel * width
-        columns = min(width, filters - f)
+        columns, bias_at = min(width, filters - f), bias_point(side) * apart[1]
+        if biased:
+            for t in range(count):
+                products[bias_at + t * width : bias_at + t * width + columns] = bias[f : f + columns]
         for c in range(0, channels, PANEL_CHANNELS):
             depth = min(PANEL_CHANNELS, channels - c)
-            transform_filters(w, steps, side, c, c + depth, f, columns, transformed, 0, step, gathered)
+            for part in range(c, c + depth, CHUNK):
+                transform_filters(w, steps, side, part, min(part + CHUNK, c + depth), f, columns, transformed,
+                                  (part - c) * width, step, gathered)  # fmt: skip
             for point in range(points):
                 to = point * apart[1]
                 tiles(count, width_of(columns, lanes), patches, point * apart[0] + c, channels,
                       transformed, point * step, width, 0, table, 0, 1, depth,
-                      products, to, width, c, products, to, width, columns, 0)  # fmt: skip
+                      products, to, width, c > 0 or (biased and to == bias_at),
+                      products, to, width, columns, 0)  # fmt: skip
         for strip in range(strips):
-            write_strip(products, strip * across * width, width, apart[1], grid, strip, bias, biased, floor,
-                        results, y, y_steps, counts, f, columns)  # fmt: skip
+            write_strip(products, strip * across * width, apart[1], grid, strip, floor, results, y, y_steps,
+                        counts, f, columns)  # fmt: skip
 
 
 FUSED, PANELS = Kernel(_fused), Kernel(_panels)
@@ -181,12 +192,12 @@ class Winograd:
         """Correlate pictures with transformed filters into `y`."""
         sizes, x, y = self._sizes, x.reshape(-1), y.reshape(-1)
         many = (sizes.task if sizes.fused else sizes.group) * sizes.grid[2]
-        apart = sizes.apart(many, sizes.channels), sizes.apart(many, sizes.filters)
-        results = *_added(bias, transformed), y, self._steps, sizes.counts, floor
+        apart = sizes.apart(many, sizes.channels), sizes.apart(many, sizes.columns)
+        added, results = _added(bias, transformed), (y, self._steps, sizes.counts, floor)
         if sizes.fused:
             FUSED(
                 self._work(sizes.tiles), x, *self._pictures, sizes.strips, sizes.task, apart, transformed,
-                self._step, sizes.filters, *results,
+                self._step, sizes.filters, *added, *results,
             )  # fmt: skip
             return
         with (
@@ -198,8 +209,8 @@ class Winograd:
                 count = (last - first) * sizes.grid[2]
                 PATCHES(patches.size // 4, x, *self._pictures, first, last, patches, apart[0])
                 PRODUCTS(
-                    self._work(count), patches, sizes.channels, count, apart, sizes.points, transformed,
-                    self._step, sizes.filters, products,
+                    self._work(count), patches, sizes.channels, count, apart, sizes.side, transformed,
+                    self._step, sizes.filters, *added, products,
                 )  # fmt: skip
                 RESULTS(
                     products.size // 4, products, sizes.filters, apart[1], sizes.grid, first, last, *results

@@ -80,8 +80,8 @@ def weights_cost(sizes: Sizes) -> float:
 
 def correlation_bytes(sizes: Sizes) -> int:
     """Return the bytes that a correlation needs beside pictures, filters and results."""
-    strip = (sizes.side + 2) * (sizes.grid[2] * sizes.side + 2) * sizes.channels
-    results = sizes.side * (sizes.counts[1] + 2) * PANEL
+    strip = (sizes.side + 3) * (sizes.grid[2] * sizes.side + 2) * sizes.channels
+    results = sizes.side * ((sizes.side + 2) * sizes.grid[2] + sizes.counts[1]) * PANEL
     each = strip * sizes.itemsize + results
     panel = sizes.points * (PANEL_CHANNELS + 1) * PANEL
     if sizes.by_panels:
@@ -90,7 +90,7 @@ def correlation_bytes(sizes: Sizes) -> int:
         products = sizes.points * sizes.apart(many, PANEL // sizes.itemsize) * sizes.itemsize
         in_panels = patches + TASKS * (each + panel + products)
     many = (sizes.task if sizes.fused else sizes.group) * sizes.grid[2]
-    apart = sizes.apart(many, sizes.channels) + sizes.apart(many, sizes.filters)
+    apart = sizes.apart(many, sizes.channels) + sizes.apart(many, sizes.columns)
     transformed = sizes.panels * sizes.points * (sizes.channels + 1) * PANEL
     stage = sizes.points * apart * sizes.itemsize * (TASKS if sizes.fused else 1)
     return max(transformed + stage + TASKS * each, in_panels if sizes.by_panels else 0)
@@ -102,5 +102,5 @@ def weights_bytes(sizes: Sizes) -> int:
     apart = sizes.apart(many, sizes.channels) + sizes.apart(many, sizes.filters)
     units = sizes.panels * -(-sizes.channels // sizes.chunk)
     sums = units * sizes.points * sizes.apart(sizes.chunk, PANEL // sizes.itemsize)
-    strip = (sizes.side + 2) * (sizes.grid[2] * sizes.side + 2) * (sizes.channels + sizes.filters)
+    strip = (sizes.side + 3) * (sizes.grid[2] * sizes.side + 2) * (sizes.channels + sizes.filters)
     return (sizes.points * apart + sums + TASKS * strip) * sizes.itemsize + TASKS * 9 * sizes.chunk * PANEL

@@ -10,11 +10,14 @@ from jitconv.jit import Kernel
 from jitconv.jit.interleave import interleave
 from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.tile import WIDEST
+from jitconv.jit.transform import across
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
+ROWS = across("rows", [[1]])
+
 CHUNK = 16
-"""Channels of filters that are transformed by a task."""
+"""Channels of filters that are gathered and transformed at once, in the first-level cache."""
 
 TAPS = 9
 
@@ -34,55 +37,55 @@ def turned_steps(spec: ConvSpec) -> Steps:
 
 
 @inlined
-def one(side, w, at, tap, out, to, apart, count):
-    """Transform the taps of one channel and `count` filters that lie side by side."""
+def _transform(side, w, at, tap, step, out, to, apart, channels, count):
+    """Transform the taps of some channels and `count` filters that lie side by side."""
+    width = WIDEST * (VECTOR_BYTES // w.itemsize)
     if side == LARGE:
-        FILTER_4(w, at, 3 * tap, tap, out, to, (side + 2) * apart, apart, w, 0, 0, count, 0)
+        FILTER_4(w, at, 3 * tap, tap, step, out, to, (side + 2) * apart, apart, width, channels, count)
     else:
-        FILTER_2(w, at, 3 * tap, tap, out, to, (side + 2) * apart, apart, w, 0, 0, count, 0)
+        FILTER_2(w, at, 3 * tap, tap, step, out, to, (side + 2) * apart, apart, width, channels, count)
 
 
 @inlined
 def transform_filters(w, steps, side, first, last, f, count, out, at, apart, gathered):
     """Transform channels first..last-1 of filters f..f+count-1: (point, channel, lane) of a panel.
 
-    `out` has a panel's lanes for every channel and `apart` elements for every point. Filters that do not
-    lie side by side are gathered, a vector of them at a time, in a buffer of `gathered_size`.
+    `out` has a panel's lanes for every channel and `apart` elements for every point. Filters are gathered
+    first, in a buffer of `gathered_size`: taps that lie whole powers of two apart all meet in one set of a
+    cache. Those that do not lie side by side are, a vector of them at a time.
     """
     origin, tap, channel, filter_ = steps
-    lanes = VECTOR_BYTES // w.itemsize
+    lanes, channels = VECTOR_BYTES // w.itemsize, last - first
     width = WIDEST * lanes
     if filter_ == 1:
-        for c in range(first, last):
-            one(side, w, origin + c * channel + f, tap, out, at + (c - first) * width, apart, count)
+        start, run = origin + first * channel + f, channels * width
+        for t in range(TAPS):
+            ROWS(w, start + t * tap, 0, channel, gathered, t * run, 0, width, channels, count)
+        _transform(side, gathered, 0, run, width, out, at, apart, channels, count)
         return
     for v in range(0, count, lanes):
-        start, some = origin + (f + v) * filter_, min(lanes, count - v)
+        start, some, to = origin + (f + v) * filter_, min(lanes, count - v), at + v
         if channel == 1:
-            run = (last - first + lanes - 1) // lanes * lanes * lanes
+            run = (channels + lanes - 1) // lanes * lanes * lanes
             for t in range(TAPS):
-                interleave(w, start + t * tap + first, filter_, some, last - first, gathered[t * run :])
-            for c in range(first, last):
-                one(side, gathered, (c - first) * lanes, run, out, at + (c - first) * width + v, apart, some)
+                interleave(w, start + t * tap + first, filter_, some, channels, gathered[t * run :])
+            _transform(side, gathered, 0, run, lanes, out, to, apart, channels, some)
             continue
-        lowest = start + min(0, (TAPS - 1) * tap)
+        lowest, begin = start + min(0, (TAPS - 1) * tap), max(0, -tap) * (TAPS - 1) * lanes
         if channel == TAPS:
-            interleave(w, lowest + first * TAPS, filter_, some, (last - first) * TAPS, gathered)
+            interleave(w, lowest + first * TAPS, filter_, some, channels * TAPS, gathered)
+            _transform(side, gathered, begin, tap * lanes, TAPS * lanes, out, to, apart, channels, some)
+            continue
         for c in range(first, last):
-            begin = (c - first) * TAPS * lanes
-            if channel != TAPS:
-                begin = 0
-                interleave(w, lowest + c * channel, filter_, some, TAPS, gathered)
-            if tap < 0:
-                begin += (TAPS - 1) * lanes
-            one(side, gathered, begin, tap * lanes, out, at + (c - first) * width + v, apart, some)
+            interleave(w, lowest + c * channel, filter_, some, TAPS, gathered)
+            _transform(side, gathered, begin, tap * lanes, 0, out, to + (c - first) * width, apart, 1, some)
 
 
 @inlined
 def gathered_size(channels, like):
     """Return the elements of the buffer in which so many channels are gathered."""
     lanes = VECTOR_BYTES // like.itemsize
-    return (TAPS * (channels + lanes) + lanes) * lanes
+    return max(TAPS * channels * WIDEST, TAPS * (channels + lanes) + lanes) * lanes
 
 
 def _filters(w, steps, side, channels, filters, out, apart):

@@ -11,26 +11,31 @@ long to transform, and nothing in it needs to be watched for the picture's borde
 
 from __future__ import annotations
 
-from jitconv.algorithms._shared.memory import copy, fetch
+from jitconv.algorithms._shared.memory import clear, fetch
 from jitconv.jit.loops import inlined
 from jitconv.jit.pixels import pixels_to_planes
 from jitconv.jit.tile import WIDEST
-from jitconv.jit.transform import transform
+from jitconv.jit.transform import across, down, transform
 from jitconv.jit.vectors import VECTOR_BYTES
 
 LARGE, SMALL = 4, 2
 
-PICTURE_4 = transform(
-    "picture_4",
-    [
-        [4, 0, -5, 0, 1, 0],
-        [0, -4, -4, 1, 1, 0],
-        [0, 4, -4, -1, 1, 0],
-        [0, -2, -1, 2, 1, 0],
-        [0, 2, -1, -2, 1, 0],
-        [0, 4, 0, -5, 0, 1],
-    ],
-)
+_PICTURE_4 = [
+    [4, 0, -5, 0, 1, 0],
+    [0, -4, -4, 1, 1, 0],
+    [0, 4, -4, -1, 1, 0],
+    [0, -2, -1, 2, 1, 0],
+    [0, 2, -1, -2, 1, 0],
+    [0, 4, 0, -5, 0, 1],
+]
+_RESULT_4 = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
+_PICTURE_2 = [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, -1, 0, 1]]
+_RESULT_2 = [[1, 1, 1, 0], [0, 1, -1, 1]]
+
+PICTURE_DOWN_4, PICTURE_ACROSS_4 = down("picture_4", _PICTURE_4), across("picture_4", _PICTURE_4)
+PICTURE_DOWN_2, PICTURE_ACROSS_2 = down("picture_2", _PICTURE_2), across("picture_2", _PICTURE_2)
+RESULT_DOWN_4, RESULT_ACROSS_4 = down("result_4", _RESULT_4), across("result_4", _RESULT_4)
+RESULT_DOWN_2, RESULT_ACROSS_2 = down("result_2", _RESULT_2), across("result_2", _RESULT_2)
 FILTER_4 = transform(
     "filter_4",
     [
@@ -42,14 +47,7 @@ FILTER_4 = transform(
         [0, 0, 1],
     ],
 )
-RESULT_4 = transform(
-    "result_4",
-    [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]],
-    finished=True,
-)
-PICTURE_2 = transform("picture_2", [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, -1, 0, 1]])
 FILTER_2 = transform("filter_2", [[1, 0, 0], [1 / 2, 1 / 2, 1 / 2], [1 / 2, -1 / 2, 1 / 2], [0, 0, 1]])
-RESULT_2 = transform("result_2", [[1, 1, 1, 0], [0, 1, -1, 1]], finished=True)
 
 
 @inlined
@@ -59,9 +57,15 @@ def points_of(side):
 
 
 @inlined
+def bias_point(side):
+    """Return the point where both axes are at 1: what is added to its product is added to every result."""
+    return side + 3
+
+
+@inlined
 def strip_size(grid, channels):
-    """Return the elements of a strip's part of the picture."""
-    return (grid[0] + 2) * (grid[2] * grid[0] + 2) * channels
+    """Return the elements of a strip's part of the picture, and of a row of zeros."""
+    return (grid[0] + 3) * (grid[2] * grid[0] + 2) * channels
 
 
 @inlined
@@ -69,55 +73,83 @@ def transform_strip(x, steps, size, pad, channels, grid, strip, rows, patches, a
     """Transform the patches of a strip to patches[at:], tile by tile, `apart` from point to point.
 
     `grid` holds a tile's side, the strips of a picture and the tiles of a strip; `rows` is a buffer of
-    `strip_size`.
+    `strip_size`. Columns are transformed first, once for the two tiles that share them.
     """
     side, down, across = grid
-    patch, width = side + 2, across * side + 2
-    top = strip % down * side - pad[0]
-    fetch(x, strip // down * steps[0], steps[1:], size, top, -pad[1], patch, width, channels, rows)
-    for t in range(across):
-        begin, to = t * side * channels, at + t * channels
+    patch, row, deep = side + 2, (across * side + 2) * channels, steps[3]
+    top, picture = strip % down * side - pad[0], strip // down * steps[0]
+    if deep == 1 and steps[2] == channels:
+        left, right = pad[1] * channels, min(row, (size[1] + pad[1]) * channels)
+        blank = patch * row
+        clear(rows[blank : blank + row])
+        for i in range(patch):
+            clear(rows[i * row : i * row + left])
+            clear(rows[i * row + right : (i + 1) * row])
+        _picture_down(side, x, picture + top * steps[1], steps[1], rows, blank, max(0, -top), size[0] - top,
+                      rows, left, row, right - left)  # fmt: skip
+    else:
+        fetch(x, picture, steps[1:], size, top, -pad[1], patch, row // channels, channels, rows)
+        _picture_down(side, rows, 0, row, rows, 0, 0, patch, rows, 0, row, row)
+    for i in range(patch):
+        begin, to = i * row, at + i * patch * apart
         if side == LARGE:
-            PICTURE_4(rows, begin, width * channels, channels, patches, to, patch * apart, apart,
-                      x, 0, 0, channels, 0)  # fmt: skip
+            PICTURE_ACROSS_4(rows, begin, channels, side * channels, patches, to, apart, channels, across,
+                             channels)  # fmt: skip
         else:
-            PICTURE_2(rows, begin, width * channels, channels, patches, to, patch * apart, apart,
-                      x, 0, 0, channels, 0)  # fmt: skip
+            PICTURE_ACROSS_2(rows, begin, channels, side * channels, patches, to, apart, channels, across,
+                             channels)  # fmt: skip
+
+
+@inlined
+def _picture_down(side, x, at, apart, zeros, zeros_at, first, last, rows, to, row, count):
+    if side == LARGE:
+        PICTURE_DOWN_4(x, at, apart, 0, zeros, zeros_at, first, last, rows, to, row, 0, side + 2, 1, count, 0)
+    else:
+        PICTURE_DOWN_2(x, at, apart, 0, zeros, zeros_at, first, last, rows, to, row, 0, side + 2, 1, count, 0)
 
 
 @inlined
 def results_size(grid, counts, like):
     """Return the elements that `write_strip` wants."""
-    side = grid[0]
-    return (side * counts[1] + 2 * side) * WIDEST * VECTOR_BYTES // like.itemsize
+    side, _, across = grid
+    pixels = (side + 2) * across * side + side * counts[1]
+    return pixels * WIDEST * VECTOR_BYTES // like.itemsize
 
 
 @inlined
-def write_strip(products, at, row, apart, grid, strip, bias, biased, floor, results, y, steps, counts, f,
-                count):  # fmt: skip
+def write_strip(products, at, apart, grid, strip, floor, results, y, steps, counts, f, count):
     """Transform the products of a strip to filters f..f+count-1 of `y`.
 
-    Products lie `row` from tile to tile and `apart` from point to point; `results` is a buffer of
-    `results_size`. In it rows follow each other without a gap, so that a strip is one piece of a plane:
-    what a tile has beyond the end of a row falls on the next row's beginning, which a tile to the left,
-    transformed later, puts right.
+    Products lie a panel from tile to tile and `apart` from point to point; `results` is a buffer of
+    `results_size`.
     """
     side, down, across = grid
     pitch = WIDEST * (VECTOR_BYTES // products.itemsize)
-    patch, oh = side + 2, strip % down * side
-    line = counts[1] * pitch
-    for t in range(across - 1, -1, -1):
-        begin, to = at + t * row, t * side * pitch
+    patch, line, oh = side + 2, across * side * pitch, strip % down * side
+    for i in range(patch):
+        begin = at + i * patch * apart
         if side == LARGE:
-            RESULT_4(products, begin, patch * apart, apart, results, to, line, pitch, bias, f, biased, count,
-                     floor)  # fmt: skip
+            RESULT_ACROSS_4(products, begin, apart, pitch, results, i * line, pitch, side * pitch, across,
+                            count)  # fmt: skip
         else:
-            RESULT_2(products, begin, patch * apart, apart, results, to, line, pitch, bias, f, biased, count,
-                     floor)  # fmt: skip
-    pixels = min(side, counts[0] - oh) * counts[1]
+            RESULT_ACROSS_2(products, begin, apart, pitch, results, i * line, pitch, side * pitch, across,
+                            count)  # fmt: skip
+    kept, width = min(side, counts[0] - oh), counts[1]
     to = strip // down * steps[0] + oh * steps[1] + f * steps[3]
-    if steps[3] != 1:
-        pixels_to_planes(results, 0, pitch, count, pixels, y, to, steps[3])
-        return
-    for p in range(pixels):
-        copy(results[p * pitch : p * pitch + count], y[to + p * steps[2] :])
+    if steps[3] == 1:
+        _result_down(side, results, line, pitch, y, to, steps[1], steps[2], kept, width, count, floor)
+    else:  # rows without a gap: one piece of a plane
+        pixels = patch * line
+        _result_down(side, results, line, pitch, results, pixels, width * pitch, pitch, kept, width, count,
+                     floor)  # fmt: skip
+        pixels_to_planes(results, pixels, pitch, count, kept * width, y, to, steps[3])
+
+
+@inlined
+def _result_down(side, results, line, pitch, out, to, row, step, kept, width, count, floor):
+    if side == LARGE:
+        RESULT_DOWN_4(results, 0, line, pitch, results, 0, 0, side + 2, out, to, row, step, kept, width,
+                      count, floor)  # fmt: skip
+    else:
+        RESULT_DOWN_2(results, 0, line, pitch, results, 0, 0, side + 2, out, to, row, step, kept, width,
+                      count, floor)  # fmt: skip

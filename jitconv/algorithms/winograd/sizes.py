@@ -67,6 +67,11 @@ class Sizes:
         return -(-self.filters * self.itemsize // PANEL)
 
     @property
+    def columns(self) -> int:
+        """Filters of whole panels."""
+        return self.panels * PANEL // self.itemsize
+
+    @property
     def transformed(self) -> int:
         """Bytes of the transformed filters."""
         return self.points * self.channels * self.filters * self.itemsize

@@ -53,14 +53,13 @@ def _pieces(dy, steps, counts, filters, grid, first, last, pieces, apart):
         rows = buffer(side * width * filters, dy)
         fetch(dy, strip // down * steps[0], steps[1:], counts, strip % down * side, 0, side, width, filters,
               rows)  # fmt: skip
-        for t in range(across):
-            at, to = t * side * filters, ((strip - first) * across + t) * filters
-            if side == LARGE:
-                PIECE_4(rows, at, width * filters, filters, pieces, to, (side + 2) * apart, apart,
-                        dy, 0, 0, filters, 0)  # fmt: skip
-            else:
-                PIECE_2(rows, at, width * filters, filters, pieces, to, (side + 2) * apart, apart,
-                        dy, 0, 0, filters, 0)  # fmt: skip
+        to = (strip - first) * across * filters
+        if side == LARGE:
+            PIECE_4(rows, 0, width * filters, filters, side * filters, pieces, to, (side + 2) * apart, apart,
+                    filters, across, filters)  # fmt: skip
+        else:
+            PIECE_2(rows, 0, width * filters, filters, side * filters, pieces, to, (side + 2) * apart, apart,
+                    filters, across, filters)  # fmt: skip
 
 
 @inlined
@@ -75,13 +74,10 @@ def write_taps(sums, at, apart, side, height, columns, taps, dw, steps, c, f):
     out, to, right, down = dw, origin + c * channel + f, tap, channel
     if filter_ != 1:
         out, to, right, down = taps, max(0, -tap) * (TAPS - 1) * width, tap * width, TAPS * width
-    for i in range(height):
-        if side == LARGE:
-            TAPS_4(sums, at + i * width, (side + 2) * apart, apart, out, to + i * down, 3 * right, right,
-                   sums, 0, 0, columns, 0)  # fmt: skip
-        else:
-            TAPS_2(sums, at + i * width, (side + 2) * apart, apart, out, to + i * down, 3 * right, right,
-                   sums, 0, 0, columns, 0)  # fmt: skip
+    if side == LARGE:
+        TAPS_4(sums, at, (side + 2) * apart, apart, width, out, to, 3 * right, right, down, height, columns)
+    else:
+        TAPS_2(sums, at, (side + 2) * apart, apart, width, out, to, 3 * right, right, down, height, columns)
     if filter_ != 1:
         pixels_to_planes(taps, 0, width, columns, height * TAPS, dw, f * filter_ + c * channel, filter_)
 

@@ -1,0 +1,142 @@
+"""NCHW convolution of few channels on the register tile: columns are pixels of a row of results.
+
+Nothing is transposed, and no filter packed. A task copies rows of all channels, padded, the columns of each
+phase of the stride side by side: what a tap meets of a row of pixels is then a row itself. Filters lie as a
+tile reads them, and results as it writes them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from jitconv.algorithms._shared.memory import clear
+from jitconv.algorithms._shared.views import Array
+from jitconv.jit import Kernel
+from jitconv.jit.along import along, deal
+from jitconv.jit.kernels import threads_pay
+from jitconv.jit.loops import buffer, inlined
+from jitconv.jit.numbers import flat, unpacked
+from jitconv.jit.tile import WIDEST, width_of
+from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.specs import ConvSpec
+
+SCRATCH_BYTES = 128 * 1024
+"""Rows of the channels that a task takes at once."""
+
+TASKS = 8
+"""At least so many tasks, so that two to eight threads have equal parts, where threads pay at all."""
+
+MOST_CHANNELS = 8
+"""Of a group, if rows of results are whole vectors; else half as many, of rows from `LEAST_BYTES` on. With 4
+channels of 56x56 this took 0.80 of the time of pixels that are transposed, with 8 0.9, with 16 1.0, with 64
+1.08; with 4 of 28x28 0.93, of 14x14 1.2 (3x3, filters packed beforehand; Zen 3)."""
+
+LEAST_BYTES = 64
+
+INTS = 18
+"""Numbers of `_by_rows` before its tables."""
+
+
+def serves(spec: ConvSpec) -> bool:
+    """Whether a problem has so few channels, and rows long enough."""
+    channels, row = spec.c // spec.groups, spec.ow * np.dtype(spec.dtype).itemsize
+    few = channels <= MOST_CHANNELS if row % VECTOR_BYTES == 0 else channels <= MOST_CHANNELS // 2
+    return spec.layout == "NCHW" and few and (row >= LEAST_BYTES or row % VECTOR_BYTES == 0)
+
+
+@inlined
+def deal_rows(x, at, size, rows, right, out, to, out_row, places):
+    """Put rows of a plane to `out`, the columns of each phase of the stride side by side."""
+    if right == 1:
+        deal(1, x, at, size, rows, size, out, to, out_row, places)
+    elif right == 2:
+        deal(2, x, at, size, rows, size, out, to, out_row, places)
+    elif right == 4:
+        deal(4, x, at, size, rows, size, out, to, out_row, places)
+    else:
+        for r in range(rows):
+            for j in range(size):
+                out[to + r * out_row + places[j % right] + j // right] = x[at + r * size + j]
+
+
+def _by_rows(pictures, w, bias, results, numbers):
+    """Run tasks of `block` rows of results, and a part of the filters of a group."""
+    x, flat_w, out = pictures.ravel(), w.ravel(), results.ravel()
+    (
+        batch, group_c, height, width, group_f, rows, columns, down, right, top, tall, row_of_scratch, block,
+        splits, groups, biased, floor, depth,
+    ) = unpacked(numbers, INTS)  # fmt: skip
+    places, offsets = numbers[INTS : INTS + right], numbers[INTS + right :]
+    lanes = VECTOR_BYTES // x.itemsize
+    whole = columns // (WIDEST * lanes) * (WIDEST * lanes)
+    blocks = (rows + block - 1) // block
+    share = (group_f + splits - 1) // splits
+    for task in prange(batch * blocks * splits):
+        n, begin = task // splits // blocks, task // splits % blocks * block
+        lines = min(block, rows - begin)
+        low, high = task % splits * share, min((task % splits + 1) * share, group_f)
+        scratch = buffer(group_c * tall * row_of_scratch + WIDEST * lanes, x)
+        clear(scratch)
+        first = max(0, top - begin * down)
+        last = min(tall, height + top - begin * down)
+        for g in range(groups):
+            for c in range(group_c):
+                row = ((n * groups + g) * group_c + c) * height + begin * down + first - top
+                deal_rows(x, row * width, width, last - first, right, scratch,
+                          (c * tall + first) * row_of_scratch, row_of_scratch, places)  # fmt: skip
+            f = g * group_f + low
+            at = ((n * groups * group_f + f) * rows + begin) * columns
+            if whole:
+                along(high - low, lines, WIDEST, flat_w, f * depth, depth, scratch, 0, down * row_of_scratch,
+                      offsets, depth, bias, f, biased, out, at, rows * columns, columns, whole,
+                      floor)  # fmt: skip
+            done = whole
+            while done < columns:
+                vectors = width_of(columns - done, lanes)
+                # the last vectors begin within the ones before: no masks, where a row has as many
+                here = max(0, min(done, columns - vectors * lanes))
+                along(high - low, lines, vectors, flat_w, f * depth, depth, scratch, here,
+                      down * row_of_scratch, offsets, depth, bias, f, biased, out, at + here, rows * columns,
+                      columns, min(columns - here, vectors * lanes), floor)  # fmt: skip
+                done += vectors * lanes
+
+
+BY_ROWS = Kernel(_by_rows)
+
+
+class ByRows:
+    """The forward op of one problem."""
+
+    def __init__(self, spec: ConvSpec, *, floor: bool = False) -> None:
+        itemsize = np.dtype(spec.dtype).itemsize
+        lanes = VECTOR_BYTES // itemsize
+        (down, right), (top, _, left, _) = spec.stride, spec.pad
+        across = [kw * spec.dilation[1] for kw in range(spec.kw)]
+        below = [kh * spec.dilation[0] for kh in range(spec.kh)]
+        phase = max(-(-(spec.w + left) // right), spec.ow + across[-1] // right) + lanes
+        row, group_c = right * phase, spec.c // spec.groups
+        most = SCRATCH_BYTES // (group_c * row * itemsize)
+        work = spec.madds // 40
+        wanted = TASKS if threads_pay(work) else 1
+        blocks = max(-(-spec.oh // max(1, (most - below[-1]) // down)), min(spec.oh, -(-wanted // spec.n)))
+        block = -(-spec.oh // blocks)
+        splits = max(1, min(wanted // (spec.n * blocks), spec.f // spec.groups // 12))
+        tall = (block - 1) * down + below[-1] + 1
+        places = [(column + left) % right * phase + (column + left) // right for column in range(right)]
+        taps = [kh * row + kw % right * phase + kw // right for kh in below for kw in across]
+        if spec.flip_kernel:
+            taps = taps[::-1]
+        offsets = [c * tall * row + tap for c in range(group_c) for tap in taps]
+        numbers = (
+            spec.n, group_c, spec.h, spec.w, spec.f // spec.groups, spec.oh, spec.ow, down, right, top, tall,
+            row, block, splits, spec.groups,
+        )  # fmt: skip
+        self._numbers = {
+            biased: flat(numbers, biased, floor, len(offsets), places, offsets) for biased in (False, True)
+        }
+        self._run = BY_ROWS.of(work)
+
+    def __call__(self, x: Array, w: Array, b: Array | None, y: Array) -> None:
+        """Fill `y`."""
+        self._run(x, w, w if b is None else b, y, self._numbers[b is not None])
