@@ -86,11 +86,11 @@ def correlation_bytes(sizes: Sizes) -> int:
     panel = sizes.points * (PANEL_CHANNELS + 1) * PANEL
     if sizes.by_panels:
         many = sizes.tiles
-        patches = sizes.points * sizes.apart(many, sizes.channels) * sizes.itemsize
+        patches = sizes.points * sizes.apart(many, sizes.pitch(sizes.channels)) * sizes.itemsize
         products = sizes.points * sizes.apart(many, PANEL // sizes.itemsize) * sizes.itemsize
         in_panels = patches + TASKS * (each + panel + products)
     many = (sizes.task if sizes.fused else sizes.group) * sizes.grid[2]
-    apart = sizes.apart(many, sizes.channels) + sizes.apart(many, sizes.columns)
+    apart = sizes.apart(many, sizes.pitch(sizes.channels)) + sizes.apart(many, sizes.columns)
     transformed = sizes.panels * sizes.points * (sizes.channels + 1) * PANEL
     stage = sizes.points * apart * sizes.itemsize * (TASKS if sizes.fused else 1)
     return max(transformed + stage + TASKS * each, in_panels if sizes.by_panels else 0)
@@ -99,7 +99,8 @@ def correlation_bytes(sizes: Sizes) -> int:
 def weights_bytes(sizes: Sizes) -> int:
     """Return the bytes that the filters' gradient needs."""
     many = sizes.group * sizes.grid[2]
-    apart = sizes.apart(many, sizes.channels) + sizes.apart(many, sizes.filters)
+    pitches = sizes.pitch(sizes.channels), sizes.pitch(sizes.filters)
+    apart = sum(sizes.apart(many, pitch) for pitch in pitches)
     units = sizes.panels * -(-sizes.channels // sizes.chunk)
     sums = units * sizes.points * sizes.apart(sizes.chunk, PANEL // sizes.itemsize)
     strip = (sizes.side + 3) * (sizes.grid[2] * sizes.side + 2) * (sizes.channels + sizes.filters)
