@@ -193,9 +193,9 @@ class Winograd:
                 self._pitch,
             )
             PANELS(
-                self._work(sizes.tiles), patches, sizes.channels, sizes.tiles, apart, self._pitch, w.reshape(-1),
-                steps, sizes.filters, sizes.grid, sizes.strips, *_added(bias, w), y.reshape(-1), self._steps,
-                sizes.counts, False,
+                self._work(sizes.tiles), patches, sizes.channels, sizes.tiles, apart, self._pitch,
+                w.reshape(-1), steps, sizes.filters, sizes.grid, sizes.strips, *_added(bias, w),
+                y.reshape(-1), self._steps, sizes.counts, False,
             )  # fmt: skip
 
     def __call__(

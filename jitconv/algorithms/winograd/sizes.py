@@ -78,6 +78,13 @@ class Sizes:
         return self.points * self.channels * self.filters * self.itemsize
 
     @property
+    def made(self) -> int:
+        """Bytes that transforming the filters moves: to read them, in small pieces, takes as long as to
+        write 72 points.
+        """
+        return (self.points + 72) * self.channels * self.filters * self.itemsize
+
+    @property
     def strip_bytes(self) -> int:
         """Transformed patches and products of a strip."""
         return self.grid[2] * self.points * (self.channels + self.filters) * self.itemsize
