@@ -144,6 +144,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             cost=partial(_cost, "conv_forward"),
             workspace=partial(_workspace, "conv_forward"),
             build=build_forward,
+            revision=2,
             error_class="winograd",
             prepare=prepare,
             prepared_cost=partial(_cost, "conv_forward", kept=True),
@@ -155,6 +156,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             cost=partial(_cost, "conv_backward"),
             workspace=partial(_workspace, "conv_backward"),
             build=build_backward,
+            revision=2,
             error_class="winograd",
         ),
     ]

@@ -29,8 +29,8 @@ from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import aligned, borrowed
 
 
-def _fused(x, steps, size, pad, channels, grid, strips, task_strips, apart, transformed, step, filters,
-           bias, biased, y, y_steps, counts, floor):  # fmt: skip
+def _fused(x, steps, size, pad, channels, grid, strips, task_strips, apart, pitch, transformed, step,
+           filters, bias, biased, y, y_steps, counts, floor):  # fmt: skip
     """Run tasks of some strips, each from patch to result within the second-level cache."""
     lanes = VECTOR_BYTES // x.itemsize
     width = WIDEST * lanes
@@ -43,13 +43,13 @@ def _fused(x, steps, size, pad, channels, grid, strips, task_strips, apart, tran
         patches, products = buffer(points * apart[0], x), buffer(points * apart[1], x)
         rows, results = buffer(strip_size(grid, channels), x), buffer(results_size(grid, counts, x), x)
         for strip in range(first, last):
-            at = (strip - first) * across * channels
-            transform_strip(x, steps, size, pad, channels, grid, strip, rows, patches, at, apart[0])
+            at = (strip - first) * across * pitch
+            transform_strip(x, steps, size, pad, channels, grid, strip, rows, patches, at, apart[0], pitch)
         for point in range(points):
             for panel in range(panels):
                 f = panel * width
                 columns = min(width, filters - f)
-                tiles(count, width_of(columns, lanes), patches, point * apart[0], channels,
+                tiles(count, width_of(columns, lanes), patches, point * apart[0], pitch,
                       transformed, (panel * points + point) * step, width, 0, table, 0, 1, channels,
                       bias, f, 0, biased and point == bias_point(grid[0]),
                       products, point * apart[1] + f * count, width, columns, 0)  # fmt: skip
@@ -60,15 +60,17 @@ def _fused(x, steps, size, pad, channels, grid, strips, task_strips, apart, tran
                             min(width, filters - f))  # fmt: skip
 
 
-def _patches(x, steps, size, pad, channels, grid, first, last, patches, apart):
+def _patches(x, steps, size, pad, channels, grid, first, last, patches, apart, pitch):
     """Transform the patches of strips first..last-1: (point, tile, channel)."""
     for strip in prange(first, last):
         rows = buffer(strip_size(grid, channels), x)
-        at = (strip - first) * grid[2] * channels
-        transform_strip(x, steps, size, pad, channels, grid, strip, rows, patches, at, apart)
+        at = (strip - first) * grid[2] * pitch
+        transform_strip(x, steps, size, pad, channels, grid, strip, rows, patches, at, apart, pitch)
 
 
-def _products(patches, channels, count, apart, side, transformed, step, filters, bias, biased, products):
+def _products(
+    patches, channels, count, apart, pitch, side, transformed, step, filters, bias, biased, products
+):
     """products[point, panel, tile, lane] = Σ_c patches[point, tile, c] · filters[panel, point, c, lane]."""
     lanes = VECTOR_BYTES // patches.itemsize
     width = WIDEST * lanes
@@ -78,7 +80,7 @@ def _products(patches, channels, count, apart, side, transformed, step, filters,
         point, panel = unit // panels, unit % panels
         f = panel * width
         columns = min(width, filters - f)
-        tiles(count, width_of(columns, lanes), patches, point * apart[0], channels,
+        tiles(count, width_of(columns, lanes), patches, point * apart[0], pitch,
               transformed, (panel * points + point) * step, width, 0, table, 0, 1, channels,
               bias, f, 0, biased and point == bias_point(side),
               products, point * apart[1] + f * count, width, columns, 0)  # fmt: skip
@@ -95,7 +97,7 @@ def _results(products, filters, apart, grid, first, last, y, y_steps, counts, fl
                         min(width, filters - f))  # fmt: skip
 
 
-def _panels(patches, channels, count, apart, w, steps, filters, grid, strips, bias, biased, y, y_steps,
+def _panels(patches, channels, count, apart, pitch, w, steps, filters, grid, strips, bias, biased, y, y_steps,
             counts, floor):  # fmt: skip
     """Transform a panel of filters, some channels at a time, multiply, and transform to results."""
     lanes = VECTOR_BYTES // w.itemsize
@@ -118,7 +120,7 @@ def _panels(patches, channels, count, apart, w, steps, filters, grid, strips, bi
                                   (part - c) * width, step, gathered)  # fmt: skip
             for point in range(points):
                 to = point * apart[1]
-                tiles(count, width_of(columns, lanes), patches, point * apart[0] + c, channels,
+                tiles(count, width_of(columns, lanes), patches, point * apart[0] + c, pitch,
                       transformed, point * step, width, 0, table, 0, 1, depth,
                       products, to, width, c > 0 or (biased and to == bias_at),
                       products, to, width, columns, 0)  # fmt: skip
@@ -143,6 +145,7 @@ class Winograd:
     def __init__(self, sizes: Sizes, size: tuple[int, int], pad: tuple[int, int], layout: str) -> None:
         self._sizes, self._pad = sizes, pad
         self._pictures = (strides(*size, sizes.channels, layout), size, pad, sizes.channels, sizes.grid)
+        self._pitch = sizes.pitch(sizes.channels)
         self._steps = strides(*sizes.counts, sizes.filters, layout)
         # a point's panel and one row more: steps of a power of two would all meet in one set of a cache
         self._step = (sizes.channels + 1) * WIDEST * VECTOR_BYTES // sizes.itemsize
@@ -177,13 +180,22 @@ class Winograd:
             with self.filters(w, steps) as transformed:
                 self(x, transformed, bias, y)
             return
-        apart = sizes.apart(sizes.tiles, sizes.channels), sizes.apart(sizes.tiles, PANEL // sizes.itemsize)
+        apart = sizes.apart(sizes.tiles, self._pitch), sizes.apart(sizes.tiles, PANEL // sizes.itemsize)
         with borrowed(sizes.points * apart[0], x.dtype) as patches:
-            PATCHES(patches.size // 4, x.reshape(-1), *self._pictures, 0, sizes.strips, patches, apart[0])
+            PATCHES(
+                patches.size // 4,
+                x.reshape(-1),
+                *self._pictures,
+                0,
+                sizes.strips,
+                patches,
+                apart[0],
+                self._pitch,
+            )
             PANELS(
-                self._work(sizes.tiles), patches, sizes.channels, sizes.tiles, apart, w.reshape(-1), steps,
-                sizes.filters, sizes.grid, sizes.strips, *_added(bias, w), y.reshape(-1), self._steps,
-                sizes.counts, False,
+                self._work(sizes.tiles), patches, sizes.channels, sizes.tiles, apart, self._pitch,
+                w.reshape(-1), steps, sizes.filters, sizes.grid, sizes.strips, *_added(bias, w),
+                y.reshape(-1), self._steps, sizes.counts, False,
             )  # fmt: skip
 
     def __call__(
@@ -192,12 +204,12 @@ class Winograd:
         """Correlate pictures with transformed filters into `y`."""
         sizes, x, y = self._sizes, x.reshape(-1), y.reshape(-1)
         many = (sizes.task if sizes.fused else sizes.group) * sizes.grid[2]
-        apart = sizes.apart(many, sizes.channels), sizes.apart(many, sizes.columns)
+        apart = sizes.apart(many, self._pitch), sizes.apart(many, sizes.columns)
         added, results = _added(bias, transformed), (y, self._steps, sizes.counts, floor)
         if sizes.fused:
             FUSED(
-                self._work(sizes.tiles), x, *self._pictures, sizes.strips, sizes.task, apart, transformed,
-                self._step, sizes.filters, *added, *results,
+                self._work(sizes.tiles), x, *self._pictures, sizes.strips, sizes.task, apart, self._pitch,
+                transformed, self._step, sizes.filters, *added, *results,
             )  # fmt: skip
             return
         with (
@@ -207,10 +219,10 @@ class Winograd:
             for first in range(0, sizes.strips, sizes.group):
                 last = min(first + sizes.group, sizes.strips)
                 count = (last - first) * sizes.grid[2]
-                PATCHES(patches.size // 4, x, *self._pictures, first, last, patches, apart[0])
+                PATCHES(patches.size // 4, x, *self._pictures, first, last, patches, apart[0], self._pitch)
                 PRODUCTS(
-                    self._work(count), patches, sizes.channels, count, apart, sizes.side, transformed,
-                    self._step, sizes.filters, *added, products,
+                    self._work(count), patches, sizes.channels, count, apart, self._pitch, sizes.side,
+                    transformed, self._step, sizes.filters, *added, products,
                 )  # fmt: skip
                 RESULTS(
                     products.size // 4, products, sizes.filters, apart[1], sizes.grid, first, last, *results

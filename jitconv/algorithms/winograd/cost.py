@@ -12,20 +12,21 @@ from jitconv.specs import ConvSpec
 
 STEP = 30e-6
 MADDS_PER_SECOND = {4: 75e9, 8: 37e9}
-TRANSFORMED_PER_SECOND = 15e9
-FILTERS_PER_SECOND = 4.2e9
-PANELS_PER_SECOND = 8e9
-REREAD_PER_SECOND = 15e9
+TRANSFORMED_PER_SECOND = 25e9
+FILTERS_PER_SECOND = 45e9
+PANELS_PER_SECOND = 75e9
+REREAD_PER_SECOND = 30e9
 """Of two threads: a kernel's start; products; patches and products that are transformed; filters that are
 transformed to be kept, or panel by panel; bytes of filters read again."""
 
 SUMS_STEP = 35e-6
-SUMS_MADDS_PER_SECOND = {4: 49e9, 8: 24e9}
-SUMS_TRANSFORMED_PER_SECOND = 7.5e9
-SUMS_PER_SECOND = 7.4e9
-"""The same of the filters' gradient. All are fitted to both tiles in float32 on H = W of 4 to 28, C = F of 64
-to 512, one picture and 16 (float64 by halves, not measured): the tile that they choose takes 1.02 times as
-long as the better one (dw: 1.01) in the mean, the large tile alone 1.15 and 1.16."""
+SUMS_MADDS_PER_SECOND = {4: 60e9, 8: 30e9}
+SUMS_TRANSFORMED_PER_SECOND = 20e9
+SUMS_PER_SECOND = 15e9
+"""The same of the filters' gradient. Products are those of a server with AVX-512, where both tiles were
+fitted on H = W of 4 to 28, C = F of 64 to 512. What is moved was measured again on a Zen 3, with 3x3 layers
+of ResNet-50, VGG16 and AlexNet, one picture and 16: there the large tile won on each of them, but for kept
+filters of 7x7 pixels."""
 
 TASKS = 2
 """Threads whose buffers are counted."""
@@ -63,9 +64,9 @@ def correlation_cost(sizes: Sizes, *, kept: bool = False) -> float:
     total = 4 * STEP + products / MADDS_PER_SECOND[sizes.itemsize]
     total += sizes.strips * sizes.strip_bytes / TRANSFORMED_PER_SECOND
     if not kept and sizes.by_panels:
-        return total + sizes.transformed / PANELS_PER_SECOND
+        return total + sizes.made / PANELS_PER_SECOND
     if not kept:
-        total += sizes.transformed / FILTERS_PER_SECOND
+        total += sizes.made / FILTERS_PER_SECOND
     return total + min(sizes.moved) / REREAD_PER_SECOND
 
 
@@ -86,11 +87,11 @@ def correlation_bytes(sizes: Sizes) -> int:
     panel = sizes.points * (PANEL_CHANNELS + 1) * PANEL
     if sizes.by_panels:
         many = sizes.tiles
-        patches = sizes.points * sizes.apart(many, sizes.channels) * sizes.itemsize
+        patches = sizes.points * sizes.apart(many, sizes.pitch(sizes.channels)) * sizes.itemsize
         products = sizes.points * sizes.apart(many, PANEL // sizes.itemsize) * sizes.itemsize
         in_panels = patches + TASKS * (each + panel + products)
     many = (sizes.task if sizes.fused else sizes.group) * sizes.grid[2]
-    apart = sizes.apart(many, sizes.channels) + sizes.apart(many, sizes.columns)
+    apart = sizes.apart(many, sizes.pitch(sizes.channels)) + sizes.apart(many, sizes.columns)
     transformed = sizes.panels * sizes.points * (sizes.channels + 1) * PANEL
     stage = sizes.points * apart * sizes.itemsize * (TASKS if sizes.fused else 1)
     return max(transformed + stage + TASKS * each, in_panels if sizes.by_panels else 0)
@@ -99,7 +100,8 @@ def correlation_bytes(sizes: Sizes) -> int:
 def weights_bytes(sizes: Sizes) -> int:
     """Return the bytes that the filters' gradient needs."""
     many = sizes.group * sizes.grid[2]
-    apart = sizes.apart(many, sizes.channels) + sizes.apart(many, sizes.filters)
+    pitches = sizes.pitch(sizes.channels), sizes.pitch(sizes.filters)
+    apart = sum(sizes.apart(many, pitch) for pitch in pitches)
     units = sizes.panels * -(-sizes.channels // sizes.chunk)
     sums = units * sizes.points * sizes.apart(sizes.chunk, PANEL // sizes.itemsize)
     strip = (sizes.side + 3) * (sizes.grid[2] * sizes.side + 2) * (sizes.channels + sizes.filters)

@@ -10,14 +10,11 @@ from jitconv.jit import Kernel
 from jitconv.jit.interleave import interleave
 from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.tile import WIDEST
-from jitconv.jit.transform import across
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
-ROWS = across("rows", [[1]])
-
 CHUNK = 16
-"""Channels of filters that are gathered and transformed at once, in the first-level cache."""
+"""Channels of filters that are transformed by a task."""
 
 TAPS = 9
 
@@ -50,18 +47,13 @@ def _transform(side, w, at, tap, step, out, to, apart, channels, count):
 def transform_filters(w, steps, side, first, last, f, count, out, at, apart, gathered):
     """Transform channels first..last-1 of filters f..f+count-1: (point, channel, lane) of a panel.
 
-    `out` has a panel's lanes for every channel and `apart` elements for every point. Filters are gathered
-    first, in a buffer of `gathered_size`: taps that lie whole powers of two apart all meet in one set of a
-    cache. Those that do not lie side by side are, a vector of them at a time.
+    `out` has a panel's lanes for every channel and `apart` elements for every point. Filters that do not
+    lie side by side are gathered, a vector of them at a time, in a buffer of `gathered_size`.
     """
     origin, tap, channel, filter_ = steps
     lanes, channels = VECTOR_BYTES // w.itemsize, last - first
-    width = WIDEST * lanes
     if filter_ == 1:
-        start, run = origin + first * channel + f, channels * width
-        for t in range(TAPS):
-            ROWS(w, start + t * tap, 0, channel, gathered, t * run, 0, width, channels, count)
-        _transform(side, gathered, 0, run, width, out, at, apart, channels, count)
+        _transform(side, w, origin + first * channel + f, tap, channel, out, at, apart, channels, count)
         return
     for v in range(0, count, lanes):
         start, some, to = origin + (f + v) * filter_, min(lanes, count - v), at + v
@@ -78,14 +70,16 @@ def transform_filters(w, steps, side, first, last, f, count, out, at, apart, gat
             continue
         for c in range(first, last):
             interleave(w, lowest + c * channel, filter_, some, TAPS, gathered)
-            _transform(side, gathered, begin, tap * lanes, 0, out, to + (c - first) * width, apart, 1, some)
+            _transform(
+                side, gathered, begin, tap * lanes, 0, out, to + (c - first) * WIDEST * lanes, apart, 1, some
+            )
 
 
 @inlined
 def gathered_size(channels, like):
     """Return the elements of the buffer in which so many channels are gathered."""
     lanes = VECTOR_BYTES // like.itemsize
-    return max(TAPS * channels * WIDEST, TAPS * (channels + lanes) + lanes) * lanes
+    return (TAPS * (channels + lanes) + lanes) * lanes
 
 
 def _filters(w, steps, side, channels, filters, out, apart):

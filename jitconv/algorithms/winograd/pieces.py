@@ -69,8 +69,9 @@ def strip_size(grid, channels):
 
 
 @inlined
-def transform_strip(x, steps, size, pad, channels, grid, strip, rows, patches, at, apart):
-    """Transform the patches of a strip to patches[at:], tile by tile, `apart` from point to point.
+def transform_strip(x, steps, size, pad, channels, grid, strip, rows, patches, at, apart, pitch):
+    """Transform the patches of a strip to patches[at:]: `apart` from point to point, `pitch` from tile to
+    tile.
 
     `grid` holds a tile's side, the strips of a picture and the tiles of a strip; `rows` is a buffer of
     `strip_size`. Columns are transformed first, once for the two tiles that share them.
@@ -93,10 +94,10 @@ def transform_strip(x, steps, size, pad, channels, grid, strip, rows, patches, a
     for i in range(patch):
         begin, to = i * row, at + i * patch * apart
         if side == LARGE:
-            PICTURE_ACROSS_4(rows, begin, channels, side * channels, patches, to, apart, channels, across,
+            PICTURE_ACROSS_4(rows, begin, channels, side * channels, patches, to, apart, pitch, across,
                              channels)  # fmt: skip
         else:
-            PICTURE_ACROSS_2(rows, begin, channels, side * channels, patches, to, apart, channels, across,
+            PICTURE_ACROSS_2(rows, begin, channels, side * channels, patches, to, apart, pitch, across,
                              channels)  # fmt: skip
 
 

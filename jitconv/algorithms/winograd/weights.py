@@ -45,7 +45,7 @@ LEAST_TILES = 32
 their bytes."""
 
 
-def _pieces(dy, steps, counts, filters, grid, first, last, pieces, apart):
+def _pieces(dy, steps, counts, filters, grid, first, last, pieces, apart, pitch):
     """Transform the pieces of dy of strips first..last-1: (point, tile, filter)."""
     side, down, across = grid
     width = across * side
@@ -53,13 +53,13 @@ def _pieces(dy, steps, counts, filters, grid, first, last, pieces, apart):
         rows = buffer(side * width * filters, dy)
         fetch(dy, strip // down * steps[0], steps[1:], counts, strip % down * side, 0, side, width, filters,
               rows)  # fmt: skip
-        to = (strip - first) * across * filters
+        to = (strip - first) * across * pitch
         if side == LARGE:
             PIECE_4(rows, 0, width * filters, filters, side * filters, pieces, to, (side + 2) * apart, apart,
-                    filters, across, filters)  # fmt: skip
+                    pitch, across, filters)  # fmt: skip
         else:
             PIECE_2(rows, 0, width * filters, filters, side * filters, pieces, to, (side + 2) * apart, apart,
-                    filters, across, filters)  # fmt: skip
+                    pitch, across, filters)  # fmt: skip
 
 
 @inlined
@@ -82,7 +82,8 @@ def write_taps(sums, at, apart, side, height, columns, taps, dw, steps, c, f):
         pixels_to_planes(taps, 0, width, columns, height * TAPS, dw, f * filter_ + c * channel, filter_)
 
 
-def _sums(patches, pieces, points, channels, chunk, filters, count, apart, sums, apart_sums, begun):
+def _sums(patches, pieces, points, channels, chunk, filters, count, apart, pitch, sums,
+          apart_sums, begun):  # fmt: skip
     """sums[unit, point, c, f] (+)= Σ_tile patches[point, tile, c] · pieces[point, tile, f].
 
     A unit is a chunk of channels and a panel of filters. A point's patches and pieces are used for all units
@@ -98,8 +99,8 @@ def _sums(patches, pieces, points, channels, chunk, filters, count, apart, sums,
         columns, height = min(width, filters - f), min(chunk, channels - c)
         vectors = width_of(columns, lanes)
         masked, at = columns < vectors * lanes, (unit * points + point) * apart_sums
-        tiles_across(height, vectors, patches, point * apart[0] + c, channels,
-                     pieces, point * apart[1] + f, filters, masked, table, 0, 1, count,
+        tiles_across(height, vectors, patches, point * apart[0] + c, pitch[0],
+                     pieces, point * apart[1] + f, pitch[1], masked, table, 0, 1, count,
                      sums, at, width, begun, sums, at, width, columns, 0)  # fmt: skip
 
 
@@ -139,7 +140,8 @@ class WinogradWeights:
         """Fill `dw`, which lies as `steps` say."""
         sizes, x, dy = self._sizes, x.reshape(-1), dy.reshape(-1)
         many = sizes.group * sizes.grid[2]
-        apart = sizes.apart(many, sizes.channels), sizes.apart(many, sizes.filters)
+        pitch = sizes.pitch(sizes.channels), sizes.pitch(sizes.filters)
+        apart = sizes.apart(many, pitch[0]), sizes.apart(many, pitch[1])
         apart_sums = sizes.apart(sizes.chunk, WIDEST * VECTOR_BYTES // sizes.itemsize)
         with (
             borrowed(sizes.points * apart[0], x.dtype) as patches,
@@ -149,11 +151,11 @@ class WinogradWeights:
             for first in range(0, sizes.strips, sizes.group):
                 last = min(first + sizes.group, sizes.strips)
                 count = (last - first) * sizes.grid[2]
-                PATCHES(patches.size // 4, x, *self._pictures, first, last, patches, apart[0])
-                PIECES(pieces.size // 4, dy, *self._gradients, first, last, pieces, apart[1])
+                PATCHES(patches.size // 4, x, *self._pictures, first, last, patches, apart[0], pitch[0])
+                PIECES(pieces.size // 4, dy, *self._gradients, first, last, pieces, apart[1], pitch[1])
                 SUMS(
                     sizes.points * count * sizes.channels * sizes.filters // 40, patches, pieces,
-                    sizes.points, sizes.channels, sizes.chunk, sizes.filters, count, apart, sums,
+                    sizes.points, sizes.channels, sizes.chunk, sizes.filters, count, apart, pitch, sums,
                     apart_sums, first > 0,
                 )  # fmt: skip
             TO_TAPS(
