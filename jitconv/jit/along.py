@@ -105,14 +105,15 @@ def tile_along(v, rows, vectors, a, a_at, a_apart, b, b_at, b_line, lines, offse
     v.loop(I64(0), lines, 1, [], line)
 
 
-@emitted("deal", [(1,), (2,), (4,)])
-def deal(v, hands, x, at, x_row, rows, count, out, to, out_row, places):
+@emitted("deal", [(1, 1), (2, 2), (4, 4), (2, 1), (4, 1)])
+def deal(v, hands, kept, x, at, x_row, rows, count, out, to, out_row, places):
     """Deal the `count` elements of each of some rows in turn to as many runs as there are `hands`.
 
-    `places` says where in a row of `out` each run begins. Whole vectors are written, 0 beyond the last one.
+    The first `kept` of them are written; `places` says where in a row of `out` each begins. Whole vectors are
+    written, 0 beyond the last one.
     """
     build = v.build
-    starts = [v.at(out, to, build.load(v.at(places, I64(hand)))) for hand in range(hands)]
+    starts = [v.at(out, to, build.load(v.at(places, I64(hand)))) for hand in range(kept)]
     wide = hands * v.lanes
     end = build.sub(count, build.srem(count, I64(wide)))
 
@@ -121,7 +122,7 @@ def deal(v, hands, x, at, x_row, rows, count, out, to, out_row, places):
 
         def step(column: Any, masks: list[Any]) -> list[Any]:
             values = [v.load(v.at(x_here, column, I64(n * v.lanes)), masks[n]) for n in range(hands)]
-            for hand, value in enumerate(_dealt(v, values)):
+            for hand, value in enumerate(_dealt(v, values)[:kept]):
                 v.store(value, v.at(starts[hand], out_here, build.sdiv(column, I64(hands))))
             return []
 
@@ -144,3 +145,38 @@ def _dealt(v: Any, values: list[Any]) -> list[Any]:
         for odd in range(2)
     ]
     return [value for pair in zip(*halves, strict=True) for value in pair]
+
+
+@emitted("to_panels", [(width,) for width in TALLEST])
+def to_panels(v, vectors, x, at, x_row, rows, panels, columns, out, to, apart):
+    """Put rows of x, `x_row` apart, in panels of `vectors` vectors: (panel, row, lane), the panels `apart`.
+
+    `columns` are how many of a panel there are; 0 stands in the place of the others.
+    """
+    build = v.build
+    wide = vectors * v.lanes
+    whole = build.icmp_signed(">=", columns, I64(wide))
+    inside = [v.below(build.sub(columns, I64(n * v.lanes))) for n in range(vectors)]
+
+    def copied(masks: list[Any]) -> list[Any]:
+        def row(number: Any, _: list[Any]) -> list[Any]:
+            x_here, out_here = (
+                v.at(x, at, build.mul(number, x_row)),
+                v.at(out, to, build.mul(number, I64(wide))),
+            )
+
+            def panel(p: Any, _: list[Any]) -> list[Any]:
+                x_panel, out_panel = (
+                    v.at(x_here, build.mul(p, I64(wide))),
+                    v.at(out_here, build.mul(p, apart)),
+                )
+                for n in range(vectors):
+                    place = I64(n * v.lanes)
+                    v.store(v.load(v.at(x_panel, place), masks[n]), v.at(out_panel, place))
+                return []
+
+            return v.loop(I64(0), panels, 1, [], panel)
+
+        return v.loop(I64(0), rows, 1, [], row)
+
+    v.either(whole, lambda: copied([None] * vectors), lambda: copied(inside))

@@ -14,21 +14,23 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.views import Array
+from jitconv.algorithms.direct.columns import copy_apart, copy_panels, copy_taps, room_apart
 from jitconv.jit import Kernel, team
-from jitconv.jit.loops import inlined
-from jitconv.jit.pixels import copy
+from jitconv.jit.loops import buffer
 from jitconv.jit.tile import WIDEST, tiles, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
-DEPTH = 256
-"""At most so many products are summed at once."""
+PANEL_BYTES = 64 * 1024
+"""A panel of pixels has at most so many products at once. On Zen 3 256, 512 and 1024 products reached 0.83,
+0.88 and 0.90 of the multiply-adds' ceiling on n1h14w14c1024 k1x1f256, 0.80, 0.84 and 0.84 on 1x1 layers of
+512 to 2048 channels: a panel may come from the second-level cache, and rows of filters want to be long."""
 
 PANELS = 4
-"""Panels of pixels of a task: with `DEPTH` channels 256 KiB, a part of a second-level cache."""
+"""Panels of pixels of a task, a part of a second-level cache of 512 KiB; 8 and 16 were slower by 1 to 3 %."""
 
 ROWS = 48
-"""Filters that all panels of a task meet before the next ones do. None of the three is swept."""
+"""Filters that all panels of a task meet before the next ones do; 12 and 24 were slower by 1 to 2 %."""
 
 TASKS = 4
 """At least so many tasks, if there are filters enough to share: each copies for itself."""
@@ -54,74 +56,45 @@ def spares_packing(spec: ConvSpec) -> bool:
     return spec.layout == "NCHW" and few
 
 
-@inlined
-def copy_met(x, at, size, top, left, steps, columns, begin, out, to, count):
-    """Put to out[to:] what `count` pixels from `begin` on meet with a tap: 0 beyond the picture."""
-    right = steps[1]
-    within, beyond = (right - 1 - left) // right, (size[1] - 1 - left) // right + 1
-    row, column = begin // columns, begin % columns
-    end = to + count
-    while to < end:
-        run = min(columns - column, end - to)
-        ih = row * steps[0] + top
-        first = last = 0
-        if 0 <= ih < size[0]:
-            first = min(run, max(0, within - column))
-            last = max(first, min(run, beyond - column))
-            start = at + ih * size[1] + left + (column + first) * right
-            if right == 1:
-                copy(x, start, out, to + first, last - first)
-            else:
-                for j in range(last - first):
-                    out[to + first + j] = x[start + j * right]
-        for j in range(first):
-            out[to + j] = 0
-        for j in range(last, run):
-            out[to + j] = 0
-        to += run
-        column = 0
-        row += 1
+def _pointwise(x, w, bias, biased, y, batch, channels, size, filters, counts, taps, steps, groups, one,
+               blocks, splits, most, floor):  # fmt: skip
+    """Run tasks of some panels of pixels and a part of the filters of one picture.
 
-
-def _pointwise(x, w, bias, biased, y, batch, channels, size, filters, counts, taps, steps, groups, block,
-               splits, floor):  # fmt: skip
-    """Run tasks of `block` pixels and a part of the filters of one picture.
-
-    `taps` holds for each tap the row and the column of the picture that the first pixel meets.
+    `taps` holds for each tap the row and the column of the picture that the first pixel meets; `one` is not 0
+    if there is but one, and no padding.
     """
     lanes = VECTOR_BYTES // x.itemsize
     panel_width = WIDEST * lanes
     pixels, plane = counts[0] * counts[1], size[0] * size[1]
-    group_f = filters // groups
-    whole = channels // groups * taps.shape[0]
-    as_it_lies = taps.shape[0] == 1 and pixels == plane and taps[0, 0] == 0 and taps[0, 1] == 0
-    parts = (whole + DEPTH - 1) // DEPTH
-    blocks = (pixels + block - 1) // block
-    share = (group_f + splits * ROWS - 1) // (splits * ROWS) * ROWS
+    group_c, group_f = channels // groups, filters // groups
+    whole = group_c * taps.shape[0]
+    as_it_lies = one and pixels == plane
+    panels = (pixels + panel_width - 1) // panel_width
+    parts = (whole + most - 1) // most
+    longest = (whole + parts - 1) // parts
+    widest = (panels + blocks - 1) // blocks * panel_width
+    chunks = (group_f + ROWS - 1) // ROWS
     table = np.zeros(2, np.int64)
     for task in prange(batch * blocks * splits):
-        n, begin = task // splits // blocks, task // splits % blocks * block
-        end = min(begin + block, pixels)
-        low, high = task % splits * share, min((task % splits + 1) * share, group_f)
-        scratch = np.empty(((whole + parts - 1) // parts) * block, x.dtype)
+        # the tasks of a thread share filters, if they can
+        n, split, block = task // blocks // splits, task // blocks % splits, task % blocks
+        begin, end = panels * block // blocks * panel_width, panels * (block + 1) // blocks * panel_width
+        end = min(end, pixels)
+        low, high = chunks * split // splits * ROWS, min(chunks * (split + 1) // splits * ROWS, group_f)
+        scratch = buffer(longest * widest, x)
+        apart = buffer(longest * room_apart(widest, counts[1], lanes) if one and not as_it_lies else 0, x)
         for g in range(groups):
             for part in range(parts):
                 first, last = whole * part // parts, whole * (part + 1) // parts
                 depth = last - first
-                for k in range(first, last):
-                    c, t = k // taps.shape[0], k % taps.shape[0]
-                    at = (n * channels + g * (channels // groups) + c) * plane
-                    for p in range(begin, end, panel_width):
-                        count = min(panel_width, end - p)
-                        width = width_of(count, lanes) * lanes
-                        to = (p - begin) * depth + (k - first) * width
-                        if as_it_lies:
-                            copy(x, at + p, scratch, to, count)
-                        else:
-                            copy_met(x, at, size, taps[t, 0], taps[t, 1], steps, counts[1], p, scratch, to,
-                                     count)  # fmt: skip
-                        for i in range(to + count, to + width):
-                            scratch[i] = 0
+                at = (n * channels + g * group_c) * plane
+                if as_it_lies:
+                    copy_panels(x, at + first * plane + begin, plane, depth, end - begin, lanes, scratch)
+                elif one:
+                    copy_apart(x, at + first * plane, plane, size[1], steps, counts[1], depth, begin, end,
+                               lanes, table, apart, scratch)  # fmt: skip
+                else:
+                    copy_taps(x, at, size, taps, steps, counts[1], first, last, begin, end, lanes, scratch)
                 for f in range(low, high, ROWS):
                     rows = min(ROWS, high - f)
                     filter_ = g * group_f + f
@@ -150,12 +123,15 @@ class Pointwise:
 
     def __init__(self, spec: ConvSpec) -> None:
         self._panel = WIDEST * VECTOR_BYTES // np.dtype(spec.dtype).itemsize
+        self._most = PANEL_BYTES // (WIDEST * VECTOR_BYTES)
         panels = -(-spec.oh * spec.ow // self._panel)
-        block = max(1, min(PANELS, panels * spec.n // TASKS))
-        if spec.kh * spec.kw > 1:
-            # all pixels in one task: copied once for each thread, which has a share of the filters
-            block = panels
-        tasks = spec.n * -(-panels // block)
+        one = spec.kh * spec.kw == 1 and not any(spec.pad)
+        # all taps' pixels in one task: copied once for each thread, which has a share of the filters
+        blocks = -(-panels // PANELS) if spec.kh * spec.kw == 1 else 1
+        if spec.n % TASKS and blocks > 1:
+            # equal parts for two or four threads: 49 panels in 13 blocks reached 0.84, in 16 blocks 0.89
+            blocks = min(panels, -(-blocks // TASKS) * TASKS)
+        tasks = spec.n * blocks
         splits = max(1, min(-(-TASKS // tasks), spec.f // spec.groups // ROWS))
         self._work = spec.madds // 40
         taps = np.array([
@@ -166,7 +142,7 @@ class Pointwise:
         self._after = (
             spec.n, spec.c, (spec.h, spec.w), spec.f, (spec.oh, spec.ow),
             np.ascontiguousarray(taps[::-1]) if spec.flip_kernel else taps, spec.stride, spec.groups,
-            block * self._panel,
+            one, blocks,
         )  # fmt: skip
 
     def holding(self, w: Array, b: Array | None, *, floor: bool = False) -> Callable[[Array, Array], None]:
@@ -174,5 +150,5 @@ class Pointwise:
         w = w.ravel()
         before = w, w if b is None else np.repeat(b, self._panel), b is not None
         splits = self._splits if self._taps == 1 else min(self._splits, team())
-        work, after = self._work, (*self._after, splits, floor)
+        work, after = self._work, (*self._after, splits, self._most, floor)
         return lambda x, y: POINTWISE(work, x.ravel(), *before, y.ravel(), *after)

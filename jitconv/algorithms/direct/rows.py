@@ -49,11 +49,11 @@ def serves(spec: ConvSpec) -> bool:
 def deal_rows(x, at, size, rows, right, out, to, out_row, places):
     """Put rows of a plane to `out`, the columns of each phase of the stride side by side."""
     if right == 1:
-        deal(1, x, at, size, rows, size, out, to, out_row, places)
+        deal(1, 1, x, at, size, rows, size, out, to, out_row, places)
     elif right == 2:
-        deal(2, x, at, size, rows, size, out, to, out_row, places)
+        deal(2, 2, x, at, size, rows, size, out, to, out_row, places)
     elif right == 4:
-        deal(4, x, at, size, rows, size, out, to, out_row, places)
+        deal(4, 4, x, at, size, rows, size, out, to, out_row, places)
     else:
         for r in range(rows):
             for j in range(size):
