@@ -13,7 +13,7 @@ from numba import prange
 
 from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms._shared.weights import SLICED_BYTES, SLICES
-from jitconv.algorithms.direct.pointwise import copy_met
+from jitconv.algorithms.direct.columns import copy_tap
 from jitconv.jit import Kernel, team
 from jitconv.jit.kernels import threads_pay
 from jitconv.jit.loops import buffer, inlined
@@ -51,7 +51,7 @@ def columns_met(x, at, size, channel, taps, steps, width, k, count, begin, pixel
         return
     for i in range(count):
         c, t = (k + i) // (taps.size // 2), (k + i) % (taps.size // 2)
-        copy_met(x, at + (channel + c) * plane, size, taps[2 * t], taps[2 * t + 1], steps, width, begin, rows,
+        copy_tap(x, at + (channel + c) * plane, size, taps[2 * t], taps[2 * t + 1], steps, width, begin, rows,
                  i * pixels, pixels)  # fmt: skip
     planes_to_pixels(rows, 0, pixels, count, pixels, out, to, pitch)
 
