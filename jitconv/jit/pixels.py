@@ -54,6 +54,17 @@ def copy(v, x, at, out, to, count):
     v.loop(whole, count, v.lanes, [], lambda i, _: body(i, v.within(i, count)))
 
 
+@emitted()
+def prefetch(v, x, at, count):
+    """Have the cache lines of x[at : at + count] fetched, which may lie outside x."""
+
+    def line(i: Any, _: list[Any]) -> list[Any]:
+        v.prefetch(v.at(x, at, i), written=False)
+        return []
+
+    v.loop(I64(0), count, LINE * 8 // v.bits, [], line)
+
+
 @emitted(sizes=SIZES)
 def gather(v, abreast, x, at, plane, planes, count, out, to, pitch):
     """Do `planes_to_pixels` of the planes of some squares; of fewer, if there is one."""

@@ -192,7 +192,7 @@ def _tile(name: str, across: bool) -> Any:
         def one(tile: Any, _: list[Any]) -> list[Any]:
             for r in range(rows):
                 for n in range(0, vectors, max(1, LINE // VECTOR_BYTES)):
-                    v.prefetch(address(c, c_at, c_row, tile, r, n))
+                    v.prefetch(address(c, c_at, c_row, tile, r, n), written=True)
             sums = v.either(
                 build.icmp_signed("!=", started, I64(0)),
                 lambda: v.either(whole, lambda: begun(tile, everywhere), lambda: begun(tile, inside)),

@@ -159,10 +159,10 @@ class Vectors:
             return
         self._call(f"masked.store.{self._suffix}.p0", ir.VoidType(), value, place, I32(self.bits // 8), mask)
 
-    def prefetch(self, address: Any) -> None:
-        """Have a cache line at hand that will be written."""
+    def prefetch(self, address: Any, *, written: bool) -> None:
+        """Have a cache line at hand that will be written, or read; it may lie outside an array."""
         place = self.build.bitcast(address, ir.IntType(8).as_pointer())
-        self._call("prefetch.p0", ir.VoidType(), place, I32(1), I32(3), I32(1))
+        self._call("prefetch.p0", ir.VoidType(), place, I32(int(written)), I32(3), I32(1))
 
     def fused(self, x: Any, y: Any, z: Any) -> Any:
         """Return x · y + z, in one instruction where there is one."""

@@ -60,7 +60,7 @@ def _correlate(x, w, bias, biased, y, batch, channels, wide, taps, size, out_siz
             planes_to_pixels(x, (n * channels + low) * plane, plane, count, plane, pixels, 0, wide)
             correlate_block(pixels, 0, weights, 0, bias, low, biased, results, 0, wide, count, 0,
                             row_phases[0, COUNT], size, out_size, steps, row_phases, rows, column_phases,
-                            columns, floor)  # fmt: skip
+                            columns, floor, False)  # fmt: skip
             pixels_to_planes(results, 0, wide, count, out_plane, y, (n * channels + low) * out_plane,
                              out_plane)  # fmt: skip
 

@@ -76,9 +76,8 @@ def max_forward(spec: PoolSpec) -> Plan:
 
         return two_passes
     work, tasks, no_share = serial_time("max_pool_forward", spec), forward_tasks(spec), NO_SHARE[spec.dtype]
-    if whole_planes(spec) and not spec.indices:
-        maxima = pool_planes.MAXIMA.of(work)
-        return lambda x, y, _: maxima(x.ravel(), y.ravel(), spec.h * spec.w, tasks[0])
+    if whole_planes("max_pool_forward", spec) and not spec.indices:
+        return pool_planes.max_forward(spec, work)
     what = pool_kernels.WINNERS if spec.indices else pool_kernels.MAXIMA
     run, numbers = pool_kernels.FORWARD.of(work), flat(what, tasks, *geometry(spec))
     return lambda x, y, indices: run(x, y, NO_INDICES if indices is None else indices, no_share, numbers)
@@ -88,18 +87,17 @@ def max_backward(spec: PoolSpec) -> Plan:
     """Return the plan of max_pool_backward."""
     work, shapes = serial_time("max_pool_backward", spec), geometry(spec)
     adding, no_share = int(not tiling(spec)), NO_SHARE[spec.dtype]
-    tasks, planes = backward_tasks("max_pool_backward", spec), whole_planes(spec) and spec.ties == "first"
+    tasks = backward_tasks("max_pool_backward", spec)
+    if whole_planes("max_pool_backward", spec) and spec.ties == "first" and not spec.indices:
+        return pool_planes.max_backward(spec, work)
     run, numbers = pool_kernels.BACKWARD.of(work), flat(RULES[spec.ties], tasks, *shapes)
 
     def plan(dy: Array, x: Array, indices: Array | None, dx: Array) -> None:
-        if indices is None and not planes:
+        if indices is None:
             run(dy, x, dx, no_share, adding, numbers)
-            return
-        gradient, target = dy.ravel(), dx.ravel()
-        if indices is not None:
-            pool_kernels.GIVEN_BACKWARD(work, gradient, indices.ravel(), target, GROUP, *shapes[:2])
         else:
-            pool_planes.ROUTE(work, gradient, x.ravel(), target, spec.h * spec.w, tasks[0])
+            given = indices.ravel()
+            pool_kernels.GIVEN_BACKWARD(work, dy.ravel(), given, dx.ravel(), GROUP, *shapes[:2])
 
     return plan
 
@@ -116,9 +114,8 @@ def avg_forward(spec: PoolSpec) -> Plan:
 
         return two_passes
     work, tasks, share = serial_time("avg_pool_forward", spec), forward_tasks(spec), shares(spec)
-    if whole_planes(spec):
-        means = pool_planes.MEANS.of(work)
-        return lambda x, y: means(x.ravel(), share, y.ravel(), spec.h * spec.w, tasks[0])
+    if whole_planes("avg_pool_forward", spec):
+        return pool_planes.avg_forward(spec, work, share)
     run, numbers = pool_kernels.FORWARD.of(work), flat(pool_kernels.MEANS, tasks, *geometry(spec))
     return lambda x, y: run(x, y, NO_INDICES, share, numbers)
 
@@ -135,9 +132,8 @@ def avg_backward(spec: PoolSpec) -> Plan:
 
         return two_passes
     work, share, adding = serial_time("avg_pool_backward", spec), shares(spec), int(not tiling(spec))
-    if whole_planes(spec):
-        spread = pool_planes.SPREAD.of(work)
-        return lambda dy, dx: spread(dy.ravel(), share, dx.ravel(), spec.h * spec.w)
+    if whole_planes("avg_pool_backward", spec):
+        return pool_planes.avg_backward(spec, work, share)
     tasks = backward_tasks("avg_pool_backward", spec)
     run, numbers = pool_kernels.BACKWARD.of(work), flat(pool_kernels.SPREAD, tasks, *geometry(spec))
     return lambda dy, dx: run(dy, dy, dx, share, adding, numbers)
@@ -196,7 +192,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             cost=partial(_cost, op),
             workspace=partial(_workspace, op),
             build=build,
-            revision=3,
+            revision=4,
         )
         for op, build in builds.items()
     ]

@@ -85,10 +85,11 @@ def buffer_bytes(op: str, spec: PoolSpec) -> int:
     return side * ((rows * spec.w + 2 * side) * itemsize + (windows * spec.ow + side) * itemsize_y)
 
 
-def whole_planes(spec: PoolSpec) -> bool:
-    """Whether every window is a whole plane that lies in one piece."""
+def whole_planes(op: str, spec: PoolSpec) -> bool:
+    """Whether every window is a whole plane; in NHWC only averages gain, of channels that fill vectors."""
     alone = (spec.kh, spec.kw, spec.oh, spec.ow) == (spec.h, spec.w, 1, 1) and spec.dilation == (1, 1)
-    return spec.layout == "NCHW" and alone and not any(spec.pad)
+    filled = op.startswith("avg") and spec.c >= lanes(np.dtype(spec.dtype))
+    return alone and not any(spec.pad) and (spec.layout == "NCHW" or filled)
 
 
 def tiling(spec: PoolSpec) -> bool:
@@ -105,7 +106,7 @@ def halves(op: str, spec: PoolSpec) -> tuple[PoolSpec, PoolSpec] | None:
     product of what it counts along rows and along columns. Nothing is subtracted as a running sum would,
     so a NaN or an infinity stays in its window.
     """
-    if op == "max_pool_backward" or spec.indices or whole_planes(spec):
+    if op == "max_pool_backward" or spec.indices or whole_planes(op, spec):
         return None
     top, bottom, left, right = spec.pad
     down, over = spec.stride
