@@ -29,6 +29,10 @@ BYTES_PER_SECOND = 24e9
 """Of two threads, measured in the hour of winograd's and fft's on one machine: a rate from a better hour
 made `auto` prefer what it was measured for. Bytes are an estimate, not fitted."""
 
+PACKED_PER_SECOND = 2e9
+"""Filters of NCHW that a call packs first, or takes as slowly as they lie: 2.4 M took 2454 µs on n1h7w7c512
+k3x3f512, whose products take 1354 in a plan; winograd took 1617."""
+
 PACK_FROM = 2**22
 """Multiply-adds from which filters of one panel are packed all the same, to begin with a cache line. Below,
 a call takes less than some 100 µs, and packing 3 to 8 µs of them. A choice."""
@@ -151,6 +155,14 @@ def _fetched(op: str, spec: ConvSpec) -> int:
 
 
 def _cost(op: str, spec: ConvSpec) -> float:
+    """Predict a time, that of a call which packs its filters."""
+    packs = op == "conv_forward" and spec.layout == "NCHW" and spec.kh * spec.kw > 1 and tiled(spec)
+    packs = packs and not rows.serves(spec)
+    return _kept_cost(op, spec) + packs * math.prod(spec.w_shape) / PACKED_PER_SECOND
+
+
+def _kept_cost(op: str, spec: ConvSpec) -> float:
+    """Predict a time without packing."""
     if not tiled(spec):
         return few.cost(op, spec)
     # a tile has whole vectors of columns
@@ -174,6 +186,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             build=build,
             revision=6,
             prepare=prepare if op == "conv_forward" else None,
+            prepared_cost=partial(_kept_cost, op) if op == "conv_forward" else None,
         )
         for op, build in (("conv_forward", build_forward), ("conv_backward", build_backward))
     ]
