@@ -45,29 +45,22 @@ def pictures_nhwc(
     """Lend pictures of NHWC `shape`, stored in a layout, as flat padded NHWC; no copy if none is needed."""
     if layout == "NHWC" and not any(pad):
         return contextlib.nullcontext(source.reshape(-1))
-    return _copied(source, layout, shape, pad)
-
-
-@contextlib.contextmanager
-def _copied(
-    source: Array, layout: str, shape: tuple[int, int, int, int], pad: tuple[int, int, int, int]
-) -> Iterator[Array]:
     n, h, w, c = shape
     top, bottom, left, right = pad
     height, width = h + top + bottom, w + left + right
-    with borrowed(n * height * width * c, source.dtype) as out:
+    return fetched_nhwc(source, strides(h, w, c, layout), (h, w), n, (top, left), height, width, c)
+
+
+@contextlib.contextmanager
+def fetched_nhwc(
+    source: Array, from_strides: tuple[int, int, int, int], size: tuple[int, int], batch: int,
+    pad: tuple[int, int], height: int, width: int, channels: int,
+) -> Iterator[Array]:  # fmt: skip
+    """Lend `height` rows of `width` pixels of each picture as flat NHWC, `pad` before them and 0 around."""
+    with borrowed(batch * height * width * channels, source.dtype) as out:
         ROWS_OF(
-            out.size // 4,
-            source.reshape(-1),
-            strides(h, w, c, layout),
-            (h, w),
-            n,
-            (top, left),
-            height,
-            width,
-            c,
-            out,
-        )
+            out.size // 4, source.reshape(-1), from_strides, size, batch, pad, height, width, channels, out
+        )  # fmt: skip
         yield out
 
 

@@ -5,6 +5,7 @@ Problems of few filters in a group (a depthwise convolution above all) leave a t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -15,7 +16,7 @@ from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.filters import filter_strides, taps
 from jitconv.algorithms._shared.views import Array, strides
 from jitconv.algorithms.direct import backward, few, pointwise, rows, stream
-from jitconv.algorithms.direct.correlate import SCRATCH_BYTES, Correlation, Correlator, wider
+from jitconv.algorithms.direct.correlate import SCRATCH_BYTES, TASKS, Correlation, Correlator, wider
 from jitconv.algorithms.direct.pack import packer
 from jitconv.hooks import hookimpl
 from jitconv.jit.tile import WIDEST, padded_columns
@@ -28,12 +29,23 @@ BYTES_PER_SECOND = 24e9
 """Of two threads, measured in the hour of winograd's and fft's on one machine: a rate from a better hour
 made `auto` prefer what it was measured for. Bytes are an estimate, not fitted."""
 
+PACKED_PER_SECOND = 2e9
+"""Filters of NCHW that a call packs first, or takes as slowly as they lie: 2.4 M took 2454 µs on n1h7w7c512
+k3x3f512, whose products take 1354 in a plan; winograd took 1617."""
+
 PACK_FROM = 2**22
 """Multiply-adds from which filters of one panel are packed all the same, to begin with a cache line. Below,
 a call takes less than some 100 µs, and packing 3 to 8 µs of them. A choice."""
 
 LEAST_FILTERS = 4
 """Filters, and channels, of a group from which the tile is used: a quarter of a vector. Not measured."""
+
+HELD_PIXELS = 64
+"""Pixels of a plane up to which packed filters that are held meet pixels as rows, also in NCHW: a panel's
+width of pixels leaves much of the last of few panels empty. With 49 pixels 512 -> 2048 channels took 585 µs
+instead of 662, on 16 pictures 8985 instead of 10290, and 2048 -> 512 9247 instead of 10604; with 196 pixels
+1 to 3 % less on one picture, and 2 to 4 % more on 16 (two Zen 3 cores). Under a stride rows stay apart: 7
+pixels are tiles of 4 and 3, which gained nothing."""
 
 
 def build_forward(spec: ConvSpec) -> Plan:
@@ -66,7 +78,8 @@ def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -
     if not tiled(spec):
         correlate = few.build_forward(spec)
         return lambda x, y: correlate(x, w, b, y, floor=activation == "relu")
-    if pointwise.serves(spec):
+    small = spec.oh * spec.ow <= HELD_PIXELS and spec.stride == (1, 1)
+    if pointwise.serves(spec) and not small:
         return pointwise.Pointwise(spec).holding(w, b, floor=activation == "relu")
     if rows.serves(spec):
         by_rows = rows.ByRows(spec, floor=activation == "relu")
@@ -126,12 +139,30 @@ def _workspace(op: str, spec: ConvSpec) -> int:
     taps_of_all = spec.kh * spec.kw * spec.groups
     rows = 2 * (spec.kh + 1) * ((spec.padded[1] + spec.kw) * spec.c + spec.ow * spec.f)
     tasks = 2 * (2 * SCRATCH_BYTES // itemsize + rows)
+    if spec.n < TASKS:
+        tasks += spec.n * _fetched(op, spec)
     if op == "conv_forward":
         return itemsize * (taps_of_all * group_c * padded_columns(group_f, itemsize) + tasks)
     return backward.workspace(spec, tasks)
 
 
+def _fetched(op: str, spec: ConvSpec) -> int:
+    """Return how many elements of a padded picture are fetched once for all tasks; of dy for dx."""
+    if op == "conv_forward":
+        return math.prod(spec.padded) * spec.c
+    reach = (spec.kh * spec.dilation[0], spec.kw * spec.dilation[1])
+    return (spec.oh + reach[0]) * (spec.ow + reach[1]) * spec.f
+
+
 def _cost(op: str, spec: ConvSpec) -> float:
+    """Predict a time, that of a call which packs its filters."""
+    packs = op == "conv_forward" and spec.layout == "NCHW" and spec.kh * spec.kw > 1 and tiled(spec)
+    packs = packs and not rows.serves(spec)
+    return _kept_cost(op, spec) + packs * math.prod(spec.w_shape) / PACKED_PER_SECOND
+
+
+def _kept_cost(op: str, spec: ConvSpec) -> float:
+    """Predict a time without packing."""
     if not tiled(spec):
         return few.cost(op, spec)
     # a tile has whole vectors of columns
@@ -153,8 +184,9 @@ def jitconv_algorithms() -> list[Algorithm]:
             cost=partial(_cost, op),
             workspace=partial(_workspace, op),
             build=build,
-            revision=5,
+            revision=6,
             prepare=prepare if op == "conv_forward" else None,
+            prepared_cost=partial(_kept_cost, op) if op == "conv_forward" else None,
         )
         for op, build in (("conv_forward", build_forward), ("conv_backward", build_backward))
     ]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numba import prange
 
+from jitconv.algorithms._shared.layout import fetched_nhwc
 from jitconv.algorithms._shared.memory import fetch, put
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
@@ -171,6 +172,15 @@ class Correlator:
         blocks, splits = _shares(batch, rows, -(-rows // block), panels, wanted,
                                  filters_weigh_more=weights > math.prod(size) * channels)  # fmt: skip
         block = -(-rows // blocks)
+        self._first = None
+        if fetched and splits > 1:
+            # once for all shares of the panels: eight fetched 49 pixels of 2048 channels eight times
+            tall = (rows - 1) * down + height
+            self._first = strides, size, batch, (-top, -left), tall, width, channels
+            strides, size = (tall * width * channels, width * channels, channels, 1), (tall, width)
+            fetched, window = False, (0, 0, height, width)
+        else:
+            window = (top, left, height, width)
         parts = _parts(geometry.depth, PASS_BYTES // (panel_width * itemsize))
         depth = geometry.depth // parts
         table = np.array(
@@ -183,7 +193,7 @@ class Correlator:
         ).reshape(-1)
         segments_of_a_pass = max(1, PASS_BYTES // (depth * panel_width * itemsize))
         self._numbers = flat(
-            strides, out_strides, (top, left, height, width), size, geometry.counts, geometry.steps,
+            strides, out_strides, window, size, geometry.counts, geometry.steps,
             fetched, batch, panel_rows or table.size // 2 * depth, b_step, segments_of_a_pass, depth, out_at,
             channels, filters, groups, block, splits, floor, table,
         )  # fmt: skip
@@ -192,12 +202,20 @@ class Correlator:
 
     def __call__(self, source: Array, packed: Array, bias: Array | None, out: Array) -> None:
         """Correlate `source` with packed filters into `out`."""
-        self._run(source, packed, self._no_bias if bias is None else bias, out, self._numbers)
+        self.holding(packed, bias)(source, out)
 
     def holding(self, packed: Array, bias: Array | None) -> Callable[[Array, Array], None]:
         """Return the same with filters and bias held, to be called with `source` and `out`."""
         run, numbers, bias = self._run, self._numbers, self._no_bias if bias is None else bias
-        return lambda source, out: run(source, packed, bias, out, numbers)
+        if self._first is None:
+            return lambda source, out: run(source, packed, bias, out, numbers)
+        first = self._first
+
+        def fetched(source: Array, out: Array) -> None:
+            with fetched_nhwc(source, *first) as pictures:
+                run(pictures, packed, bias, out, numbers)
+
+        return fetched
 
 
 def _shares(
