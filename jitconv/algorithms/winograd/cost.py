@@ -25,8 +25,8 @@ SUMS_TRANSFORMED_PER_SECOND = 20e9
 SUMS_PER_SECOND = 15e9
 """The same of the filters' gradient. Products are those of a server with AVX-512, where both tiles were
 fitted on H = W of 4 to 28, C = F of 64 to 512. What is moved was measured again on a Zen 3, with 3x3 layers
-of ResNet-50, VGG16 and AlexNet, one picture and 16: there the large tile won on each of them, but for kept
-filters of 7x7 pixels."""
+of ResNet-50, VGG16 and AlexNet, one picture and 16: there the large tile won on each of them forward, but for
+kept filters of 7x7 pixels; of the gradient the two were not compared there."""
 
 SUMS_START = 16
 """Products of a sum that take as long as to begin and to store it. n1h112w112c{8,16} k3x3f64 took 1.09 and
