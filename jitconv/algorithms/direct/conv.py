@@ -166,7 +166,7 @@ def _kept_cost(op: str, spec: ConvSpec) -> float:
     if not tiled(spec):
         return few.cost(op, spec)
     # a tile has whole vectors of columns
-    lanes = 16 if spec.dtype == "float32" else 8
+    lanes = VECTOR_BYTES // np.dtype(spec.dtype).itemsize
     group_f = spec.f // spec.groups
     filled = group_f / (-(-group_f // lanes) * lanes)
     madds = spec.flops(op) / 2 / filled

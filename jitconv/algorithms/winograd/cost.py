@@ -8,6 +8,7 @@ import numpy as np
 
 from jitconv.algorithms.winograd.pieces import LARGE, SMALL
 from jitconv.algorithms.winograd.sizes import PANEL, PANEL_CHANNELS, Sizes
+from jitconv.jit.tile import padded_columns
 from jitconv.specs import ConvSpec
 
 STEP = 30e-6
@@ -65,7 +66,8 @@ def _cheaper(
 
 def correlation_cost(sizes: Sizes, *, kept: bool = False) -> float:
     """Predict the seconds of a correlation, with filters that are transformed beforehand if they are kept."""
-    products = sizes.tiles * sizes.points * (sizes.channels + SUMS_START) * sizes.filters
+    columns = padded_columns(sizes.filters, sizes.itemsize)
+    products = sizes.tiles * sizes.points * (sizes.channels + SUMS_START) * columns
     total = 4 * STEP + products / MADDS_PER_SECOND[sizes.itemsize]
     total += sizes.strips * sizes.strip_bytes / TRANSFORMED_PER_SECOND
     if not kept and sizes.by_panels:
