@@ -184,8 +184,8 @@ class Vectors:
     ) -> list[Any]:
         """Write ``one() if flag else other()``; return what comes out of it.
 
-        Whole vectors are worth a way of their own: AVX2 holds a mask in one of its 16 registers, and a
-        masked store takes some 12 cycles on AMD's cores, a whole one 1.
+        Whole vectors are worth a way of their own: AVX2 holds a mask in one of its 16 registers, and its
+        masked stores are slow on AMD's cores. 1x1 of 64 channels went from 0.81 to 1.04 of PyTorch's speed.
         """
         build, ways = self.build, []
         with build.if_else(flag) as branches:
