@@ -1,10 +1,16 @@
 """The cache of compiled kernels on disk, seen from processes that share it."""
 
 import os
+import re
+from pathlib import Path
 
 import pytest
 
+import jitconv
 from jitconv.jit.cache import KernelCache
+from jitconv.jit.files import KERNEL_ROOMS, source_digest
+
+PACKAGE = Path(jitconv.__file__).parent
 
 SCRIPT = """
     import numpy as np
@@ -161,6 +167,20 @@ def test_a_kernel_of_a_changed_file_is_compiled_anew(run_python, tmp_path):
         script = "import numpy as np, changing; y = np.zeros(1); changing.FILL(1, y); print(y)"
         environment = {"JITCONV_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
         assert run_python(script, **environment) == f"[{value:.0f}.]"
+
+
+def test_a_layer_or_a_command_is_no_part_of_the_kernels():
+    rooms = {file.relative_to(PACKAGE).parts[0] for file in PACKAGE.rglob("*.py")}
+    assert set(KERNEL_ROOMS) <= rooms
+    kernels = [
+        file.relative_to(PACKAGE)
+        for file in PACKAGE.rglob("*.py")
+        if re.search(r"\b(njit|Kernel)\(|@inlined", file.read_text(encoding="utf-8"))
+    ]
+    assert kernels
+    for outside in (file for file in kernels if file.parts[0] not in KERNEL_ROOMS):
+        module = ".".join(["jitconv", *outside.with_suffix("").parts])
+        assert source_digest(module) != source_digest("jitconv")
 
 
 def test_a_kernel_without_a_file_is_not_mistaken_for_an_older_one(run_python, tmp_path):

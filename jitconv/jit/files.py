@@ -28,17 +28,27 @@ def cache_root() -> Path:
     return Path(platformdirs.user_cache_dir("jitconv", appauthor=False)) / "kernels"
 
 
-@lru_cache(maxsize=64)
-def source_digest(package: str) -> str | None:
-    """Return a hash of every source file of a package (or of the one file of a lone module).
+KERNEL_ROOMS = ("jit", "algorithms", "specs", "algorithm.py")
+"""What jitconv's own kernels are made of: a change of a layer or a command compiles nothing anew."""
 
-    None for code that was typed in: nothing tells whether what it refers to is the same next time.
+
+@lru_cache(maxsize=64)
+def source_digest(module: str) -> str | None:
+    """Return a hash of every source file that a module's kernels are made of.
+
+    These are the files of its package (or the one of a lone module); of jitconv's those in `KERNEL_ROOMS`
+    and the module's own. None for code that was typed in: nothing tells whether what it refers to is the
+    same next time.
     """
-    module = sys.modules.get(package)
-    folders = [Path(folder) for folder in getattr(module, "__path__", [])]
+    package = module.partition(".")[0]
+    loaded = sys.modules.get(package)
+    folders = [Path(folder) for folder in getattr(loaded, "__path__", [])]
     files = sorted((file, file.relative_to(folder)) for folder in folders for file in folder.rglob("*.py"))
-    if not files and getattr(module, "__file__", None):
-        files = [(Path(str(module.__file__)), Path(package))]  # type: ignore[union-attr]
+    if package == "jitconv":
+        own = Path(*module.split(".")[1:]).with_suffix(".py") if module != package else None
+        files = [(file, name) for file, name in files if name.parts[0] in KERNEL_ROOMS or name == own]
+    if not files and getattr(loaded, "__file__", None):
+        files = [(Path(str(loaded.__file__)), Path(package))]  # type: ignore[union-attr]
     digest = hashlib.sha256()
     for file, name in files:
         digest.update(str(name).encode())

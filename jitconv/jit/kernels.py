@@ -71,7 +71,7 @@ class Kernel:
         from jitconv.jit.files import source_digest
 
         twin: Any = numba.njit(parallel=parallel, **FLAGS)(self.loop)
-        source = source_digest(self.loop.__module__.partition(".")[0])
+        source = source_digest(self.loop.__module__)
         if source is not None:
             twin._cache = KernelCache(self.loop, "threaded" if parallel else "serial", source)
         return twin

@@ -1,0 +1,1 @@
+"""Networks that train, with nothing but jitconv's ops underneath."""

@@ -1,0 +1,71 @@
+"""The rectifier, max(x, 0)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from jitconv.jit import Kernel
+
+Array = np.ndarray[Any, Any]
+
+NANOSECONDS = 0.25
+"""Serial work of an element of float32 that lies in the cache; a guess is enough to choose the twin."""
+
+CHUNK = 4096
+"""Elements that a thread takes at a time."""
+
+
+def _relu(x, y):
+    for chunk in numba.prange((x.size + CHUNK - 1) // CHUNK):
+        for i in range(chunk * CHUNK, min(x.size, (chunk + 1) * CHUNK)):
+            y[i] = 0 if x[i] <= 0 else x[i]  # a NaN stays one
+
+
+def _relu_gradient(dy, x, dx):
+    for chunk in numba.prange((x.size + CHUNK - 1) // CHUNK):
+        for i in range(chunk * CHUNK, min(x.size, (chunk + 1) * CHUNK)):
+            dx[i] = dy[i] if x[i] > 0 else 0
+
+
+RELU, RELU_GRADIENT = Kernel(_relu), Kernel(_relu_gradient)
+
+
+def relu_forward(x: Array) -> Array:
+    """Return max(x, 0), element by element; a NaN stays one.
+
+    Parameters
+    ----------
+    x : array
+        Float32 or float64, of any shape.
+
+    Returns
+    -------
+    array
+        Shaped as `x`.
+    """
+    y = np.empty_like(x, order="C")
+    RELU(int(x.size * NANOSECONDS), np.ravel(x), y.reshape(-1))
+    return y
+
+
+def relu_backward(dy: Array, x: Array) -> Array:
+    """Return the gradient of a loss with respect to the input of `relu_forward`: dy where x > 0, else 0.
+
+    Parameters
+    ----------
+    dy : array
+        Gradient of the loss with respect to the result, shaped as `x`.
+    x : array
+        As given to `relu_forward`; its result serves as well.
+
+    Returns
+    -------
+    array
+        Shaped as `x`.
+    """
+    dx = np.empty_like(dy, order="C")
+    RELU_GRADIENT(int(x.size * NANOSECONDS), np.ravel(dy), np.ravel(x), dx.reshape(-1))
+    return dx
