@@ -2,12 +2,16 @@
 
 from jitconv.nn.functions.activation import relu_backward, relu_forward
 from jitconv.nn.functions.dense import dense_backward, dense_forward
-from jitconv.nn.functions.loss import softmax_cross_entropy
+from jitconv.nn.functions.loss import softmax, softmax_cross_entropy
+from jitconv.nn.functions.update import adam_step, momentum_step
 
 __all__ = [
+    "adam_step",
     "dense_backward",
     "dense_forward",
+    "momentum_step",
     "relu_backward",
     "relu_forward",
+    "softmax",
     "softmax_cross_entropy",
 ]
