@@ -2,11 +2,24 @@
 
 from jitconv.nn.functions.activation import relu_backward, relu_forward
 from jitconv.nn.functions.dense import dense_backward, dense_forward
+from jitconv.nn.functions.dropout import dropout_backward, dropout_forward
 from jitconv.nn.functions.loss import softmax_cross_entropy
+from jitconv.nn.functions.normalisation import (
+    batchnorm_backward,
+    batchnorm_forward,
+    groupnorm_backward,
+    groupnorm_forward,
+)
 
 __all__ = [
+    "batchnorm_backward",
+    "batchnorm_forward",
     "dense_backward",
     "dense_forward",
+    "dropout_backward",
+    "dropout_forward",
+    "groupnorm_backward",
+    "groupnorm_forward",
     "relu_backward",
     "relu_forward",
     "softmax_cross_entropy",
