@@ -7,12 +7,15 @@ import pytest
 
 from jitconv import DtypeError, JitconvError, ParameterError, ShapeError
 from jitconv.courses.coursera import (
+    compute_cost,
     conv_backward,
     conv_forward,
     conv_single_step,
     convert_to_one_hot,
     create_mask_from_window,
     distribute_value,
+    forward_propagation,
+    initialize_parameters,
     pool_backward,
     pool_forward,
     random_mini_batches,
@@ -306,3 +309,61 @@ def test_mini_batches_leave_the_global_generator_alone():
     np.random.seed(7)
     random_mini_batches(np.zeros(9), np.zeros(9), 2, seed=1)
     assert np.random.rand() == wanted
+
+
+# the network of the second exercise
+
+
+def test_parameters_are_glorot_uniform_and_seeded():
+    parameters, again = initialize_parameters(seed=1), initialize_parameters(seed=1)
+    for name, limit in [
+        ("W1", (6 / (16 * 11)) ** 0.5),
+        ("W2", (6 / (4 * 24)) ** 0.5),
+        ("W3", (6 / 70) ** 0.5),
+    ]:
+        assert parameters[name].dtype == np.float32
+        assert 0.9 * limit < np.abs(parameters[name]).max() <= np.float32(limit)
+        np.testing.assert_array_equal(parameters[name], again[name])
+    assert not np.array_equal(parameters["W1"], initialize_parameters(seed=2)["W1"])
+    np.testing.assert_array_equal(parameters["b3"], np.zeros(6, np.float32))
+
+
+def test_forward_propagation_against_the_steps_of_the_first_exercise():
+    (x,) = drawn((2, 64, 64, 3))
+    parameters = initialize_parameters(seed=1)
+    a = np.pad(x, ((0, 0), (1, 2), (1, 2), (0, 0)))
+    for name, f, pad in [("W1", 8, ((0, 0), (0, 1), (0, 1), (0, 0))), ("W2", 4, 0)]:
+        w = parameters[name].astype(np.float64)
+        z, _ = conv_forward(a, w, np.zeros((1, 1, 1, w.shape[3])), {"stride": 1, "pad": 0})
+        a, _ = pool_forward(np.maximum(z, 0), {"f": f, "stride": f})
+        a = np.pad(a, pad)
+    wanted = a.reshape(2, 64) @ parameters["W3"] + parameters["b3"]
+    z3 = forward_propagation(x, parameters)
+    assert z3.dtype == np.float32
+    np.testing.assert_allclose(z3, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_cost_against_its_definition():
+    scores, y = drawn((4, 6))[0], np.eye(6)[[0, 5, 2, 2]]
+    p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(compute_cost(scores, y), -np.mean(np.log(p[y == 1])), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: initialize_parameters(-1), ParameterError, "seed must be at least 0"),
+        (lambda: forward_propagation(ONES, initialize_parameters()), ShapeError, "X must be .m, 64, 64, 3."),
+        (lambda: forward_propagation(ONES, {}), ParameterError, "lacks the key 'W1'"),
+        (
+            lambda: forward_propagation(ONES, initialize_parameters() | {"b3": np.zeros(5)}),
+            ShapeError,
+            "b3 must be",
+        ),
+        (lambda: compute_cost(np.ones((2, 6)), np.ones((6, 2))), ShapeError, "Z3 and Y must both be"),
+        (lambda: compute_cost(np.ones((2, 6)), np.ones((2, 6))), ParameterError, "Y must be one-hot"),
+    ],
+)
+def test_a_mistake_with_the_network_is_a_clear_error(call, error, words):
+    with pytest.raises(error, match=words):
+        call()

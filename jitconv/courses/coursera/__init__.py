@@ -2,6 +2,7 @@
 
 from jitconv.courses.coursera.convolution import conv_backward, conv_forward, conv_single_step, zero_pad
 from jitconv.courses.coursera.data import convert_to_one_hot, random_mini_batches
+from jitconv.courses.coursera.network import compute_cost, forward_propagation, initialize_parameters
 from jitconv.courses.coursera.pooling import (
     create_mask_from_window,
     distribute_value,
@@ -10,12 +11,15 @@ from jitconv.courses.coursera.pooling import (
 )
 
 __all__ = [
+    "compute_cost",
     "conv_backward",
     "conv_forward",
     "conv_single_step",
     "convert_to_one_hot",
     "create_mask_from_window",
     "distribute_value",
+    "forward_propagation",
+    "initialize_parameters",
     "pool_backward",
     "pool_forward",
     "random_mini_batches",
