@@ -1,0 +1,27 @@
+"""The functions of the Deep Learning Specialization's two exercises on convolution (NHWC)."""
+
+from jitconv.courses.coursera.convolution import conv_backward, conv_forward, conv_single_step, zero_pad
+from jitconv.courses.coursera.data import convert_to_one_hot, random_mini_batches
+from jitconv.courses.coursera.network import compute_cost, forward_propagation, initialize_parameters
+from jitconv.courses.coursera.pooling import (
+    create_mask_from_window,
+    distribute_value,
+    pool_backward,
+    pool_forward,
+)
+
+__all__ = [
+    "compute_cost",
+    "conv_backward",
+    "conv_forward",
+    "conv_single_step",
+    "convert_to_one_hot",
+    "create_mask_from_window",
+    "distribute_value",
+    "forward_propagation",
+    "initialize_parameters",
+    "pool_backward",
+    "pool_forward",
+    "random_mini_batches",
+    "zero_pad",
+]

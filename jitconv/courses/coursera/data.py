@@ -1,0 +1,94 @@
+"""Labels and mini-batches, as the course's helper file has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from jitconv.courses.coursera.inputs import Array
+from jitconv.errors import DtypeError, ParameterError, ShapeError
+from jitconv.specs.values import integer
+
+
+def convert_to_one_hot(Y: Array, C: int) -> Array:  # noqa: N803 (the course's names)
+    """Return labels as columns with a 1 at the label and 0 elsewhere.
+
+    Parameters
+    ----------
+    Y : array of int (m,) or (1, m)
+        Labels in 0..C-1.
+    C : int
+        Number of classes.
+
+    Returns
+    -------
+    array (C, m) of float64
+        The course's networks take its transpose: ``convert_to_one_hot(Y, 6).T``.
+
+    Raises
+    ------
+    DtypeError, ParameterError
+        When `Y` holds no integers or one outside 0..C-1, or `C` is no positive integer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> convert_to_one_hot(np.array([[1, 0, 1]]), 2)
+    array([[0., 1., 0.],
+           [1., 0., 1.]])
+    """
+    classes, labels = integer("C", C, 1), np.asarray(Y).reshape(-1)
+    if labels.dtype.kind not in "iu":
+        raise DtypeError(f"Y must be integers; got {labels.dtype}: convert it with Y.astype(int)")
+    if labels.size and not 0 <= labels.min() <= labels.max() < classes:
+        raise ParameterError(
+            f"Y must lie in 0..{classes - 1} (C is {classes}); got {labels.min()}..{labels.max()}"
+        )
+    return np.eye(classes)[:, labels]
+
+
+def random_mini_batches(
+    X: Array,  # noqa: N803
+    Y: Array,  # noqa: N803
+    mini_batch_size: int = 64,
+    seed: int = 0,
+) -> list[tuple[Array, Array]]:
+    """Shuffle pictures and labels alike, and cut them into batches.
+
+    Parameters
+    ----------
+    X : array (m, ...)
+        Pictures.
+    Y : array (m, ...)
+        Their labels.
+    mini_batch_size : int
+        Pictures in a batch, at least 1.
+    seed : int
+        Seed of the shuffle. The order is the course's, that of ``np.random.seed(seed)`` and
+        ``np.random.permutation(m)``, but NumPy's global state is left alone.
+
+    Returns
+    -------
+    list of (X, Y)
+        Each of `mini_batch_size` rows; the last takes what is left.
+
+    Raises
+    ------
+    ShapeError, ParameterError
+        When `X` and `Y` have different lengths, or a number has no meaning.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> batches = random_mini_batches(np.arange(10), np.arange(10), mini_batch_size=4)
+    >>> [len(X) for X, Y in batches]
+    [4, 4, 2]
+    """
+    x, y = np.asarray(X), np.asarray(Y)
+    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
+        raise ShapeError(f"X and Y must have the same length m; got shapes {x.shape} and {y.shape}")
+    size, seed = integer("mini_batch_size", mini_batch_size, 1), integer("seed", seed, 0)
+    order: Any = np.random.RandomState(seed).permutation(len(x))
+    parts = [order[first : first + size] for first in range(0, len(x), size)]
+    return [(x[part], y[part]) for part in parts]
