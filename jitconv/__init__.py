@@ -4,6 +4,7 @@ from jitconv.algorithm import Algorithm
 from jitconv.config import config
 from jitconv.errors import (
     AlgorithmError,
+    DataError,
     DtypeError,
     JitconvError,
     ParameterError,
@@ -35,6 +36,7 @@ __all__ = [
     "AlgorithmError",
     "ConvPlan",
     "ConvSpec",
+    "DataError",
     "DtypeError",
     "Explanation",
     "Gradients",

@@ -22,6 +22,10 @@ class DtypeError(JitconvError, TypeError):
     """An argument that is no NumPy array of float32 or float64, or dtypes that differ."""
 
 
+class DataError(JitconvError, ValueError):
+    """A file of data that is missing, damaged, or not of the keys and shapes expected."""
+
+
 class UnknownAlgorithmError(JitconvError, LookupError):
     """A name that no plugin provides; the message lists the valid ones and the nearest."""
 
