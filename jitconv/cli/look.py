@@ -1,0 +1,74 @@
+"""`jitconv plugins` and `jitconv explain`: what there is, and why it is chosen."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from jitconv.algorithm import OPS
+from jitconv.bench.options import Dtype, Layout, Threads
+from jitconv.config import config
+from jitconv.plugins import registry
+from jitconv.specs import parse
+from jitconv.specs.values import choice
+
+
+def plugins(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the plugins: version, state, algorithms, and the error of a failed one."""
+    found = registry().plugins
+    if as_json:
+        print(json.dumps([
+            {
+                "name": one.name,
+                "version": one.version,
+                "state": one.state,
+                "algorithms": [{"op": a.op, "name": a.name, "revision": a.revision} for a in one.algorithms],
+                "error": one.error,
+            }
+            for one in found
+        ], indent=1))  # fmt: skip
+        return
+    console = Console()
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("plugin", "version", "state", "op", "algorithms"):
+        table.add_column(heading)
+    for one in found:
+        by_op: dict[str, list[str]] = {}
+        for algorithm in one.algorithms:
+            by_op.setdefault(algorithm.op, []).append(algorithm.name)
+        rows = [(op, ", ".join(names)) for op, names in by_op.items()] or [("", "")]
+        colour = "green" if one.state == "loaded" else "red"
+        table.add_row(one.name, one.version, f"[{colour}]{one.state}[/]", *rows[0])
+        for row in rows[1:]:
+            table.add_row("", "", "", *row)
+    console.print(table)
+    for one in found:
+        if one.error:
+            console.print(f"\n[bold]{one.name}[/] is {one.state}:")
+            console.print(one.error.rstrip(), markup=False, highlight=False)
+
+
+def explain(
+    op: Annotated[str, typer.Argument(help=f"One of {', '.join(OPS)}.")],
+    problem: Annotated[str, typer.Argument(help='As in "n16h56w56c64 k3x3f64 s1 p1".')],
+    algorithm: Annotated[str, typer.Option(help="A name, or auto.")] = "auto",
+    dtype: Dtype = "float32",
+    layout: Layout = "NHWC",
+    threads: Threads = None,
+) -> None:
+    """Say which algorithm `auto` chooses for a problem, and why not the others."""
+    from jitconv.errors import ParameterError
+    from jitconv.selector import select
+
+    choice("OP", op, OPS)
+    spec = parse(problem, layout=layout, dtype=dtype)
+    if op not in spec.ops:
+        raise ParameterError(f"{op} takes no such problem: {problem!r} is one of {', '.join(spec.ops)}")
+    with config(threads=threads) as settings:
+        print(select(op, spec, algorithm, settings))
