@@ -1,9 +1,29 @@
 """The layers of networks."""
 
-from jitconv.nn.layers.activation import ReLU
+from jitconv.nn.layers.activation import Dropout, ReLU
 from jitconv.nn.layers.base import Layer, Setting
 from jitconv.nn.layers.conv import Conv2D
 from jitconv.nn.layers.dense import Dense, Flatten
+from jitconv.nn.layers.normalisation import BatchNorm2D, GroupNorm
 from jitconv.nn.layers.pool import AvgPool2D, MaxPool2D
 
-__all__ = ["AvgPool2D", "Conv2D", "Dense", "Flatten", "Layer", "MaxPool2D", "ReLU", "Setting"]
+LAYERS: dict[str, type[Layer]] = {
+    one.__name__: one
+    for one in (AvgPool2D, BatchNorm2D, Conv2D, Dense, Dropout, Flatten, GroupNorm, MaxPool2D, ReLU)
+}
+"""Every layer by its class's name, as files have it."""
+
+__all__ = [
+    "LAYERS",
+    "AvgPool2D",
+    "BatchNorm2D",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GroupNorm",
+    "Layer",
+    "MaxPool2D",
+    "ReLU",
+    "Setting",
+]

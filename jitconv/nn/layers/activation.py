@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from jitconv.nn.functions import relu_backward, relu_forward
+from jitconv.errors import ParameterError
+from jitconv.nn.functions import dropout_backward, dropout_forward, relu_backward, relu_forward
 from jitconv.nn.layers.base import Array, Layer, Setting, Shape
 
 
@@ -28,3 +29,34 @@ class ReLU(Layer):
     def backward(self, dy: Array, cache: Any, dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         """See `jitconv.nn.functions.relu_backward`."""
         return relu_backward(dy, cache) if dx else None, {}
+
+
+@dataclass
+class Dropout(Layer):
+    """Drops each number with a probability when training; see `jitconv.nn.functions.dropout_forward`.
+
+    Parameters
+    ----------
+    rate : float
+        The probability, at least 0 and below 1.
+    """
+
+    word: ClassVar[str] = "dropout"
+    rate: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.rate < 1:
+            raise ParameterError(f"Dropout: rate must be at least 0 and below 1; got {self.rate!r}")
+
+    def build(self, shape: Shape, setting: Setting) -> Shape:
+        """Make no array."""
+        return shape
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, Any]:
+        """Draw what is dropped from `rng`; drop nothing without it."""
+        return (x, None) if rng is None else dropout_forward(x, 1 - self.rate, rng)
+
+    def backward(self, dy: Array, cache: Any, dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        """See `jitconv.nn.functions.dropout_backward`."""
+        return dy if cache is None else dropout_backward(dy, cache), {}

@@ -75,7 +75,7 @@ def picture(layer: Layer, shape: Shape, layout: str) -> tuple[int, int, int]:
         raise ShapeError(
             f"{type(layer).__name__} takes pictures of three axes ({layout[1:]}); got the shape {shape}"
         )
-    return shape if layout == "NHWC" else (shape[1], shape[2], shape[0])  # type: ignore[return-value]
+    return shape if layout == "NHWC" else (shape[1], shape[2], shape[0])
 
 
 def positive(layer: Layer, *names: str) -> None:

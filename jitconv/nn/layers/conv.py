@@ -66,7 +66,9 @@ class Conv2D(Layer):
         )
         fan_in, fan_out = kh * kw * ours[2], kh * kw * self.filters // self.groups
         w = weights(self.init, ours, fan_in, fan_out, setting.rng, setting.dtype)
-        self.parameters["w"] = w if setting.layout == "NHWC" else np.ascontiguousarray(w.transpose(3, 2, 0, 1))
+        self.parameters["w"] = (
+            w if setting.layout == "NHWC" else np.ascontiguousarray(w.transpose(3, 2, 0, 1))
+        )
         if self.bias:
             self.parameters["b"] = np.zeros(self.filters, setting.dtype)
         return spec.y_shape[1:]
