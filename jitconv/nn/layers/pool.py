@@ -12,6 +12,10 @@ from jitconv.ops import avg_pool_backward, avg_pool_forward, explain, max_pool_b
 from jitconv.selector import Explanation
 from jitconv.specs import PoolSpec
 
+INDICES_PAY_FROM = 64
+"""Elements of a window in NHWC from which the forward pass keeps the maxima's positions: with 8×8 windows in
+64 pictures of 64×64×8 forward and backward took 1.2 ms with them and 2.4 without, with 4×4 0.57 and 0.47."""
+
 
 @dataclass
 class _Pool(Layer):
@@ -54,13 +58,26 @@ class MaxPool2D(_Pool):
     word: ClassVar[str] = "pool"
     ties: str = "first"
 
+    def build(self, shape: Shape, setting: Setting) -> Shape:
+        """Make no array."""
+        kh, kw = self.window if isinstance(self.window, tuple) else (self.window, self.window)
+        self._with_indices = setting.layout == "NHWC" and self.ties == "first" and kh * kw >= INDICES_PAY_FROM
+        return super().build(shape, setting)
+
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, Any]:
-        """See `jitconv.max_pool_forward`."""
-        return max_pool_forward(x, self.window, **self._geometry), x
+        """See `jitconv.max_pool_forward`; keep the positions of the maxima where that pays."""
+        if rng is None or not self._with_indices:
+            return max_pool_forward(x, self.window, **self._geometry), (x, None)
+        y, indices = max_pool_forward(x, self.window, return_indices=True, **self._geometry)
+        return y, (x, indices)
 
     def backward(self, dy: Array, cache: Any, dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         """See `jitconv.max_pool_backward`."""
-        return max_pool_backward(dy, cache, self.window, ties=self.ties, **self._geometry) if dx else None, {}
+        if not dx:
+            return None, {}
+        x, indices = cache
+        ties = {"ties": self.ties, "indices": indices}
+        return max_pool_backward(dy, x, self.window, **ties, **self._geometry), {}
 
     def explanations(self, shape: Shape) -> list[Explanation]:
         """Return that of the pool."""
