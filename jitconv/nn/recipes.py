@@ -1,0 +1,55 @@
+"""How each known data set is trained on: network, epochs, optimiser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from jitconv.nn import networks
+from jitconv.nn.data import Task, cifar10, digits, mnist, signs
+from jitconv.nn.model import Sequential
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A data set, its network, and options of `jitconv.nn.fit` that do well.
+
+    Attributes
+    ----------
+    load : callable
+        ``(folder) -> Task``; digits takes no notice of the folder.
+    network : callable
+        ``(seed=...) -> Sequential``.
+    epochs, batch : int
+    rate : float
+        Adam's learning rate.
+    l2 : float
+    held : int
+        Training examples that are held back to validate with; with 0 there is no validation.
+    every : int
+        Epochs from one line of progress to the next.
+    """
+
+    load: Callable[[Path], Task]
+    network: Callable[..., Sequential]
+    epochs: int
+    batch: int
+    rate: float
+    l2: float = 0.0
+    held: int = 0
+    every: int = 1
+
+
+RECIPES = {
+    "signs": Recipe(signs.load, networks.signs, epochs=100, batch=64, rate=0.009, every=5),
+    "cifar10": Recipe(
+        lambda folder: cifar10.load(folder, scale=4 / 255, mean=2.0),  # to a deviation near 1
+        networks.three_layer, epochs=1, batch=50, rate=1e-3, l2=1e-3, held=1000,
+    ),
+    "mnist": Recipe(mnist.load, networks.lenet5, epochs=3, batch=64, rate=1e-3, held=5000),
+    "digits": Recipe(
+        lambda _: digits.load(), networks.small, epochs=30, batch=32, rate=1e-3, held=200, every=5
+    ),
+}  # fmt: skip
+"""By the name that `jitconv train` takes; "digits" needs no folder."""
