@@ -51,7 +51,7 @@ def train(
         raise ParameterError(
             f"--data must name the folder of {name}'s files; `jitconv train digits` needs none"
         )
-    task = recipe.load(data)
+    task = recipe.load(data or Path())
     model = recipe.network(seed=seed)
     console.print(f"{name}: {_about(task)}\n", highlight=False)
     batch = recipe.batch if batch is None else batch

@@ -39,17 +39,19 @@ def cost_plot(history: History, title: str = "") -> bytes:
     cost, accuracy = figure.subplots(1, 2)
     epochs = np.arange(1, len(history.epochs) + 1)
     steps = np.arange(1, len(history.losses) + 1) * len(epochs) / max(1, len(history.losses))
-    cost.plot(steps, history.losses, color="tab:blue", alpha=0.25, linewidth=0.6, label="each step")
+    cost.plot(steps, history.losses, color="tab:blue", alpha=0.3, linewidth=0.7, label="each step")
     if len(epochs) > 1:
         _curves(cost, epochs, history, "cost")
     else:  # one point is no curve
         cost.plot(*_smooth(steps, np.asarray(history.losses)), color="tab:blue", label="mean of some steps")
         _curves(cost, epochs, history, "cost", training=False)
-    cost.set_ylim(0, 1.15 * max(float(np.quantile(history.losses, 0.99)), 1e-6))
-    cost.set(title="cost (nats)", xlabel="epoch")
+    cost.set(title="cost (nats)", xlabel="epoch", yscale="log")  # a late epoch's gains are seen too
+    shown = [one.cost for one in history.epochs] + list(np.quantile(history.losses, (0.02, 0.99)))
+    cost.set_ylim(max(0.7 * min(shown), 1e-6), 1.4 * max(shown))
     _curves(accuracy, epochs, history, "accuracy")
     accuracy.set(title="accuracy", xlabel="epoch")
-    accuracy.set_ylim(0, 1.02)
+    worst = min(one.accuracy for one in history.epochs)
+    accuracy.set_ylim(max(0, worst - 0.05), 1.01)
     for axes in (cost, accuracy):
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_xlim(0, len(epochs) + 0.02 * len(epochs))
@@ -104,7 +106,7 @@ def filters_plot(model: Sequential, title: str = "") -> bytes:
     w = layer.parameters["w"] if model.layout == "NHWC" else layer.parameters["w"].transpose(2, 3, 1, 0)
     largest = float(np.abs(w).max()) or 1.0
     count = w.shape[3]
-    columns = min(8, math.ceil(math.sqrt(2 * count)))
+    columns = min(8, count)
     rows = math.ceil(count / columns)
     figure = Figure(
         figsize=(1.1 * columns + (0.8 if w.shape[2] != 3 else 0), 1.25 * rows + 0.7), layout="constrained"
