@@ -30,13 +30,13 @@ class Epoch:
 
 @dataclass
 class History:
-    """The epochs of a training, and the loss of every step.
+    """The epochs of a training, and how every step went.
 
     Attributes
     ----------
     epochs : list of Epoch
-    losses : list of float
-        The loss of each step, over all epochs.
+    losses, accuracies : list of float
+        Those of each step's batch, over all epochs.
     examples : int
         Examples of an epoch.
     stopped_early : bool
@@ -46,6 +46,7 @@ class History:
     examples: int = 0
     epochs: list[Epoch] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
+    accuracies: list[float] = field(default_factory=list)
     stopped_early: bool = False
 
     @property

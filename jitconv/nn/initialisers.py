@@ -10,7 +10,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-INITIALISERS = ("glorot", "he", "zeros")
+INITIALISERS = ("glorot", "he", "small", "zeros")
 
 
 def weights(
@@ -20,9 +20,10 @@ def weights(
 
     Parameters
     ----------
-    name : {"glorot", "he", "zeros"}
+    name : {"glorot", "he", "small", "zeros"}
         "glorot": uniform in ±sqrt(6 / (fan_in + fan_out)) (X. Glorot, Y. Bengio, AISTATS 2010). "he":
-        normal, of variance 2 / fan_in (K. He et al., ICCV 2015): for layers that a ReLU follows.
+        normal, of variance 2 / fan_in (K. He et al., ICCV 2015): for layers that a ReLU follows. "small":
+        normal, of deviation 1e-3: the first scores are all but equal, and filters show what was learned.
     shape : sequence of int
         Shape of the array.
     fan_in, fan_out : int
@@ -37,4 +38,6 @@ def weights(
         return rng.uniform(-limit, limit, shape).astype(dtype)
     if name == "he":
         return (rng.standard_normal(shape) * math.sqrt(2 / fan_in)).astype(dtype)
+    if name == "small":
+        return (rng.standard_normal(shape) * 1e-3).astype(dtype)
     return np.zeros(shape, dtype)

@@ -39,13 +39,13 @@ def three_layer(*, filters: int = 32, hidden: int = 500, seed: int = 0, **option
     filters, hidden : int
         Channels of the convolution, units of the first dense layer.
     seed : int
-        Decides the weights (normal, He).
+        Decides the weights (normal, of deviation 1e-3, as there).
     **options
         As for `Sequential`.
     """
     layers = [
-        Conv2D(filters, 7, pad=3), ReLU(), MaxPool2D(2),
-        Flatten(), Dense(hidden), ReLU(), Dense(10, init="glorot"),
+        Conv2D(filters, 7, pad=3, init="small"), ReLU(), MaxPool2D(2),
+        Flatten(), Dense(hidden, init="small"), ReLU(), Dense(10, init="small"),
     ]  # fmt: skip
     return Sequential(layers, (32, 32, 3), seed=seed, **options)
 

@@ -24,7 +24,7 @@ SMOOTHED = 50
 
 
 def cost_plot(history: History, title: str = "") -> bytes:
-    """Return a PNG of cost and accuracy by epoch, with the loss of every step behind.
+    """Return a PNG of cost and accuracy by epoch, or by step where there was one epoch alone.
 
     Parameters
     ----------
@@ -37,43 +37,56 @@ def cost_plot(history: History, title: str = "") -> bytes:
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     cost, accuracy = figure.subplots(1, 2)
-    epochs = np.arange(1, len(history.epochs) + 1)
-    steps = np.arange(1, len(history.losses) + 1) * len(epochs) / max(1, len(history.losses))
-    cost.plot(steps, history.losses, color="tab:blue", alpha=0.3, linewidth=0.7, label="each step")
-    if len(epochs) > 1:
-        _curves(cost, epochs, history, "cost")
-    else:  # one point is no curve
-        cost.plot(*_smooth(steps, np.asarray(history.losses)), color="tab:blue", label="mean of some steps")
-        _curves(cost, epochs, history, "cost", training=False)
-    cost.set(title="cost (nats)", xlabel="epoch", yscale="log")  # a late epoch's gains are seen too
-    shown = [one.cost for one in history.epochs] + list(np.quantile(history.losses, (0.02, 0.99)))
-    cost.set_ylim(max(0.7 * min(shown), 1e-6), 1.4 * max(shown))
-    _curves(accuracy, epochs, history, "accuracy")
-    accuracy.set(title="accuracy", xlabel="epoch")
-    worst = min(one.accuracy for one in history.epochs)
-    accuracy.set_ylim(max(0, worst - 0.05), 1.01)
-    for axes in (cost, accuracy):
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.set_xlim(0, len(epochs) + 0.02 * len(epochs))
+    costs, accuracies = np.asarray(history.losses), np.asarray(history.accuracies)
+    draw = _epochs if len(history.epochs) > 1 else _steps
+    draw(cost, history, "cost", costs)
+    draw(accuracy, history, "accuracy", accuracies)
+    means = [one.cost for one in history.epochs]
+    highest = 1.1 * max(*means, float(np.quantile(costs, 0.99)))
+    if max(means) > 10 * min(means):  # late gains are seen too
+        cost.set_yscale("log")
+        cost.set_ylim(0.7 * max(min(means), 1e-6), highest)
+    else:
+        cost.set_ylim(0, highest)
+    accuracy.set_ylim(max(0, min(one.accuracy for one in history.epochs) - 0.1), 1.01)
+    for axes, what in ((cost, "cost (nats)"), (accuracy, "accuracy")):
+        axes.set_title(what)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
     figure.suptitle(title)
     return _png(figure)
 
 
-def _curves(axes: Axes, epochs: Array, history: History, what: str, training: bool = True) -> None:
-    mark = {"marker": "o", "markersize": 3} if len(epochs) <= 30 else {}
-    if training:
-        values = [getattr(one, what) for one in history.epochs]
-        axes.plot(epochs, values, color="tab:blue", label="training", **mark)  # type: ignore[arg-type]
-    judged = [getattr(one, f"validation_{what}") for one in history.epochs]
-    if None not in judged:
-        axes.plot(epochs, judged, color="tab:orange", label="validation", **mark)  # type: ignore[arg-type]
+def _epochs(axes: Axes, history: History, what: str, steps: Array) -> None:
+    """Draw means by epoch, the steps behind the costs."""
+    from matplotlib.ticker import MaxNLocator
+
+    epochs = np.arange(1, len(history.epochs) + 1)
+    if what == "cost":
+        places = np.arange(1, len(steps) + 1) * len(epochs) / len(steps)
+        axes.plot(places, steps, color="tab:blue", alpha=0.3, linewidth=0.7, label="each step")
+    for name, colour in (("", "tab:blue"), ("validation_", "tab:orange")):
+        values = [getattr(one, name + what) for one in history.epochs]
+        if None not in values:
+            mark = "o" if len(epochs) <= 30 else ""
+            label = "validation" if name else "training"
+            axes.plot(epochs, values, color=colour, marker=mark, markersize=3, label=label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="epoch", xlim=(0, 1.02 * len(epochs)))
 
 
-def _smooth(steps: Array, losses: Array) -> tuple[Array, Array]:
-    parts = np.array_split(np.arange(len(losses)), min(SMOOTHED, len(losses)))
-    return np.array([steps[part].mean() for part in parts]), np.array([losses[part].mean() for part in parts])
+def _steps(axes: Axes, history: History, what: str, steps: Array) -> None:
+    """Draw the steps of the only epoch, their moving mean, and the validation at the end."""
+    parts = np.array_split(np.arange(len(steps)), min(SMOOTHED, len(steps)))
+    axes.plot(
+        np.arange(1, len(steps) + 1), steps, color="tab:blue", alpha=0.3, linewidth=0.7, label="each step"
+    )
+    means = [steps[part].mean() for part in parts]
+    axes.plot([part.mean() + 1 for part in parts], means, color="tab:blue", label="mean of some steps")
+    judged = getattr(history.epochs[0], f"validation_{what}")
+    if judged is not None:
+        axes.plot(len(steps), judged, "o", color="tab:orange", label="validation")
+    axes.set(xlabel="step", xlim=(0, 1.02 * len(steps)))
 
 
 def filters_plot(model: Sequential, title: str = "") -> bytes:

@@ -47,7 +47,7 @@ RECIPES = {
         lambda folder: cifar10.load(folder, scale=4 / 255, mean=2.0),  # to a deviation near 1
         networks.three_layer, epochs=1, batch=50, rate=1e-3, l2=1e-3, held=1000,
     ),
-    "mnist": Recipe(mnist.load, networks.lenet5, epochs=3, batch=64, rate=1e-3, held=5000),
+    "mnist": Recipe(mnist.load, networks.lenet5, epochs=3, batch=32, rate=1e-3, held=1000),
     "digits": Recipe(
         lambda _: digits.load(), networks.small, epochs=30, batch=32, rate=1e-3, held=200, every=5
     ),

@@ -134,9 +134,11 @@ def _epoch(
         x, labels = data.read(rows)
         step = model.step(x, labels, rng)
         optimiser.step(parameters, step.gradients, l2)
+        hits = int((step.scores.argmax(axis=1) == labels).sum())
         history.losses.append(step.loss)
+        history.accuracies.append(hits / len(rows))
         cost += step.loss * len(rows)
-        right += int((step.scores.argmax(axis=1) == labels).sum())
+        right += hits
         seen += len(rows)
         show.step(len(rows), cost / seen, right / seen)
     seconds = time.perf_counter() - begun

@@ -29,7 +29,7 @@ class Conv2D(Layer):
         As for `jitconv.conv_forward`.
     bias : bool
         Whether a bias is added.
-    init : {"he", "glorot", "zeros"}
+    init : {"he", "glorot", "small", "zeros"}
         How the weights begin; the bias begins at 0.
     algorithm : str
         "auto", or a name that `jitconv.algorithms` lists.

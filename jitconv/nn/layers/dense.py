@@ -46,7 +46,7 @@ class Dense(Layer):
         F.
     bias : bool
         Whether a bias is added.
-    init : {"he", "glorot", "zeros"}
+    init : {"he", "glorot", "small", "zeros"}
         How the weights begin; the bias begins at 0.
     """
 
