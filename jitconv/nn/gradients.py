@@ -81,8 +81,9 @@ def check_gradients(
     Returns
     -------
     dict
-        The relative error (L2 of the difference over the sum of both L2) of each parameter, by name;
-        below 1e-6 all is well, unless a ReLU or a maximum has its kink within `h`.
+        The relative error of each parameter, by name: L2 of the difference over the sum of both L2, or
+        over 1e-4 where that is larger (a bias before a BatchNorm2D has no slope at all). Below 1e-6 all is
+        well; above, a ReLU or a maximum may have its kink within `h`.
 
     Raises
     ------
@@ -104,7 +105,7 @@ def check_gradients(
         wanted = numerical_gradient(objective, w, h=h, places=places)
         found = (gradients[name] + (l2 * w if decays(name) else 0)).reshape(-1)[places]
         norms = np.linalg.norm(found) + np.linalg.norm(wanted)
-        errors[name] = float(np.linalg.norm(found - wanted) / norms) if norms else 0.0
+        errors[name] = float(np.linalg.norm(found - wanted) / max(norms, 1e-4))
     for name, before in state.items():
         model.state[name][...] = before
     return errors

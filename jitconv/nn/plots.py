@@ -48,7 +48,8 @@ def cost_plot(history: History, title: str = "") -> bytes:
         cost.set_ylim(0.7 * max(min(means), 1e-6), highest)
     else:
         cost.set_ylim(0, highest)
-    accuracy.set_ylim(max(0, min(one.accuracy for one in history.epochs) - 0.1), 1.01)
+    worst = min(one.accuracy for one in history.epochs) if draw is _epochs else 0
+    accuracy.set_ylim(max(0, worst - 0.05), 1.01)
     for axes, what in ((cost, "cost (nats)"), (accuracy, "accuracy")):
         axes.set_title(what)
         axes.grid(alpha=0.3)
