@@ -28,6 +28,9 @@ BYTES_PER_SECOND = {
 to 3e9, as measured by ``jitconv bench --op avg_pool_backward --batch 16``): within them it is 8e9, at which
 the selector took this for the fastest wherever windows tile, and it was slower than `direct` and PyTorch."""
 
+SLOW_BYTES_PER_SECOND = 0.15e9
+"""The same for maxima with their positions, or in NCHW: 6.5 MB took 41 to 62 ms, of which auto foresaw 1."""
+
 
 def max_forward(spec: PoolSpec, x: Array, y: Array, indices: Array | None) -> None:
     """Y = the maximum over the two axes of a window."""
@@ -101,7 +104,9 @@ def _workspace(op: str, spec: PoolSpec) -> int:
 
 def _cost(op: str, spec: PoolSpec) -> float:
     x_bytes = spec.n * spec.h * spec.w * spec.c * np.dtype(spec.dtype).itemsize
-    return seconds(CALL, moved=x_bytes, bandwidth=BYTES_PER_SECOND[op])
+    slow = op == "max_pool_forward" and (spec.indices or spec.layout == "NCHW")
+    bandwidth = SLOW_BYTES_PER_SECOND if slow else BYTES_PER_SECOND[op]
+    return seconds(CALL, moved=x_bytes, bandwidth=bandwidth)
 
 
 @hookimpl
