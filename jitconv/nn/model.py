@@ -9,7 +9,7 @@ import numpy as np
 
 from jitconv.errors import DtypeError, ParameterError, ShapeError
 from jitconv.nn.functions import softmax, softmax_cross_entropy
-from jitconv.nn.layers import Layer, MaxPool2D, ReLU, Setting
+from jitconv.nn.layers import Conv2D, Layer, MaxPool2D, ReLU, Setting
 from jitconv.specs.values import choice
 from jitconv.specs.values import shape as extents
 
@@ -93,6 +93,7 @@ class Sequential:
             except (ShapeError, ParameterError) as error:
                 raise type(error)(f"{name}: {error}") from None
         self._order = _pools_first(list(self.layers.items()))
+        _maxima_alone([layer for _, layer in self._order])
 
     @property
     def parameters(self) -> dict[str, Array]:
@@ -183,3 +184,9 @@ def _pools_first(layers: list[tuple[str, Layer]]) -> list[tuple[str, Layer]]:
         if isinstance(order[place][1], ReLU) and isinstance(order[place + 1][1], MaxPool2D):
             order[place : place + 2] = order[place + 1], order[place]
     return order
+
+
+def _maxima_alone(order: list[Layer]) -> None:
+    """Let a max pool give the first convolution, which gives nothing on, the gradient of its maxima alone."""
+    if len(order) > 1 and isinstance(order[0], Conv2D) and isinstance(order[1], MaxPool2D):
+        order[1].sparse = order[0].takes_sparse

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from jitconv.nn.functions.sparse import Sparse, conv_backward_at, suits
 from jitconv.nn.initialisers import INITIALISERS, weights
 from jitconv.nn.layers.base import Array, Layer, Setting, Shape, picture, positive
 from jitconv.ops import conv_backward, conv_forward, explain
@@ -61,7 +62,7 @@ class Conv2D(Layer):
         }  # fmt: skip
         ours = kh, kw, channels // self.groups, self.filters
         self._w_shape = ours if setting.layout == "NHWC" else (ours[3], ours[2], kh, kw)
-        spec = ConvSpec.of(
+        self._spec = ConvSpec.of(
             (1, *shape), self._w_shape, dtype=setting.dtype.name, bias=self.bias, **self._geometry
         )
         fan_in, fan_out = kh * kw * ours[2], kh * kw * self.filters // self.groups
@@ -71,15 +72,25 @@ class Conv2D(Layer):
         )
         if self.bias:
             self.parameters["b"] = np.zeros(self.filters, setting.dtype)
-        return spec.y_shape[1:]
+        return self._spec.y_shape[1:]
+
+    @property
+    def takes_sparse(self) -> bool:
+        """Whether `backward` without dx takes the gradient of a max pool's maxima alone."""
+        return self.algorithm == "auto" and suits(self._spec)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, Any]:
         """See `jitconv.conv_forward`."""
         w, b = self.parameters["w"], self.parameters.get("b")
         return conv_forward(x, w, b, algorithm=self.algorithm, **self._geometry), x
 
-    def backward(self, dy: Array, cache: Any, dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+    def backward(
+        self, dy: Array | Sparse, cache: Any, dx: bool = True
+    ) -> tuple[Array | None, dict[str, Array]]:
         """See `jitconv.conv_backward`."""
+        if isinstance(dy, Sparse):
+            dw, db = conv_backward_at(dy, cache, self._spec)
+            return None, {"w": dw, "b": db} if self.bias else {"w": dw}
         wrt = ["x"] * dx + list(self.parameters)
         w = self.parameters["w"]
         found = conv_backward(dy, cache, w, wrt=wrt, algorithm=self.algorithm, **self._geometry)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from jitconv.nn.functions.sparse import Sparse
 from jitconv.nn.layers.base import Array, Layer, Setting, Shape, picture
 from jitconv.ops import avg_pool_backward, avg_pool_forward, explain, max_pool_backward, max_pool_forward
 from jitconv.selector import Explanation
@@ -62,6 +63,7 @@ class MaxPool2D(_Pool):
         """Make no array."""
         kh, kw = self.window if isinstance(self.window, tuple) else (self.window, self.window)
         self._with_indices = setting.layout == "NHWC" and self.ties == "first" and kh * kw >= INDICES_PAY_FROM
+        self.sparse = False
         return super().build(shape, setting)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, Any]:
@@ -71,11 +73,13 @@ class MaxPool2D(_Pool):
         y, indices = max_pool_forward(x, self.window, return_indices=True, **self._geometry)
         return y, (x, indices)
 
-    def backward(self, dy: Array, cache: Any, dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
-        """See `jitconv.max_pool_backward`."""
+    def backward(self, dy: Array, cache: Any, dx: bool = True) -> tuple[Any, dict[str, Array]]:
+        """See `jitconv.max_pool_backward`; where `sparse` is set, return the maxima's gradient as it is."""
         if not dx:
             return None, {}
         x, indices = cache
+        if self.sparse and indices is not None and self.algorithm == "auto":
+            return Sparse(dy, indices), {}
         ties = {"ties": self.ties, "indices": indices}
         return max_pool_backward(dy, x, self.window, **ties, **self._geometry), {}
 
