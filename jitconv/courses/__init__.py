@@ -1,0 +1,1 @@
+"""The functions that courses have people write, with the courses' own call signatures."""
