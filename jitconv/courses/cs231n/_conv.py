@@ -1,0 +1,63 @@
+"""The course's convolution and pooling calls, on jitconv's ops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jitconv
+from jitconv.courses.cs231n._arguments import Array, option, real
+from jitconv.ops import Gradients
+
+ConvCache = tuple[Any, Any, Any, Mapping[str, Any]]
+PoolCache = tuple[Any, Mapping[str, Any]]
+
+
+def convolve(
+    x: Any, w: Any, b: Any, conv_param: Mapping[str, Any], algorithm: str = "auto"
+) -> tuple[Array, ConvCache]:
+    """Return the convolution by an algorithm of jitconv, and the course's cache."""
+    pictures, filters, bias = real(x=x, w=w, b=b)
+    out = jitconv.conv_forward(
+        pictures, filters, bias, **_steps(conv_param), layout="NCHW", algorithm=algorithm
+    )
+    return out, (x, w, b, conv_param)
+
+
+def convolve_backward(
+    dout: Any, cache: ConvCache, algorithm: str = "auto", wrt: Sequence[str] = ("x", "w", "b")
+) -> Gradients:
+    """Return the gradients of `convolve`."""
+    dy, x, w = real(dout=dout, x=cache[0], w=cache[1])
+    return jitconv.conv_backward(
+        dy, x, w, **_steps(cache[3]), layout="NCHW", wrt=wrt, algorithm=algorithm
+    )  # fmt: skip
+
+
+def _steps(conv_param: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: option("conv_param", conv_param, key) for key in ("stride", "pad")}
+
+
+def pool(x: Any, pool_param: Mapping[str, Any], algorithm: str = "auto") -> tuple[Array, PoolCache]:
+    """Return the maxima by an algorithm of jitconv, and the course's cache."""
+    window, stride = windows(pool_param)
+    (pictures,) = real(x=x)
+    out = jitconv.max_pool_forward(pictures, window, stride=stride, layout="NCHW", algorithm=algorithm)
+    return out, (x, pool_param)
+
+
+def pool_backward(dout: Any, cache: PoolCache, ties: str, algorithm: str = "auto") -> Array:
+    """Return the gradient of `pool`."""
+    window, stride = windows(cache[1])
+    dy, x = real(dout=dout, x=cache[0])
+    return jitconv.max_pool_backward(
+        dy, x, window, stride=stride, layout="NCHW", ties=ties, algorithm=algorithm
+    )
+
+
+def windows(pool_param: Mapping[str, Any]) -> tuple[tuple[int, int], int]:
+    """Return the size of a window, and the stride."""
+    height, width, stride = (
+        option("pool_param", pool_param, key) for key in ("pool_height", "pool_width", "stride")
+    )
+    return (height, width), stride

@@ -1,0 +1,145 @@
+"""Gradients by finite differences, to check those of the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from jitconv.courses.cs231n._arguments import Array
+from jitconv.errors import DtypeError, ShapeError
+
+__all__ = ["eval_numerical_gradient", "eval_numerical_gradient_array", "grad_check_sparse", "rel_error"]
+
+
+def eval_numerical_gradient(
+    f: Callable[[Array], Any], x: Array, verbose: bool = True, h: float = 1e-5
+) -> Array:
+    """Return the gradient of a number `f` at `x` by centred differences.
+
+    Parameters
+    ----------
+    f : callable
+        Takes `x`, returns a number. It may as well look at the array itself: that is changed element by
+        element, and put back to the same bits even when `f` raises.
+    x : array
+        Float32 or float64 (where float32 gives some three digits).
+    verbose : bool
+        Whether to print each element's index and gradient.
+    h : float
+        Step to either side.
+
+    Returns
+    -------
+    array
+        Shaped as `x`.
+
+    Raises
+    ------
+    DtypeError
+        When `x` is no array of floats that may be written to.
+    """
+    gradient = np.zeros_like(_steppable(x))
+    for place in np.ndindex(x.shape):
+        above, below = _either_side(f, x, place, h)
+        gradient[place] = (above - below) / (2 * h)
+        if verbose:
+            print(place, gradient[place])
+    return gradient
+
+
+def eval_numerical_gradient_array(f: Callable[[Array], Any], x: Array, df: Any, h: float = 1e-5) -> Array:
+    """Return the gradient of sum(f(x) · df) at `x` by centred differences.
+
+    Parameters
+    ----------
+    f : callable
+        Takes `x`, returns an array; see `eval_numerical_gradient`.
+    x : array
+        Float32 or float64.
+    df : array
+        Gradient of a loss with respect to the result of `f`, shaped as that.
+    h : float
+        Step to either side.
+
+    Returns
+    -------
+    array
+        Shaped as `x`.
+
+    Raises
+    ------
+    DtypeError
+        When `x` is no array of floats that may be written to.
+    """
+    gradient = np.zeros_like(_steppable(x))
+    for place in np.ndindex(x.shape):
+        above, below = _either_side(f, x, place, h)
+        gradient[place] = np.sum((above - below) * df) / (2 * h)
+    return gradient
+
+
+def grad_check_sparse(
+    f: Callable[[Array], Any], x: Array, analytic_grad: Array, num_checks: int = 10, h: float = 1e-5
+) -> None:
+    """Print numerical and analytic gradient and their relative error at some places of `x`.
+
+    Parameters
+    ----------
+    f, x, h
+        As for `eval_numerical_gradient`.
+    analytic_grad : array
+        What is to be checked, shaped as `x`.
+    num_checks : int
+        Places, drawn from ``numpy.random``.
+
+    Raises
+    ------
+    DtypeError, ShapeError
+        When `x` is no array of floats that may be written to, or the gradient is not shaped as `x`.
+    """
+    _steppable(x)
+    if np.shape(analytic_grad) != x.shape:
+        raise ShapeError(f"analytic_grad must be {x.shape}, as x; got {np.shape(analytic_grad)}")
+    for _ in range(num_checks):
+        place = tuple(int(np.random.randint(size)) for size in x.shape)
+        above, below = _either_side(f, x, place, h)
+        numerical, analytic = (above - below) / (2 * h), analytic_grad[place]
+        error = rel_error(numerical, analytic)
+        print(f"numerical: {numerical:f} analytic: {analytic:f}, relative error: {error:e}")
+
+
+def rel_error(x: Any, y: Any) -> float:
+    """Return the largest |x - y| / max(1e-8, |x| + |y|) over all elements."""
+    return float(np.max(np.abs(x - y) / np.maximum(1e-8, np.abs(x) + np.abs(y))))
+
+
+def _either_side(f: Callable[[Array], Any], x: Array, place: tuple[int, ...], h: float) -> tuple[Any, Any]:
+    """Return f with one element of x made larger and smaller by h."""
+    value = x[place]
+    with _restored(x, place):
+        x[place] = value + h
+        above = np.copy(f(x))  # f may give the same array each time
+        x[place] = value - h
+        below = np.copy(f(x))
+    return above, below
+
+
+@contextmanager
+def _restored(x: Array, place: tuple[int, ...]) -> Iterator[None]:
+    value = x[place]
+    try:
+        yield
+    finally:
+        x[place] = value
+
+
+def _steppable(x: Any) -> Array:
+    if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
+        came = f"an array of {x.dtype}" if isinstance(x, np.ndarray) else type(x).__name__
+        raise DtypeError(f"x must be an array of floats; got {came}: use np.asarray(x, dtype=float)")
+    if not x.flags.writeable:
+        raise DtypeError("x must be an array that may be written to; got a read-only one: pass x.copy()")
+    return x
