@@ -10,6 +10,7 @@ import numpy as np
 
 from jitconv.courses.cs231n._arguments import Array
 from jitconv.errors import DtypeError, ShapeError
+from jitconv.nn.gradients import relative_error as rel_error
 
 __all__ = ["eval_numerical_gradient", "eval_numerical_gradient_array", "grad_check_sparse", "rel_error"]
 
@@ -109,11 +110,6 @@ def grad_check_sparse(
         numerical, analytic = (above - below) / (2 * h), analytic_grad[place]
         error = rel_error(numerical, analytic)
         print(f"numerical: {numerical:f} analytic: {analytic:f}, relative error: {error:e}")
-
-
-def rel_error(x: Any, y: Any) -> float:
-    """Return the largest |x - y| / max(1e-8, |x| + |y|) over all elements."""
-    return float(np.max(np.abs(x - y) / np.maximum(1e-8, np.abs(x) + np.abs(y))))
 
 
 def _either_side(f: Callable[[Array], Any], x: Array, place: tuple[int, ...], h: float) -> tuple[Any, Any]:

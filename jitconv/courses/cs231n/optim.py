@@ -13,6 +13,7 @@ import numpy as np
 
 from jitconv.courses.cs231n._arguments import Array, real
 from jitconv.errors import ShapeError
+from jitconv.nn.functions import adam_step, momentum_step
 
 __all__ = ["adam", "rmsprop", "sgd", "sgd_momentum"]
 
@@ -73,10 +74,8 @@ def _sgd(w: Array, dw: Array, config: Config) -> None:
 
 
 def _sgd_momentum(w: Array, dw: Array, config: Config) -> None:
-    velocity = config["velocity"]
-    velocity *= config["momentum"]
-    velocity -= config["learning_rate"] * dw
-    w += velocity
+    rate, momentum = config["learning_rate"], config["momentum"]
+    momentum_step(w, dw, config["velocity"], rate=rate, momentum=momentum)
 
 
 def _rmsprop(w: Array, dw: Array, config: Config) -> None:
@@ -87,16 +86,9 @@ def _rmsprop(w: Array, dw: Array, config: Config) -> None:
 
 
 def _adam(w: Array, dw: Array, config: Config) -> None:
-    m, v, beta1, beta2 = (config[key] for key in ("m", "v", "beta1", "beta2"))
     config["t"] += 1
-    m *= beta1
-    m += (1 - beta1) * dw
-    v *= beta2
-    v += (1 - beta2) * dw * dw
-    # the means' corrections for their beginning at 0 go into scalars: two passes fewer
-    correction = float(np.sqrt(1 - beta2 ** config["t"]))
-    rate = config["learning_rate"] * correction / (1 - beta1 ** config["t"])
-    w -= rate * m / (np.sqrt(v) + config["epsilon"] * correction)
+    options = {key: config[key] for key in ("beta1", "beta2", "epsilon")}
+    adam_step(w, dw, config["m"], config["v"], config["t"], rate=config["learning_rate"], **options)
 
 
 IN_PLACE: dict[str, Callable[[Array, Array, Config], None]] = {
