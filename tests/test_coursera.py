@@ -2,9 +2,11 @@
 
 import itertools
 
+import h5py
 import numpy as np
 import pytest
 
+import jitconv
 from jitconv import DtypeError, JitconvError, ParameterError, ShapeError
 from jitconv.courses.coursera import (
     compute_cost,
@@ -16,6 +18,8 @@ from jitconv.courses.coursera import (
     distribute_value,
     forward_propagation,
     initialize_parameters,
+    load_dataset,
+    model,
     pool_backward,
     pool_forward,
     random_mini_batches,
@@ -367,3 +371,117 @@ def test_cost_against_its_definition():
 def test_a_mistake_with_the_network_is_a_clear_error(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+# training it
+
+
+def coloured(count=48):
+    """Return pictures that are red or blue, and their one-hot rows."""
+    labels = np.arange(count) % 2
+    pictures = np.random.RandomState(0).uniform(0, 0.3, (count, 64, 64, 3))
+    pictures[labels == 0, :, :, 0] += 0.7
+    pictures[labels == 1, :, :, 2] += 0.7
+    return pictures, convert_to_one_hot(labels, 6).T
+
+
+def test_model_learns_prints_and_draws(tmp_path, capsys):
+    x, y = coloured()
+    before = x.copy()
+    train, test, parameters = model(
+        x, y, x[:10], y[:10], num_epochs=11, minibatch_size=16, plot=tmp_path / "costs.png"
+    )
+    assert (train, test) == (1.0, 1.0)
+    np.testing.assert_array_equal(x, before)
+    printed = capsys.readouterr().out
+    assert [line.split(":")[0] for line in printed.splitlines()] == [
+        "Cost after epoch 0", "Cost after epoch 5", "Cost after epoch 10", "Train Accuracy", "Test Accuracy",
+    ]  # fmt: skip
+    assert (tmp_path / "costs.png").read_bytes().startswith(b"\x89PNG")
+    assert [one.name for one in tmp_path.iterdir()] == ["costs.png"]
+    scores = forward_propagation(x.astype(np.float32), parameters)
+    assert (scores.argmax(axis=1) == y.argmax(axis=1)).all()
+
+
+def test_model_with_one_seed_gives_the_same_bits(capsys):
+    x, y = coloured(20)
+    options = {"num_epochs": 2, "print_cost": False, "plot": None}
+    first, again = (model(x, y, x, y, seed=5, **options)[2] for _ in range(2))
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, again[name])
+    assert not np.array_equal(model(x, y, x, y, seed=6, **options)[2]["W1"], first["W1"])
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"X_train": np.zeros((4, 32, 32, 3))}, "X_train must be (m, 64, 64, 3)"),
+        ({"Y_train": np.zeros((6, 4))}, "Y_train must be (4, 6) to match X_train"),
+        ({"Y_test": np.zeros((4, 6))}, "Y must be one-hot"),
+        ({"num_epochs": 0}, "epochs must be at least 1"),
+    ],
+)
+def test_a_mistake_with_the_model_is_named(change, words):
+    rows = np.eye(6)[[0, 1, 2, 3]]
+    pictures = np.zeros((4, 64, 64, 3))
+    given = {"X_train": pictures, "Y_train": rows, "X_test": pictures, "Y_test": rows, "plot": None}
+    with pytest.raises(jitconv.JitconvError) as caught:
+        model(**{**given, **change})
+    assert words in str(caught.value)
+
+
+# the data set
+
+
+def write_signs(folder, **change):
+    """Write small files of the course's form; `change` replaces data sets of the training file."""
+    for part, count in (("train", 5), ("test", 3)):
+        sets = {
+            f"{part}_set_x": np.arange(count * 64 * 64 * 3, dtype=np.uint32).reshape(count, 64, 64, 3) % 256,
+            f"{part}_set_y": np.arange(count) % 6,
+            "list_classes": np.arange(6),
+        }
+        sets[f"{part}_set_x"] = sets[f"{part}_set_x"].astype(np.uint8)
+        with h5py.File(folder / f"{part}_signs.h5", "w") as file:
+            for name, array in {**sets, **(change if part == "train" else {})}.items():
+                if array is not None:
+                    file[name] = array
+
+
+def test_load_dataset_returns_the_courses_five_arrays(tmp_path):
+    write_signs(tmp_path)
+    train_x, train_y, test_x, test_y, classes = load_dataset(tmp_path)
+    assert (train_x.shape, train_x.dtype) == ((5, 64, 64, 3), np.uint8)
+    assert train_y.tolist() == [[0, 1, 2, 3, 4]]
+    assert (test_x.shape, test_y.shape) == ((3, 64, 64, 3), (1, 3))
+    assert classes.tolist() == [0, 1, 2, 3, 4, 5]
+    assert train_x[0, 0, 1].tolist() == [3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"train_set_x": None}, "train_set_x"),
+        ({"train_set_x": np.zeros((5, 32, 32, 3), np.uint8)}, "64"),
+        ({"train_set_x": np.zeros((5, 64, 64, 3))}, "uint8"),
+        ({"train_set_y": np.arange(4)}, "expected 5 labels"),
+        ({"train_set_y": np.full(5, 6)}, "6"),
+    ],
+)
+def test_a_bad_file_is_named_with_its_key(tmp_path, change, words):
+    write_signs(tmp_path, **change)
+    with pytest.raises(jitconv.DataError) as caught:
+        load_dataset(tmp_path)
+    assert "train_signs.h5" in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_a_missing_or_truncated_file_is_named(tmp_path):
+    with pytest.raises(jitconv.DataError, match=r"train_signs\.h5"):
+        load_dataset(tmp_path)
+    write_signs(tmp_path)
+    whole = (tmp_path / "test_signs.h5").read_bytes()
+    (tmp_path / "test_signs.h5").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(jitconv.DataError, match=r"test_signs\.h5"):
+        load_dataset(tmp_path)

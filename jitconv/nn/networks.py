@@ -8,7 +8,7 @@ from jitconv.nn.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
 from jitconv.nn.model import Sequential
 
 
-def signs(*, seed: int = 0, **options: Any) -> Sequential:
+def signs(*, bias: bool = True, seed: int = 0, **options: Any) -> Sequential:
     """Return the network that tells six signs of a hand apart, in pictures of 64×64×3.
 
     Convolution 4×4 to 8 channels, ReLU, max pool 8×8; convolution 2×2 to 16 channels, ReLU, max pool 4×4;
@@ -16,14 +16,16 @@ def signs(*, seed: int = 0, **options: Any) -> Sequential:
 
     Parameters
     ----------
+    bias : bool
+        Whether the convolutions have one (the exercise's have none).
     seed : int
         Decides the weights (Glorot uniform).
     **options
         As for `Sequential`.
     """
     layers = [
-        Conv2D(8, 4, pad="same", init="glorot"), ReLU(), MaxPool2D(8, pad="same"),
-        Conv2D(16, 2, pad="same", init="glorot"), ReLU(), MaxPool2D(4, pad="same"),
+        Conv2D(8, 4, pad="same", bias=bias, init="glorot"), ReLU(), MaxPool2D(8, pad="same"),
+        Conv2D(16, 2, pad="same", bias=bias, init="glorot"), ReLU(), MaxPool2D(4, pad="same"),
         Flatten(), Dense(6, init="glorot"),
     ]  # fmt: skip
     return Sequential(layers, (64, 64, 3), seed=seed, **options)

@@ -1,8 +1,13 @@
 """The functions of the Deep Learning Specialization's two exercises on convolution (NHWC)."""
 
 from jitconv.courses.coursera.convolution import conv_backward, conv_forward, conv_single_step, zero_pad
-from jitconv.courses.coursera.data import convert_to_one_hot, random_mini_batches
-from jitconv.courses.coursera.network import compute_cost, forward_propagation, initialize_parameters
+from jitconv.courses.coursera.data import convert_to_one_hot, load_dataset, random_mini_batches
+from jitconv.courses.coursera.network import (
+    compute_cost,
+    forward_propagation,
+    initialize_parameters,
+    model,
+)
 from jitconv.courses.coursera.pooling import (
     create_mask_from_window,
     distribute_value,
@@ -20,6 +25,8 @@ __all__ = [
     "distribute_value",
     "forward_propagation",
     "initialize_parameters",
+    "load_dataset",
+    "model",
     "pool_backward",
     "pool_forward",
     "random_mini_batches",

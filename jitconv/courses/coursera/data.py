@@ -1,14 +1,51 @@
-"""Labels and mini-batches, as the course's helper file has them."""
+"""The data set, labels and mini-batches, as the course's helper file has them."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jitconv.courses.coursera.inputs import Array
 from jitconv.errors import DtypeError, ParameterError, ShapeError
+from jitconv.nn.data.find import find
+from jitconv.nn.data.hdf5 import opened, read_labels, read_names, read_whole
 from jitconv.specs.values import integer
+
+CLASSES = 6
+
+
+def load_dataset(folder: str | Path = "datasets") -> tuple[Array, Array, Array, Array, Array]:
+    """Return the pictures and labels of SIGNS.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``train_signs.h5`` and ``test_signs.h5``, or a subfolder ``signs`` that does.
+
+    Returns
+    -------
+    train_set_x_orig : array (m, 64, 64, 3) of uint8
+    train_set_y_orig : array (1, m) of int64
+    test_set_x_orig, test_set_y_orig : array
+        Likewise.
+    classes : array (6,)
+        Names of the classes.
+
+    Raises
+    ------
+    DataError
+        When a file is missing, damaged, or not of the keys and shapes expected.
+    """
+    found: list[Array] = []
+    for part in ("train", "test"):
+        with opened(find(folder, [f"{part}_signs.h5"], "signs")) as file:
+            x = read_whole(file, f"{part}_set_x", ("m", 64, 64, 3), dtype="uint8")
+            found += [x, read_labels(file, f"{part}_set_y", len(x), CLASSES)[None]]
+            names = read_names(file, "list_classes", CLASSES)
+    classes = np.array([int(name) if name.isdecimal() else name for name in names])
+    return found[0], found[1], found[2], found[3], classes
 
 
 def convert_to_one_hot(Y: Array, C: int) -> Array:  # noqa: N803 (the course's names)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import math
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 
-from jitconv import ops
 from jitconv.courses.coursera.inputs import Array, floats
 from jitconv.errors import ParameterError, ShapeError
-from jitconv.nn.functions import dense_forward, relu_forward, softmax_cross_entropy
+from jitconv.nn import Adam, History, Sequential, evaluate, fit, networks
+from jitconv.nn.functions import softmax_cross_entropy
+from jitconv.nn.plots import cost_plot
+from jitconv.nn.progress import Silent
 from jitconv.specs.values import integer
 
-SHAPES = {"W1": (4, 4, 3, 8), "W2": (2, 2, 8, 16), "W3": (64, 6)}
-PICTURE = (64, 64, 3)
+NAMES = {"W1": "conv1/w", "W2": "conv2/w", "W3": "dense1/w", "b3": "dense1/b"}
+"""What the course calls the parameters of `jitconv.nn.networks.signs`."""
 
 
 def initialize_parameters(seed: int = 1) -> dict[str, Array]:
@@ -41,15 +44,11 @@ def initialize_parameters(seed: int = 1) -> dict[str, Array]:
     >>> {name: array.shape for name, array in initialize_parameters(seed=1).items()}
     {'W1': (4, 4, 3, 8), 'W2': (2, 2, 8, 16), 'W3': (64, 6), 'b3': (6,)}
     """
-    rng = np.random.default_rng(integer("seed", seed, 0))
-    parameters = {name: _glorot(shape, rng) for name, shape in SHAPES.items()}
-    return parameters | {"b3": np.zeros(6, np.float32)}
+    return _parameters(networks.signs(bias=False, seed=integer("seed", seed, 0)))
 
 
-def _glorot(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    *taps, inputs, outputs = shape
-    limit = math.sqrt(6 / (math.prod(taps) * (inputs + outputs)))
-    return rng.uniform(-limit, limit, shape).astype(np.float32)
+def _parameters(network: Sequential) -> dict[str, Array]:
+    return {name: network.parameters[ours] for name, ours in NAMES.items()}
 
 
 def forward_propagation(X: Array, parameters: dict[str, Array]) -> Array:  # noqa: N803 (the course's name)
@@ -72,26 +71,25 @@ def forward_propagation(X: Array, parameters: dict[str, Array]) -> Array:  # noq
     ShapeError, ParameterError, DtypeError
         When an array has another shape or is not real, or a parameter is missing.
     """
-    w1, w2, w3, b3 = _unpack(parameters)
+    network = _network(parameters)
     (x,) = floats(X=X)
-    if x.shape[1:] != PICTURE or x.ndim != 4:
+    if x.ndim != 4 or x.shape[1:] != network.shape:
         raise ShapeError(f"X must be (m, 64, 64, 3); got shape {x.shape}")
-    z1 = ops.conv_forward(x.astype(w1.dtype, copy=False), w1, pad="same")
-    p1 = ops.max_pool_forward(relu_forward(z1), 8, pad="same")
-    p2 = ops.max_pool_forward(relu_forward(ops.conv_forward(p1, w2, pad="same")), 4, pad="same")
-    return dense_forward(p2.reshape(len(x), -1), w3, b3)
+    return network.scores(x.astype(network.dtype, copy=False))
 
 
-def _unpack(parameters: dict[str, Array]) -> list[Array]:
-    shapes = SHAPES | {"b3": (6,)}
-    for name in shapes:
-        if name not in parameters:
-            raise ParameterError(f"parameters lacks the key {name!r}; it has {list(parameters)}")
-    arrays = floats(**{name: parameters[name] for name in shapes})
-    for (name, shape), array in zip(shapes.items(), arrays, strict=True):
-        if array.shape != shape:
-            raise ShapeError(f"{name} must be {shape}; got shape {array.shape}")
-    return arrays
+def _network(parameters: dict[str, Array]) -> Sequential:
+    """Return the network with these parameters."""
+    missing = [name for name in NAMES if name not in parameters]
+    if missing:
+        raise ParameterError(f"parameters lacks the key {missing[0]!r}; it has {list(parameters)}")
+    arrays = floats(**{name: parameters[name] for name in NAMES})
+    network = networks.signs(bias=False, dtype=arrays[0].dtype.name)
+    for name, array, ours in zip(NAMES, arrays, _parameters(network).values(), strict=True):
+        if array.shape != ours.shape:
+            raise ShapeError(f"{name} must be {ours.shape}; got shape {array.shape}")
+        ours[...] = array
+    return network
 
 
 def compute_cost(Z3: Array, Y: Array) -> float:  # noqa: N803
@@ -116,8 +114,98 @@ def compute_cost(Z3: Array, Y: Array) -> float:  # noqa: N803
     1.791759
     """
     scores, y = floats(Z3=Z3, Y=Y)
+    return softmax_cross_entropy(scores, _labels(scores, y, "Z3"))[0]
+
+
+def _labels(scores: Array, y: Array, name: str) -> Array:
+    """Return the classes of one-hot rows."""
     if scores.ndim != 2 or scores.shape != y.shape or not len(y):
-        raise ShapeError(f"Z3 and Y must both be (m, classes); got shapes {scores.shape} and {y.shape}")
+        raise ShapeError(f"{name} and Y must both be (m, classes); got shapes {scores.shape} and {y.shape}")
     if not (np.all((y == 0) | (y == 1)) and np.all(y.sum(axis=1) == 1)):
         raise ParameterError("Y must be one-hot: one 1 in each row, else 0 (convert_to_one_hot(labels, C).T)")
-    return softmax_cross_entropy(scores, y.argmax(axis=1))[0]
+    return y.argmax(axis=1)
+
+
+def model(
+    X_train: Array,  # noqa: N803
+    Y_train: Array,  # noqa: N803
+    X_test: Array,  # noqa: N803
+    Y_test: Array,  # noqa: N803
+    learning_rate: float = 0.009,
+    num_epochs: int = 100,
+    minibatch_size: int = 64,
+    print_cost: bool = True,
+    *,
+    seed: int = 3,
+    plot: str | Path | None = "costs.png",
+) -> tuple[float, float, dict[str, Array]]:
+    """Train the network with Adam, and judge it.
+
+    Parameters
+    ----------
+    X_train, X_test : array (m, 64, 64, 3)
+        Pictures, in 0..1; trained on as float32.
+    Y_train, Y_test : array (m, 6)
+        One-hot rows: ``convert_to_one_hot(labels, 6).T``.
+    learning_rate : float
+        Adam's.
+    num_epochs, minibatch_size : int
+        Passes over the pictures, and pictures of a step.
+    print_cost : bool
+        Whether to print the cost every 5 epochs, and both accuracies.
+    seed : int
+        Decides the weights and the order of the pictures; one seed, the same bits.
+    plot : path, optional
+        Where the curve of the cost is saved (needs Matplotlib); None for nowhere.
+
+    Returns
+    -------
+    train_accuracy, test_accuracy : float
+    parameters : dict
+        As those of `initialize_parameters`; `forward_propagation` takes them.
+
+    Raises
+    ------
+    ShapeError, ParameterError, DtypeError
+        When arrays have other shapes, `Y` is not one-hot, or a number has no meaning.
+    """
+    network = networks.signs(bias=False, seed=integer("seed", seed, 0))
+    train = _examples("X_train", X_train, "Y_train", Y_train)
+    test = _examples("X_test", X_test, "Y_test", Y_test)
+    history = fit(
+        network, train, num_epochs, batch=minibatch_size, optimiser=Adam(learning_rate), seed=seed,
+        progress=_Printed() if print_cost else False,
+    )  # fmt: skip
+    accuracies = [evaluate(network, examples).accuracy for examples in (train, test)]
+    if print_cost:
+        print(f"Train Accuracy: {accuracies[0]}\nTest Accuracy: {accuracies[1]}")
+    if plot is not None:
+        _save_plot(Path(plot), history, f"learning rate {learning_rate}")
+    return accuracies[0], accuracies[1], _parameters(network)
+
+
+class _Printed(Silent):
+    """Prints the cost every 5 epochs, as the course does."""
+
+    def epoch(self, history: History) -> None:
+        number = len(history.epochs) - 1
+        if number % 5 == 0:
+            print(f"Cost after epoch {number}: {history.epochs[-1].cost:f}")
+
+
+def _examples(x_name: str, x: Array, y_name: str, y: Array) -> tuple[Array, Array]:
+    pictures, rows = floats(**{x_name: x})[0], floats(**{y_name: y})[0]
+    if pictures.ndim != 4 or pictures.shape[1:] != (64, 64, 3):
+        raise ShapeError(f"{x_name} must be (m, 64, 64, 3); got shape {pictures.shape}")
+    if rows.shape != (len(pictures), 6):
+        raise ShapeError(f"{y_name} must be ({len(pictures)}, 6) to match {x_name}; got shape {rows.shape}")
+    return pictures.astype(np.float32, copy=False), _labels(rows, rows, y_name)
+
+
+def _save_plot(file: Path, history: History, title: str) -> None:
+    from jitconv.bench.report import write_beside
+
+    if find_spec("matplotlib") is None:
+        print("No plot of the cost: it needs Matplotlib (pip install 'jitconv[plot]')")
+    else:
+        write_beside(file, cost_plot(history, title))
