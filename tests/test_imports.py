@@ -15,7 +15,6 @@ BELOW = {
     "errors": set(),
     "algorithm": set(),
     "jit": set(),
-    "filters": set(),
     "hooks": {"algorithm"},
     "specs": {"errors"},
     "store": {"errors"},
@@ -27,7 +26,7 @@ BELOW = {
 }
 """What each room may import besides itself."""
 
-ABOVE = {"bench", "testing", "nn", "courses", "cli"}
+ABOVE = {"bench", "testing", "filters", "nn", "courses", "cli"}
 """Rooms that may import anything, and that nothing below may import."""
 
 

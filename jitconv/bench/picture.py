@@ -66,7 +66,7 @@ def edge_sheet(picture: Array) -> bytes:
     panels = {"picture": picture[0]}
     for place, name in enumerate(EDGE_FILTERS):
         vertical, horizontal = answers[0, :, :, 2 * place], answers[0, :, :, 2 * place + 1]
-        if name == "plain":
+        if name == "prewitt":
             panels["vertical edges"], panels["horizontal edges"] = np.abs(vertical), np.abs(horizontal)
         else:
             panels[f"{name.capitalize()} edges"] = np.hypot(vertical, horizontal)

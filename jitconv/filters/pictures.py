@@ -1,0 +1,117 @@
+"""Pictures from files, their edges, and edges as pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from jitconv.errors import ParameterError
+from jitconv.filters.detect import EDGE_FILTERS, Edges, detect, grey
+from jitconv.ops import explain
+
+Array = np.ndarray[Any, Any]
+
+BAND = 1024
+"""Rows that are looked at together."""
+
+
+def load(file: Path) -> Array:
+    """Return a picture, the right way up, as uint8 RGB (H, W, 3)."""
+    try:
+        with Image.open(file) as opened:
+            turned = ImageOps.exif_transpose(opened)
+            if turned.mode.startswith("I"):  # 16 bits and more: Pillow would cut them off at 255
+                deep = np.asarray(turned, np.float64)
+                grey = (deep * (255 / max(float(deep.max()), 1.0))).clip(0, 255).astype(np.uint8)
+                turned = Image.fromarray(grey)
+            if turned.has_transparency_data:  # what shows through is white, as on a page
+                turned = turned.convert("RGBA")
+                page = Image.new("RGBA", turned.size, "white")
+                turned = Image.alpha_composite(page, turned)
+            pixels = np.asarray(turned.convert("RGB"))
+    except UnidentifiedImageError:
+        raise ParameterError(f"{file} must be a picture that Pillow reads, such as a JPEG or PNG") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ParameterError(f"cannot read a picture from {file}: {error}") from None
+    if min(pixels.shape[:2]) < 3:
+        raise ParameterError(
+            f"{file} must be at least 3 pixels wide and high; got {pixels.shape[1]}x{pixels.shape[0]}"
+        )
+    return pixels
+
+
+def find_edges(pixels: Array, filter: str, pad: str = "same", *, colour: bool = False) -> Edges:
+    """Return the edges of a picture, found band by band: the memory that a large one takes is bounded.
+
+    Parameters
+    ----------
+    pixels : array (H, W, 3) of uint8
+    filter, pad : str
+        As for `detect`.
+    colour : bool
+        Whether red, green and blue are looked at by themselves, and the strongest answer counts.
+    """
+    height = len(pixels)
+    bands = []
+    for first in range(0, height, BAND):
+        last = min(first + BAND, height)
+        # a band sees the rows beside it, whose own answers are dropped
+        band = pixels[max(first - 1, 0) : last + 1].astype(np.float32) / 255
+        if len(band) < 3:
+            band = np.pad(band, ((0, 3 - len(band)), (0, 0), (0, 0)), mode="edge")
+        planes = [band[..., channel] for channel in range(3)] if colour else [grey(band)]
+        found = _strongest([detect(plane, filter) for plane in planes])
+        rows = slice(min(first, 1), min(first, 1) + last - first)
+        bands.append([None if one is None else one[rows] for one in found])
+    joined = [None if one[0] is None else np.concatenate(one) for one in zip(*bands, strict=True)]
+    inner = slice(1, -1) if pad == "valid" else slice(None)
+    response, magnitude, orientation = (None if one is None else one[inner, inner] for one in joined)
+    assert magnitude is not None
+    return Edges(response, magnitude, orientation)
+
+
+def _strongest(found: list[Edges]) -> Edges:
+    """Return at each pixel what the channel with the largest magnitude says."""
+    if len(found) == 1:
+        return found[0]
+    which = np.argmax([one.magnitude for one in found], axis=0)
+    fields = [None if one[0] is None else np.choose(which, one) for one in zip(*found, strict=True)]
+    return Edges(*fields)  # type: ignore[arg-type]
+
+
+def algorithm_of(pixels: Array, filter: str) -> str:
+    """Return the algorithm that auto takes for a band of `find_edges`."""
+    x = 1, 1, min(len(pixels), BAND + 2) + 2, pixels.shape[1] + 2
+    w = 2 if filter in EDGE_FILTERS else 1, 1, 3, 3
+    return explain("conv_forward", x, w, layout="NCHW").choice.name
+
+
+def strength(values: Array) -> Array:
+    """Scale so that the strongest hundredth is 1."""
+    size = np.abs(values)
+    sample = size[:: max(1, len(size) // 1000)]  # of large pictures some rows will do
+    strongest = float(np.quantile(sample, 0.99)) or float(size.max())
+    return np.clip(values / strongest, -1, 1) if strongest else values
+
+
+def white_on_black(magnitude: Array) -> Array:
+    """Return edges as grey pixels."""
+    return (strength(magnitude) * 255).astype(np.uint8)
+
+
+def two_colours(response: Array) -> Array:
+    """Return signed answers as pixels: red above 0, blue below, white at 0."""
+    share = strength(response)
+    fade = np.abs(share)[..., None]
+    ink = np.where(share[..., None] > 0, np.array([200, 20, 30.0]), np.array([20, 60, 200.0]))
+    return (255 * (1 - fade) + ink * fade).astype(np.uint8)
+
+
+def hues(magnitude: Array, orientation: Array) -> Array:
+    """Return directions as hues, as bright as the edges are strong."""
+    hue = ((orientation / (2 * np.pi)) % 1 * 255).astype(np.uint8)
+    layers = np.stack([hue, np.full_like(hue, 255), white_on_black(magnitude)], axis=-1)
+    return np.asarray(Image.fromarray(layers, "HSV").convert("RGB"))
