@@ -5,6 +5,7 @@ from jitconv.config import config
 from jitconv.errors import (
     AlgorithmError,
     DataError,
+    DivergedError,
     DtypeError,
     JitconvError,
     ParameterError,
@@ -37,6 +38,7 @@ __all__ = [
     "ConvPlan",
     "ConvSpec",
     "DataError",
+    "DivergedError",
     "DtypeError",
     "Explanation",
     "Gradients",

@@ -42,6 +42,10 @@ class PluginError(JitconvError, RuntimeError):
     """A plugin that cannot be used as it stands."""
 
 
+class DivergedError(JitconvError, ArithmeticError):
+    """A training whose loss is no longer a finite number."""
+
+
 def nearest(name: object, known: Collection[str]) -> str:
     """Return `` (did you mean 'direct'?)`` for a name that comes close, else nothing."""
     near = difflib.get_close_matches(str(name), known, n=1)

@@ -131,8 +131,9 @@ class Sequential:
         labels : array (N,)
             The right classes, or what else the loss takes.
         rng : numpy.random.Generator, optional
-            What a layer such as Dropout draws from; without it layers do what they do outside training.
+            What a layer such as Dropout draws from; by default one of seed 0.
         """
+        rng = np.random.default_rng(0) if rng is None else rng
         y, caches = self._checked(x), []
         for _, layer in self._order:
             y, cache = layer.forward(y, rng)

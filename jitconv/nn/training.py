@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jitconv.errors import ParameterError, ShapeError
+from jitconv.errors import DivergedError, ParameterError, ShapeError
 from jitconv.nn.checkpoint import Checkpoint
 from jitconv.nn.data import Arrays, Data
 from jitconv.nn.functions import softmax
@@ -91,6 +92,8 @@ def fit(
         For options without meaning, and data that do not fit the network.
     DataError
         When `checkpoint` is damaged, or of another network or another training.
+    DivergedError
+        When the loss is no longer finite; parameters and checkpoint are those before that.
     """
     data, validation = _source(data), None if validation is None else _source(validation)
     optimiser = Adam() if optimiser is None else optimiser
@@ -133,6 +136,11 @@ def _epoch(
     for rows in _batches(rng.permutation(len(data)), batch):
         x, labels = data.read(rows)
         step = model.step(x, labels, rng)
+        if not math.isfinite(step.loss):
+            raise DivergedError(
+                f"the loss is {step.loss} at step {len(history.losses) + 1}, in epoch {number + 1}: "
+                "lower the learning rate, or look for values in the data that are not finite"
+            )
         optimiser.step(parameters, step.gradients, l2)
         hits = int((step.scores.argmax(axis=1) == labels).sum())
         history.losses.append(step.loss)

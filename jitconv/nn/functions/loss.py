@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from jitconv.errors import ParameterError, ShapeError
+
 Array = np.ndarray[Any, Any]
 
 
@@ -41,7 +43,13 @@ def softmax_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
         In nats.
     dscores : array (N, classes)
         The gradient of `loss` with respect to `scores`: (softmax - one-hot) / N.
+
+    Raises
+    ------
+    ShapeError, ParameterError
+        When there is not one label for each row of scores, or a label is no class.
     """
+    _check(scores, labels)
     rows = np.arange(len(labels))
     shifted = scores - scores.max(axis=1, keepdims=True)
     exponentials = np.exp(shifted)
@@ -51,3 +59,11 @@ def softmax_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
     dscores[rows, labels] -= 1
     dscores /= len(labels)
     return loss, dscores
+
+
+def _check(scores: Array, labels: Array) -> None:
+    if scores.ndim != 2 or labels.shape != scores.shape[:1] or not len(labels):
+        raise ShapeError(f"scores must be (N, classes), labels (N,); got {scores.shape} and {labels.shape}")
+    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= scores.shape[1]:
+        came = labels.dtype if labels.dtype.kind not in "iu" else f"{labels.min()}..{labels.max()}"
+        raise ParameterError(f"labels must be integers in 0..{scores.shape[1] - 1}; got {came}")
