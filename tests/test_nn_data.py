@@ -146,11 +146,55 @@ def test_cifar10_binary_batches(tmp_path):
     folder.mkdir()
     x = PICTURES[:, :32, :32]
     records = np.concatenate([LABELS[:, None], x.transpose(0, 3, 1, 2).reshape(12, -1)], 1).astype(np.uint8)
-    for name in [*cifar10.TRAIN, "test_batch.bin"]:
-        records.tofile(folder / name)
+    for name in [*cifar10.TRAIN, *cifar10.TEST]:
+        records.tofile(folder / f"{name}.bin")
     task = cifar10.load(tmp_path, scale=1)
     assert len(task.train) == 60
     np.testing.assert_array_equal(task.test.read(ROWS)[0], x[ROWS])
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("kind", [str, str.encode])
+def test_cifar10_pickled_batches(tmp_path, protocol, kind):
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    x = PICTURES[:, :32, :32]
+    batch = {kind("data"): x.transpose(0, 3, 1, 2).reshape(12, -1), kind("labels"): LABELS.tolist()}
+    for name in [*cifar10.TRAIN, *cifar10.TEST]:
+        (folder / name).write_bytes(pickle.dumps(batch, protocol))
+    task = cifar10.load(tmp_path, scale=1)
+    assert len(task.train) == 60
+    np.testing.assert_array_equal(task.test.read(ROWS)[0], x[ROWS])
+    np.testing.assert_array_equal(task.test.read(ROWS)[1], LABELS[ROWS])
+
+
+class Evil:
+    """Runs a command when it is unpickled."""
+
+    def __reduce__(self):
+        return os.system, ("touch evil",)
+
+
+@pytest.mark.parametrize(
+    ("batch", "words"),
+    [
+        (Evil(), "arrays of numbers alone are read"),
+        ([1, 2], "expected a dictionary; found list"),
+        ({"data": np.zeros((2, 3072), np.uint8)}, "expected the key 'labels'"),
+        ({"data": np.zeros((2, 3071), np.uint8), "labels": [0, 1]}, "(n, 3072)"),
+        ({"data": np.zeros((2, 3072)), "labels": [0, 1]}, "float64"),
+        ({"data": np.zeros((2, 3072), np.uint8), "labels": [0]}, "expected (2,)"),
+        ({"data": np.zeros((2, 3072), np.uint8), "labels": [0, 10]}, "0..9"),
+    ],
+)
+def test_a_bad_pickle_is_named_and_runs_nothing(tmp_path, monkeypatch, batch, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data_batch_1").write_bytes(pickle.dumps(batch))
+    with pytest.raises(DataError) as caught:
+        cifar10.load(tmp_path)
+    assert "data_batch_1" in str(caught.value)
+    assert words in str(caught.value)
+    assert not (tmp_path / "evil").exists()
 
 
 @pytest.mark.parametrize("writer", [write_mnist, write_idx])

@@ -167,10 +167,8 @@ def conv_backward(dZ: Array, cache: tuple[Any, ...]) -> tuple[Array, Array, Arra
     _check(x, w, b)
     check_axes("dZ", dy, PICTURES)
     stride, pad = hparameter(hparameters, "stride", 1), hparameter(hparameters, "pad", 0)
-    dx, dw, db = ops.conv_backward(dy, x, w, stride=stride, pad=pad)
-    assert dx is not None  # all three were asked for
-    assert dw is not None
-    assert db is not None
+    gradients: tuple[Any, ...] = ops.conv_backward(dy, x, w, stride=stride, pad=pad)
+    dx, dw, db = gradients
     return dx, dw, db.reshape(1, 1, 1, -1)
 
 

@@ -170,15 +170,19 @@ class Stream:
                 self._fill(handle, one, self._offset + row * size)
         return out
 
-    def span(self, start: int, stop: int) -> Array:
-        """Return the rows from `start` up to `stop`."""
+    def spans(self, starts: Array, stops: Array) -> list[bytes]:
+        """Return the bytes of the rows from each start up to its stop."""
+        ends = list(zip(starts.tolist(), stops.tolist(), strict=True))
         with reading(self.path, KeyError, RuntimeError, ValueError), self._handle() as handle:
             if self._offset is None:
-                return handle[start:stop]
-            out: Array = np.empty((stop - start, *self.shape), self.dtype)
+                return [handle[start:stop].tobytes() for start, stop in ends]
             size = self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
-            self._fill(handle, out, self._offset + start * size)
-        return out
+            found = [
+                os.pread(handle, (stop - start) * size, self._offset + start * size) for start, stop in ends
+            ]
+        if any(len(one) != (stop - start) * size for one, (start, stop) in zip(found, ends, strict=True)):
+            raise DataError(f"{self.path}: {self.key}: the file was cut short while it was read")
+        return found
 
     def _fill(self, handle: int, out: Array, offset: int) -> None:
         if os.preadv(handle, [out.data], offset) != out.nbytes:

@@ -76,25 +76,26 @@ class JPEGPictures(Stored):
     def fetch(self, rows: Array) -> Array:
         """Return these pictures, decoded."""
         if not len(self._known):
-            return np.stack([self._decode(row) for row in rows.tolist()]) if len(rows) else self._empty()
-        for row in rows[~self._known[rows]].tolist():
-            self._kept[row] = self._decode(row)
-            self._known[row] = True  # after its values: another thread may look
+            return self._decoded(rows)
+        new = np.unique(rows[~self._known[rows]])
+        if len(new):
+            self._kept[new] = self._decoded(new)
+            self._known[new] = True  # after their values: another thread may look
         return self._kept[rows]
 
-    def _empty(self) -> Array:
-        return np.empty((0, *self.stored), np.uint8)
-
-    def _decode(self, row: int) -> Array:
+    def _decoded(self, rows: Array) -> Array:
         from PIL import Image
 
         height, width, _ = self.stored
-        code = self.stream.span(int(self.offsets[row]), int(self.offsets[row + 1])).tobytes()
-        try:  # the decoder refuses a picture of another size
-            return np.asarray(Image.frombytes("RGB", (width, height), code, "jpeg", "RGB", ""))
-        except (ValueError, OSError) as error:
-            where = f"{self.stream.path}: {self.stream.key}: row {row}"
-            raise DataError(f"{where} is no whole JPEG picture of {height}×{width} ({error})") from error
+        pictures: Array = np.empty((len(rows), *self.stored), np.uint8)
+        codes = self.stream.spans(self.offsets[rows], self.offsets[rows + 1])
+        for picture, row, code in zip(pictures, rows.tolist(), codes, strict=True):
+            try:  # the decoder refuses a picture of another size
+                picture[...] = Image.frombytes("RGB", (width, height), code, "jpeg", "RGB", "")
+            except (ValueError, OSError) as error:
+                where = f"{self.stream.path}: {self.stream.key}: row {row}"
+                raise DataError(f"{where} is no whole JPEG picture of {height}×{width} ({error})") from error
+        return pictures
 
     def close(self) -> None:
         """Close the file; the next read opens it again."""
