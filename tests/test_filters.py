@@ -116,6 +116,26 @@ def test_bands_do_not_show(monkeypatch, height, colour):
     assert pictures.find_edges(pixels, "vertical", "valid").response.shape == (height - 2, 4)
 
 
+@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_flat_picture_is_drawn_without_edges_and_a_small_one_is_not_lost_in_rounding(name, colour):
+    paper = np.full((40, 60, 3), [251, 246, 231], np.uint8)
+    found = pictures.find_edges(paper, name, colour=colour)
+    assert not pictures.white_on_black(found.magnitude).any()
+    assert (pictures.two_colours(found.magnitude) == 255).all()
+    paper[20, 30] = 0  # far fewer than a hundredth of the pixels
+    drawn = pictures.white_on_black(pictures.find_edges(paper, name, colour=colour).magnitude)
+    assert drawn.max() == 255
+    drawn[19:22, 29:32] = 0
+    assert not drawn.any()
+
+
+def test_the_two_signs_are_drawn_alike():
+    strong, none = np.array([[1.0, -1.0]]), np.zeros((1, 2))
+    assert pictures.two_colours(strong).tolist() == [[[200, 20, 30], [20, 60, 200]]]
+    assert pictures.two_colours(none).tolist() == [[[255] * 3] * 2]
+
+
 # the command
 
 
@@ -162,6 +182,19 @@ def test_the_command_draws_strength_sign_and_direction(photograph, tmp_path):
     assert [one.name for one in (tmp_path / "new").iterdir()] == ["edges.png"]
 
 
+def test_names_in_brackets_are_printed_as_they_are(photograph, tmp_path):
+    named = photograph.rename(tmp_path / "photo[final].png")
+    done = run(named, "-o", tmp_path / "edges[red].png")
+    assert "sobel of photo[final].png, 30x20" in done.output
+    assert "edges[red].png" in done.output
+
+
+def test_a_tiff_of_floats_keeps_its_greys(tmp_path):
+    ramp = np.broadcast_to(np.linspace(0, 1, 52, dtype=np.float32), (20, 52))
+    Image.fromarray(ramp.copy()).save(tmp_path / "ramp.tif")
+    assert np.unique(pictures.load(tmp_path / "ramp.tif")).size == 52
+
+
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1", "I;16"])
 def test_any_kind_of_picture_is_read(tmp_path, mode):
     step = np.where(np.arange(30) < 15, 255, 0)  # what no palette has to dither
@@ -198,6 +231,7 @@ def test_a_users_mistake_is_one_line(photograph, tmp_path):
         ((small, "-o", tmp_path / "x.png"), "at least 3 pixels"),
         ((photograph, "-o", tmp_path / "x.txt"), "must end in .png"),
         ((photograph, "-o", photograph), "is the picture itself"),
+        ((photograph, "-o", tmp_path / "x.png", "--orientation", tmp_path / "x.png"), "another name"),
         (
             (photograph, "-o", tmp_path / "x.png", "--filter", "laplacian", "--orientation", "y.png"),
             "one way",

@@ -45,10 +45,12 @@ def edges(
     from jitconv.errors import ParameterError
     from jitconv.filters import SIGNED_FILTERS, pictures
 
+    taken = {picture.resolve(): "the picture itself"}
     for file in [out] if orientation is None else [out, orientation]:
         check_ending(file)
-        if file.resolve() == picture.resolve():
-            raise ParameterError(f"{file} is the picture itself; give the edges another name")
+        if file.resolve() in taken:
+            raise ParameterError(f"{file} is {taken[file.resolve()]}; give it another name")
+        taken[file.resolve()] = "where the edges go"
     if orientation is not None and filter in SIGNED_FILTERS:
         raise ParameterError(f"--orientation needs sobel, scharr or prewitt; {filter} looks one way")
     pixels = pictures.load(picture)
@@ -66,7 +68,7 @@ def edges(
     Console().print(
         f"{filter} of {picture.name}, {size}: {pictures.algorithm_of(pixels, filter)}, "
         f"{duration(seconds)}. Saved {saved}",
-        highlight=False, soft_wrap=True,
+        highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
 
 

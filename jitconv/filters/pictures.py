@@ -17,13 +17,19 @@ Array = np.ndarray[Any, Any]
 BAND = 1024
 """Rows that are looked at together."""
 
+FAINTEST = 1e-3
+"""A quarter of a grey level. What is fainter is no edge: a flat picture leaves rounding, some 1e-7."""
+
+BRIGHT_TO_DARK, DARK_TO_BRIGHT = (200, 20, 30), (20, 60, 200)
+"""The inks of signed answers: red and blue, which the colour-blind tell apart too."""
+
 
 def load(file: Path) -> Array:
     """Return a picture, the right way up, as uint8 RGB (H, W, 3)."""
     try:
         with Image.open(file) as opened:
             turned = ImageOps.exif_transpose(opened)
-            if turned.mode.startswith("I"):  # 16 bits and more: Pillow would cut them off at 255
+            if turned.mode[0] in "IF":  # 16 bits and more: Pillow would cut them off at 255
                 deep = np.asarray(turned, np.float64)
                 grey = (deep * (255 / max(float(deep.max()), 1.0))).clip(0, 255).astype(np.uint8)
                 turned = Image.fromarray(grey)
@@ -90,24 +96,26 @@ def algorithm_of(pixels: Array, filter: str) -> str:
 
 
 def strength(values: Array) -> Array:
-    """Scale so that the strongest hundredth is 1."""
+    """Scale so that the strongest hundredth is 1, or the strongest of all where so few are edges."""
     size = np.abs(values)
     sample = size[:: max(1, len(size) // 1000)]  # of large pictures some rows will do
-    strongest = float(np.quantile(sample, 0.99)) or float(size.max())
-    return np.clip(values / strongest, -1, 1) if strongest else values
+    strongest = float(np.quantile(sample, 0.99))
+    if strongest < FAINTEST:
+        strongest = max(float(size.max()), FAINTEST)
+    return np.clip(values / strongest, -1, 1)
 
 
 def white_on_black(magnitude: Array) -> Array:
     """Return edges as grey pixels."""
-    return (strength(magnitude) * 255).astype(np.uint8)
+    return np.rint(strength(magnitude) * 255).astype(np.uint8)
 
 
 def two_colours(response: Array) -> Array:
     """Return signed answers as pixels: red above 0, blue below, white at 0."""
-    share = strength(response)
-    fade = np.abs(share)[..., None]
-    ink = np.where(share[..., None] > 0, np.array([200, 20, 30.0]), np.array([20, 60, 200.0]))
-    return (255 * (1 - fade) + ink * fade).astype(np.uint8)
+    fade = np.linspace(0, 1, 128)[:, None]
+    above, below = (np.rint(255 + fade * (np.array(ink) - 255)) for ink in (BRIGHT_TO_DARK, DARK_TO_BRIGHT))
+    palette = np.concatenate([below[:0:-1], above]).astype(np.uint8)  # -127..127
+    return palette[np.rint(strength(response) * 127).astype(np.int16) + 127]
 
 
 def hues(magnitude: Array, orientation: Array) -> Array:
