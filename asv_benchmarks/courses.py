@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from jitconv.courses.cs231n.fast_layers import (
     conv_backward_fast,
     conv_forward_fast,
