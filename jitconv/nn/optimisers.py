@@ -47,6 +47,11 @@ class Optimiser(ABC):
         arrays = self.moments.setdefault(kept, {})
         if name not in arrays:
             arrays[name] = np.zeros_like(w)
+        if arrays[name].shape != w.shape or arrays[name].dtype != w.dtype:
+            raise ParameterError(
+                f"this optimiser keeps the {kept} of another network, whose {name} is {arrays[name].dtype} "
+                f"{arrays[name].shape}, not {w.dtype} {w.shape}: make a new one for this network"
+            )
         return arrays[name]
 
     @abstractmethod
