@@ -7,6 +7,8 @@ import jitconv
 from jitconv import nn
 from jitconv.nn.functions import (
     adam_step,
+    dense_backward,
+    dense_forward,
     momentum_step,
     relu_backward,
 )
@@ -59,3 +61,14 @@ def test_an_optimiser_of_another_network_is_refused(optimiser):
     with pytest.raises(jitconv.ParameterError, match="make a new one"):
         used.step(large.parameters, large.step(x, labels).gradients)
     np.testing.assert_array_equal(large.parameters["dense1/w"], before)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_dense_takes_no_rows(dtype):
+    x, w, dy = np.zeros((0, 4), dtype), np.ones((4, 3), dtype), np.zeros((0, 3), dtype)
+    y = dense_forward(x, w, np.ones(3, dtype))
+    assert (y.shape, y.dtype) == ((0, 3), np.dtype(dtype))
+    dx, dw, db = dense_backward(dy, x, w)
+    assert dx.shape == (0, 4)
+    np.testing.assert_array_equal(dw, np.zeros((4, 3)))
+    np.testing.assert_array_equal(db, np.zeros(3))
