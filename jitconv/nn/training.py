@@ -111,6 +111,7 @@ def fit(
         kept = Checkpoint(Path(checkpoint), model, optimiser, about)
         if resume:
             history = kept.restore() or history
+            history.stopped_early = patience is not None and history.out_of_patience(patience)
     elif resume:
         raise ParameterError("resume needs checkpoint, the file to go on from")
     show = progress if isinstance(progress, Progress) else Progress() if progress else Silent()
