@@ -45,7 +45,10 @@ class Checkpoint:
         self.model = model
         self.optimiser = optimiser
         fields = {name: value for name, value in vars(optimiser).items() if name not in ("steps", "moments")}
-        self.about = {**about, "optimiser": {"name": type(optimiser).__name__, **fields}}
+        self.about = _plain({**about, "optimiser": {"name": type(optimiser).__name__, **fields}})
+        with _as_data_error(file, "cannot be written"):  # now, not after an epoch
+            _make_room(file)
+            tempfile.TemporaryFile(dir=file.parent).close()
 
     def save(self, history: History) -> None:
         """Write all that a training needs to go on."""
@@ -71,7 +74,6 @@ class Checkpoint:
                     )
             if _json(file, "model", self.file) != describe(self.model):
                 raise DataError(f"{self.file} is of another network than {self.model!r}")
-            _set_model(file, self.model, self.file)
             moments = {
                 kind: {
                     name: _array(file, f"moments/{kind}/{name}", like, self.file)
@@ -79,8 +81,13 @@ class Checkpoint:
                 }
                 for kind in self.optimiser.kept
             }
-            history = History.of(_json(file, "history", self.file))
-            self.optimiser.moments, self.optimiser.steps = moments, int(file.attrs["steps"])
+            try:
+                history = History.of(_json(file, "history", self.file))
+                steps = int(file.attrs["steps"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise DataError(f"{self.file}: its history is damaged: {error}") from None
+            _set_model(file, self.model, self.file)  # all was found: nothing is changed before
+            self.optimiser.moments, self.optimiser.steps = moments, steps
         return history
 
 
@@ -117,8 +124,13 @@ def load(file: str | Path) -> Sequential:
         try:
             layers = [LAYERS[one["layer"]](**_tupled(one["options"])) for one in about["layers"]]
             model = Sequential(layers, about["shape"], layout=about["layout"], dtype=about["dtype"])
-        except (KeyError, TypeError) as error:
-            raise DataError(f"{path}: its network has layers unknown here: {error}") from None
+        except KeyError as error:
+            raise DataError(
+                f"{path}: its network needs {error}, unknown here; a layer of your own must stand in "
+                f"jitconv.nn.layers.LAYERS first"
+            ) from None
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{path}: its network cannot be made: {error}") from None
         _set_model(read, model, path)
     return model
 
@@ -127,7 +139,12 @@ def describe(model: Sequential) -> dict[str, Any]:
     """Return what makes a network but its arrays, as JSON holds it."""
     layers = [{"layer": type(one).__name__, "options": one.options()} for one in model.layers.values()]
     about = {"layers": layers, "shape": model.shape, "layout": model.layout, "dtype": model.dtype.name}
-    return json.loads(json.dumps(about))
+    return _plain(about)
+
+
+def _plain(about: dict[str, Any]) -> dict[str, Any]:
+    """Return what JSON makes of it, NumPy's numbers as Python's."""
+    return json.loads(json.dumps(about, default=lambda number: number.item()))
 
 
 def _write_model(file: h5py.File, model: Sequential) -> None:
@@ -163,9 +180,12 @@ def _array(file: h5py.File, key: str, like: Array, path: Path) -> Array:
 
 def _json(file: h5py.File, name: str, path: Path) -> dict[str, Any]:
     try:
-        return json.loads(file.attrs[name])
+        found = json.loads(file.attrs[name])
     except (KeyError, ValueError, TypeError):
-        raise DataError(f"{path} is no file of jitconv.nn: it must have the attribute {name!r}") from None
+        found = None
+    if not isinstance(found, dict):
+        raise DataError(f"{path} is no file of jitconv.nn: it must have the attribute {name!r}")
+    return found
 
 
 def _tupled(options: dict[str, Any]) -> dict[str, Any]:
@@ -179,28 +199,39 @@ def _tupled(options: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
-    try:
-        file = h5py.File(path, "r")
-    except FileNotFoundError:
-        raise DataError(f"there is no file {path}") from None
-    except OSError as error:
-        raise DataError(f"{path} is no readable HDF5 file: {error}") from None
-    with file:
+    if not path.exists():
+        raise DataError(f"there is no file {path}")
+    with _as_data_error(path, "is no readable HDF5 file"), h5py.File(path, "r") as file:
         found = file.attrs.get("format")
-        if found != FORMAT:
+        if not np.array_equal(found, FORMAT):
             raise DataError(f"{path} must be a file of jitconv.nn, of format {FORMAT}; got {found}")
         yield file
 
 
 @contextmanager
 def _written_beside(path: Path) -> Iterator[h5py.File]:
+    with _as_data_error(path, "cannot be written"):
+        _make_room(path)
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+        os.close(handle)
+        try:
+            with h5py.File(beside, "w") as file:
+                yield file
+            os.replace(beside, path)
+        except BaseException:
+            Path(beside).unlink(missing_ok=True)
+            raise
+
+
+def _make_room(path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError("it is a folder")
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    os.close(handle)
+
+
+@contextmanager
+def _as_data_error(path: Path, what: str) -> Iterator[None]:
     try:
-        with h5py.File(beside, "w") as file:
-            yield file
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
+        yield
+    except OSError as error:
+        raise DataError(f"{path} {what}: {error}") from None

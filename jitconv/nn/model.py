@@ -10,7 +10,7 @@ import numpy as np
 from jitconv.errors import DtypeError, ParameterError, ShapeError
 from jitconv.nn.functions import softmax, softmax_cross_entropy
 from jitconv.nn.layers import Conv2D, Layer, MaxPool2D, ReLU, Setting
-from jitconv.specs.values import choice
+from jitconv.specs.values import choice, integer
 from jitconv.specs.values import shape as extents
 
 Array = np.ndarray[Any, Any]
@@ -75,23 +75,22 @@ class Sequential:
         seed: int = 0,
         loss: Loss = softmax_cross_entropy,
     ) -> None:
-        if not layers:
-            raise ParameterError("Sequential needs at least one layer; got none")
-        if len({id(layer) for layer in layers}) != len(layers):
-            raise ParameterError("Sequential: one layer stands twice; make two of them")
+        _check_layers(layers)
         self.layout = choice("layout", layout, ("NHWC", "NCHW"))
         self.dtype = np.dtype(choice("dtype", dtype, ("float32", "float64")))
         self.shape = extents("shape", shape)
-        self.seed = seed
+        self.seed = integer("seed", seed, 0)
         self.loss = loss
         self.layers = _named(layers)
         self.shapes: dict[str, tuple[int, ...]] = {}
-        setting, current = Setting(layout, self.dtype, np.random.default_rng(seed)), self.shape
+        setting, current = Setting(layout, self.dtype, np.random.default_rng(self.seed)), self.shape
         for name, layer in self.layers.items():
             try:
                 current = self.shapes[name] = layer.build(current, setting)
             except (ShapeError, ParameterError) as error:
                 raise type(error)(f"{name}: {error}") from None
+        for layer in layers:
+            layer.taken = True
         self._order = _pools_first(list(self.layers.items()))
         _maxima_alone([layer for _, layer in self._order])
 
@@ -163,6 +162,18 @@ class Sequential:
 
     def __repr__(self) -> str:
         return f"<Sequential {' -> '.join(self.layers)}: {self.shape} {self.layout} {self.dtype}>"
+
+
+def _check_layers(layers: Sequence[Layer]) -> None:
+    if not isinstance(layers, (list, tuple)) or not layers:
+        raise ParameterError(f"Sequential needs at least one layer, in a list; got {layers!r}")
+    for layer in layers:
+        if not isinstance(layer, Layer):
+            raise ParameterError(f"Sequential takes layers, such as Dense(10); got {layer!r}")
+        if layer.taken:  # its weights would begin anew, beneath that network
+            raise ParameterError(f"Sequential: {layer!r} is another network's already; make a new one")
+    if len({id(layer) for layer in layers}) != len(layers):
+        raise ParameterError("Sequential: one layer stands twice; make two of them")
 
 
 def _named(layers: Sequence[Layer]) -> dict[str, Layer]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,7 +35,7 @@ class Optimiser(ABC):
     moments: dict[str, dict[str, Array]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.rate > 0:
+        if number("the learning rate", self.rate) <= 0:
             raise ParameterError(f"the learning rate must be above 0; got {self.rate}")
 
     def step(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array], l2: float = 0.0) -> None:
@@ -47,11 +49,23 @@ class Optimiser(ABC):
         arrays = self.moments.setdefault(kept, {})
         if name not in arrays:
             arrays[name] = np.zeros_like(w)
+        if arrays[name].shape != w.shape or arrays[name].dtype != w.dtype:
+            raise ParameterError(
+                f"this optimiser keeps the {kept} of another network, whose {name} is {arrays[name].dtype} "
+                f"{arrays[name].shape}, not {w.dtype} {w.shape}: make a new one for this network"
+            )
         return arrays[name]
 
     @abstractmethod
     def update(self, w: Array, dw: Array, *moments: Array, decay: float) -> None:
         """Change one parameter and its moments."""
+
+
+def number(name: str, value: Any) -> float:
+    """Return `value` if it is a finite number."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise ParameterError(f"{name} must be a finite number; got {value!r}")
+    return float(value)
 
 
 def decays(name: str) -> bool:
@@ -77,7 +91,7 @@ class SGD(Optimiser):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.momentum < 1:
+        if not 0 <= number("momentum", self.momentum) < 1:
             raise ParameterError(f"momentum must be at least 0 and below 1; got {self.momentum}")
 
     def update(self, w: Array, dw: Array, *moments: Array, decay: float) -> None:
@@ -108,8 +122,10 @@ class Adam(Optimiser):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("beta1", "beta2"):
-            if not 0 < getattr(self, name) < 1:
+            if not 0 < number(name, getattr(self, name)) < 1:
                 raise ParameterError(f"{name} must be above 0 and below 1; got {getattr(self, name)}")
+        if number("epsilon", self.epsilon) <= 0:
+            raise ParameterError(f"epsilon must be above 0; got {self.epsilon}")
 
     def update(self, w: Array, dw: Array, *moments: Array, decay: float) -> None:
         """See `adam_step`."""

@@ -16,7 +16,7 @@ from jitconv.nn.data import Arrays, Data
 from jitconv.nn.functions import softmax
 from jitconv.nn.history import Epoch, History
 from jitconv.nn.model import Sequential
-from jitconv.nn.optimisers import Adam, Optimiser
+from jitconv.nn.optimisers import Adam, Optimiser, number
 from jitconv.nn.progress import Progress, Silent
 from jitconv.specs.values import integer
 
@@ -56,7 +56,8 @@ def fit(
     model : Sequential
         The network.
     data : Data, or pair of arrays (x, labels)
-        What is trained on; read batch by batch, never whole.
+        What is trained on; read batch by batch, never whole. Arrays of uint8 are scaled to 0..1, here and
+        in `evaluate` and `predict`.
     epochs : int
         Passes over `data`, those before an interruption counted.
     validation : Data, or pair of arrays, optional
@@ -95,10 +96,13 @@ def fit(
     DivergedError
         When the loss is no longer finite; parameters and checkpoint are those before that.
     """
-    data, validation = _source(data), None if validation is None else _source(validation)
+    _check_kinds(model, optimiser)
+    data = _source(model, data)
+    validation = None if validation is None else _source(model, validation)
     optimiser = Adam() if optimiser is None else optimiser
+    seed = integer("seed", seed, 0)
     epochs, batch = integer("epochs", epochs, 1), integer("batch", batch, 1)
-    if l2 < 0:
+    if number("l2", l2) < 0:
         raise ParameterError(f"l2 must not be negative; got {l2}")
     if patience is not None and (validation is None or integer("patience", patience, 1) < 1):
         raise ParameterError("patience needs a validation set, by whose cost it is judged")
@@ -111,6 +115,7 @@ def fit(
         kept = Checkpoint(Path(checkpoint), model, optimiser, about)
         if resume:
             history = kept.restore() or history
+            history.stopped_early = patience is not None and history.out_of_patience(patience)
     elif resume:
         raise ParameterError("resume needs checkpoint, the file to go on from")
     show = progress if isinstance(progress, Progress) else Progress() if progress else Silent()
@@ -171,7 +176,7 @@ def evaluate(model: Sequential, data: Examples, *, batch: int = JUDGED_AT_ONCE) 
     Judgement
         ``(cost, accuracy)``.
     """
-    data = _source(data)
+    data = _source(model, data)
     _check(model, data)
     cost = right = 0.0
     for rows in _batches(np.arange(len(data)), integer("batch", batch, 1)):
@@ -194,6 +199,8 @@ def predict(model: Sequential, data: Data | Array, *, batch: int = JUDGED_AT_ONC
     batch : int
         Examples at a time.
     """
+    if isinstance(data, np.ndarray) and data.dtype == np.uint8 and data.size:
+        data = _source(model, (data, np.zeros(len(data), np.int64)))  # scaled as in `fit`
     parts = [np.empty((0, *model.shapes[next(reversed(model.shapes))]), model.dtype)]
     for rows in _batches(np.arange(len(data)), integer("batch", batch, 1)):
         x = data.read(rows)[0] if isinstance(data, Data) else data[rows[0] : rows[-1] + 1]
@@ -201,7 +208,14 @@ def predict(model: Sequential, data: Data | Array, *, batch: int = JUDGED_AT_ONC
     return np.concatenate(parts)
 
 
-def _source(data: Examples) -> Data:
+def _check_kinds(model: Sequential, optimiser: Optimiser | None) -> None:
+    if not isinstance(model, Sequential):
+        raise ParameterError(f"model must be a Sequential; got {model!r}")
+    if optimiser is not None and not isinstance(optimiser, Optimiser):
+        raise ParameterError(f"optimiser must be one such as Adam(); got {optimiser!r}")
+
+
+def _source(model: Sequential, data: Examples) -> Data:
     if isinstance(data, Data):
         return data
     if not isinstance(data, tuple) or len(data) != 2:
@@ -210,7 +224,8 @@ def _source(data: Examples) -> Data:
             f"got {type(data).__name__}"
         )
     x, labels = data
-    return Arrays(x, labels, dtype=x.dtype.name) if x.dtype != np.uint8 else Arrays(x, labels)
+    given = getattr(x, "dtype", None)  # floats stay what they are: the network says how to convert them
+    return Arrays(x, labels, dtype=given.name if given in (np.float32, np.float64) else model.dtype.name)
 
 
 def _check(model: Sequential, data: Data) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from jitconv.errors import ShapeError
 from jitconv.jit import Kernel
 from jitconv.jit.workspace import output
 
@@ -67,7 +68,14 @@ def relu_backward(dy: Array, x: Array) -> Array:
     -------
     array
         Shaped as `x`.
+
+    Raises
+    ------
+    ShapeError
+        When `dy` and `x` differ in shape.
     """
+    if dy.shape != x.shape:
+        raise ShapeError(f"relu: dy must be {x.shape} to match x; got {dy.shape}")
     dx = output(x.shape, x.dtype)
     RELU_GRADIENT(int(x.size * NANOSECONDS), np.ravel(dy), np.ravel(x), x.dtype.type(0), dx.reshape(-1))
     return dx

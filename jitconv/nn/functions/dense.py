@@ -40,7 +40,8 @@ def dense_forward(x: Array, w: Array, b: Array | None = None) -> Array:
     ShapeError, DtypeError
         When the arguments do not fit together, or are no float arrays.
     """
-    return conv_forward(x[None, None], w[None, None], b)[0, 0]
+    y = conv_forward(_pixels(x), w[None, None], b)
+    return y.reshape(len(x), y.shape[3])
 
 
 def dense_backward(dy: Array, x: Array, w: Array, wrt: Sequence[str] = WRT) -> Gradients:
@@ -65,5 +66,10 @@ def dense_backward(dy: Array, x: Array, w: Array, wrt: Sequence[str] = WRT) -> G
     ShapeError, DtypeError, ParameterError
         As `dense_forward`, and for an unknown name in `wrt`.
     """
-    dx, dw, db = conv_backward(dy[None, None], x[None, None], w[None, None], wrt=wrt)
-    return Gradients(None if dx is None else dx[0, 0], None if dw is None else dw[0, 0], db)
+    dx, dw, db = conv_backward(_pixels(dy), _pixels(x), w[None, None], wrt=wrt)
+    return Gradients(None if dx is None else dx.reshape(x.shape), None if dw is None else dw[0, 0], db)
+
+
+def _pixels(rows: Array) -> Array:
+    # a picture has at least one pixel, but there may be no picture
+    return rows[None, None] if len(rows) else rows[:, None, None]

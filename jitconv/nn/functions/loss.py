@@ -49,6 +49,7 @@ def softmax_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
     ShapeError, ParameterError
         When there is not one label for each row of scores, or a label is no class.
     """
+    labels = np.asarray(labels)
     _check(scores, labels)
     rows = np.arange(len(labels))
     shifted = scores - scores.max(axis=1, keepdims=True)

@@ -12,6 +12,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from jitconv.errors import DtypeError, ParameterError, ShapeError
 from jitconv.jit import Kernel
 
 Array = np.ndarray[Any, Any]
@@ -63,7 +64,13 @@ def momentum_step(
         0 for plain gradient descent.
     decay : float
         What is added to the gradient for each unit of `w` (L2).
+
+    Raises
+    ------
+    ShapeError, DtypeError, ParameterError
+        When the arrays differ in shape or dtype, or one that is changed is not C-contiguous.
     """
+    _check(w, dw, velocity)
     real = w.dtype.type
     MOMENTUM(w.size, *map(_flat, (w, dw, velocity)), real(rate), real(momentum), real(decay))
 
@@ -96,11 +103,27 @@ def adam_step(
         Learning rate, decay of the two means, and what keeps the quotient finite.
     decay : float
         What is added to the gradient for each unit of `w` (L2).
+
+    Raises
+    ------
+    ShapeError, DtypeError, ParameterError
+        When the arrays differ in shape or dtype, or one that is changed is not C-contiguous.
     """
+    _check(w, dw, mean, square)
     # the means' corrections for their beginning at 0 go into the rate and epsilon: one division fewer
     real, correction = w.dtype.type, math.sqrt(1 - beta2**step)
     scalars = rate * correction / (1 - beta1**step), beta1, beta2, epsilon * correction, decay
     ADAM(2 * w.size, *map(_flat, (w, dw, mean, square)), *map(real, scalars))
+
+
+def _check(w: Array, dw: Array, *moments: Array) -> None:
+    for name, array in (("dw", dw), *(("its moments", one) for one in moments)):
+        if array.shape != w.shape:  # the kernels would read and write beyond an array's end
+            raise ShapeError(f"{name} must be {w.shape} to match w; got {array.shape}")
+        if array.dtype != w.dtype:
+            raise DtypeError(f"{name} must be {w.dtype} to match w; got {array.dtype}")
+    if not all(array.flags.c_contiguous for array in (w, *moments)):  # the flat copy would be changed instead
+        raise ParameterError("w and its moments are changed in place: each must be C-contiguous")
 
 
 def _flat(array: Array) -> Array:

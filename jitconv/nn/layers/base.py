@@ -44,6 +44,7 @@ class Layer(ABC):
     def __post_init__(self) -> None:
         self.parameters: dict[str, Array] = {}
         self.state: dict[str, Array] = {}
+        self.taken = False  # set by the network it belongs to
 
     @abstractmethod
     def build(self, shape: Shape, setting: Setting) -> Shape:
