@@ -22,18 +22,12 @@ BLOCKS = 16
 
 
 class Sparse(NamedTuple):
-    """A gradient of (N, H, W, C) that is zero but at some places.
-
-    Attributes
-    ----------
-    values : array (N, OH, OW, C)
-        The gradient of each window's maximum.
-    indices : array of int64 (N, OH, OW, C)
-        The maximum's row-major position in its plane of H·W. One that stands twice gets both values.
-    """
+    """A gradient of (N, H, W, C) that is zero but at some places."""
 
     values: Array
+    """(N, OH, OW, C), the gradient of each window's maximum."""
     indices: Array
+    """As many int64, the maximum's row-major position in its plane of H·W; one given twice gets both."""
 
 
 @emitted()
