@@ -64,8 +64,8 @@ def test_conv_gradients_are_below_1e_8(kind):
     functions = [lambda v: forward(v, w, b, param)[0], lambda v: forward(x, v, b, param)[0]]
     functions.append(lambda v: forward(x, w, v, param)[0])
     for one, function, gradient in zip((x, w, b), functions, found, strict=True):
-        # linear in each, so a long step adds no error; with the notebook's 1e-5 the rounding of the difference
-        # alone gave dx 2.0e-8 (naive, fast) and 5.0e-9 (strides, im2col), with this one 2e-11 and less
+        # linear in each, so a long step adds no error. With the notebook's 1e-5, rounding of the differences
+        # gave dx 2.0e-8 (naive, fast) and 5.0e-9 (strides, im2col); with this one 2e-11 and less
         assert rel_error(gradient, slope_of(function, one, dout, h=1e-2)) < 1e-8
 
 
