@@ -26,8 +26,8 @@ class JPEGPictures(Stored):
 
     Of bytes in memory, 50 pictures of 32×32 take 1.2 to 1.6 ms by Pillow's decoder alone; by `Image.open`
     (the same values) more than twice as long, and in two threads longer still. A whole `read` of 50 random
-    pictures takes 2.3 to 3 ms at first sight, and 0.09 later: decoded ones are kept as uint8 when all fit in
-    `KEEP` bytes.
+    pictures takes 1.8 to 2.6 ms at first sight, and 0.08 later: decoded ones are kept as uint8 when all fit
+    in `KEEP` bytes.
 
     Parameters
     ----------
