@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jitconv import DataError, ParameterError, ShapeError
-from jitconv.nn.data import Arrays, Subset, cifar10, digits, mnist, signs, split
+from jitconv import DataError, DtypeError, ParameterError, ShapeError
+from jitconv.nn.data import Arrays, Shifted, Subset, cifar10, digits, mean_picture, mnist, signs, split
 from jitconv.nn.data.hdf5 import HDF5Pictures
+from jitconv.nn.data.pickles import read_batch
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.integers(0, 256, (12, 64, 64, 3), dtype=np.uint8)
@@ -65,15 +66,17 @@ def write_mnist(folder, **changes):
     np.savez(folder / "mnist.npz", **{k: v for k, v in {**arrays, **changes}.items() if v is not None})
 
 
-def write_idx(folder, shape=None, cut=0):
+def write_idx(folder, shape=None, cut=0, labels=12, damage=slice(0)):
     """Write MNIST as idx files, the labels packed."""
     x = PICTURES[:, :28, :28, 0]
     for part in ("train", "t10k"):
         header = bytes([0, 0, 8, 3]) + np.array(shape or x.shape, ">u4").tobytes()
         data = header + x.tobytes()
         (folder / f"{part}-images-idx3-ubyte").write_bytes(data[: len(data) - cut])
-        labels = bytes([0, 0, 8, 1]) + np.array([12], ">u4").tobytes() + LABELS.astype(np.uint8).tobytes()
-        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
+        header = bytes([0, 0, 8, 1]) + np.array([labels], ">u4").tobytes()
+        packed = bytearray(gzip.compress(header + LABELS[:labels].astype(np.uint8).tobytes()))
+        packed[damage] = bytes(len(packed[damage]))
+        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(packed)
 
 
 ROWS = np.array([7, 0, 11, 7, 3])
@@ -138,6 +141,7 @@ def test_cifar10_is_decoded_as_pillow_does(tmp_path):
         for _ in range(2):
             np.testing.assert_array_equal(data.read(ROWS)[0], expected[ROWS])
         np.testing.assert_array_equal(pickle.loads(pickle.dumps(data)).read(ROWS)[0], expected[ROWS])
+        assert data.read(np.array([], int))[0].shape == (0, 32, 32, 3)
     assert data.classes == cifar10.NAMES
 
 
@@ -153,7 +157,7 @@ def test_cifar10_binary_batches(tmp_path):
     np.testing.assert_array_equal(task.test.read(ROWS)[0], x[ROWS])
 
 
-@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("protocol", [2, 4, 5])
 @pytest.mark.parametrize("kind", [str, str.encode])
 def test_cifar10_pickled_batches(tmp_path, protocol, kind):
     folder = tmp_path / "cifar-10-batches-py"
@@ -168,23 +172,74 @@ def test_cifar10_pickled_batches(tmp_path, protocol, kind):
     np.testing.assert_array_equal(task.test.read(ROWS)[1], LABELS[ROWS])
 
 
-class Evil:
-    """Runs a command when it is unpickled."""
+def python2(x, labels):
+    """Return a batch as Python 2 pickles it: NumPy's old names, and text that is bytes."""
+
+    def text(value):
+        return b"U" + bytes([len(value)]) + value
+
+    none = b"J\xff\xff\xff\xff"
+    dtype = b"cnumpy\ndtype\n(" + text(b"u1") + b"K\x00K\x01tR"
+    dtype += b"(K\x03" + text(b"|") + b"NNN" + none + none + b"K\x00tb"
+    shape = b"(" + b"".join(b"M" + int(n).to_bytes(2, "little") for n in x.shape) + b"t"
+    values = b"T" + x.nbytes.to_bytes(4, "little") + x.tobytes()
+    array = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\x00\x85" + text(b"b") + b"tR"
+    array += b"(K\x01" + shape + dtype + b"\x89" + values + b"tb"
+    numbers = b"](" + b"".join(b"K" + bytes([n]) for n in labels) + b"e"
+    return b"\x80\x02}(" + text(b"data") + array + text(b"labels") + numbers + b"u."
+
+
+def test_cifar10_batches_of_python_2(tmp_path):
+    x = PICTURES[:, :32, :32]
+    content = python2(x.transpose(0, 3, 1, 2).reshape(12, -1), LABELS)
+    assert pickle.loads(content, encoding="bytes")[b"data"].shape == (12, 3072)  # pickle itself agrees
+    for name in [*cifar10.TRAIN, *cifar10.TEST]:
+        (tmp_path / name).write_bytes(content)
+    values, labels = cifar10.load(tmp_path, scale=1).test.read(ROWS)
+    np.testing.assert_array_equal(values, x[ROWS])
+    np.testing.assert_array_equal(labels, LABELS[ROWS])
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_pickled_arrays_of_any_order_are_read(protocol, tmp_path):
+    x = np.asfortranarray(PICTURES[:, :32, :32].reshape(12, -1))
+    labels = LABELS.astype(np.dtype("i4").newbyteorder())
+    (tmp_path / "batch").write_bytes(pickle.dumps({"data": x, "labels": labels}, protocol))
+    found = read_batch(tmp_path / "batch", 3072)
+    np.testing.assert_array_equal(found[0], x)
+    np.testing.assert_array_equal(found[1], LABELS)
+
+
+class Call:
+    """Is pickled as a call, and a state for what it returns."""
+
+    def __init__(self, *parts):
+        self.parts = parts
 
     def __reduce__(self):
-        return os.system, ("touch evil",)
+        return self.parts
 
 
 @pytest.mark.parametrize(
     ("batch", "words"),
     [
-        (Evil(), "arrays of numbers alone are read"),
+        (Call(os.system, ("touch evil",)), ".system; arrays of numbers alone are read"),
         ([1, 2], "expected a dictionary; found list"),
         ({"data": np.zeros((2, 3072), np.uint8)}, "expected the key 'labels'"),
         ({"data": np.zeros((2, 3071), np.uint8), "labels": [0, 1]}, "(n, 3072)"),
         ({"data": np.zeros((2, 3072)), "labels": [0, 1]}, "float64"),
         ({"data": np.zeros((2, 3072), np.uint8), "labels": [0]}, "expected (2,)"),
         ({"data": np.zeros((2, 3072), np.uint8), "labels": [0, 10]}, "0..9"),
+        ({"data": np.zeros((2, 3072), np.uint8), "labels": [0, 0.5]}, "row 1 is a float"),
+        ({"data": np.zeros((2, 3072), np.uint8), "labels": [[1], [1, 2]]}, "row 0 is a list"),
+        ({"data": np.zeros((2, 3072), np.uint8), "labels": [0, 2**70]}, "at most 64 bits; row 1 is beyond"),
+        ({"data": np.zeros((2, 3072), np.uint8), "labels": np.zeros(2)}, "integers (2,); found float64 (2,)"),
+        ({"data": np.zeros((0, 3072), np.uint8), "labels": []}, "at least one picture; found (0, 3072)"),
+        ({"data": np.full((2, 3072), None), "labels": [0, 1]}, "damaged"),
+        ({b"\xff": 1}, "expected the key 'data'; found ['ÿ']"),
+        ({"data": Call(np.dtype, ("u1",)), "labels": [0]}, "found _DType"),
+        ({"data": Call(np.ndarray, ((2,),), (1, (2, 3072), 5, False, b"")), "labels": [0]}, "damaged"),
+        (Call(np.dtype, ("u1",), 7), "damaged"),
     ],
 )
 def test_a_bad_pickle_is_named_and_runs_nothing(tmp_path, monkeypatch, batch, words):
@@ -221,6 +276,94 @@ def test_preparation():
     expected = (PICTURES[ROWS] * 0.5 - mean).transpose(0, 3, 1, 2)
     np.testing.assert_allclose(data.read(ROWS)[0], expected, rtol=1e-15)
     assert data.shape == (3, 64, 64)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"layout": "HWCN"}, ParameterError, r"layout must be one of \('NHWC', 'NCHW'\); got 'HWCN'"),
+        ({"dtype": "float16"}, ParameterError, r"dtype must be one of .*; got 'float16'"),
+        ({"scale": np.nan}, ParameterError, "scale must be a finite number; got nan"),
+        ({"scale": "1"}, ParameterError, "scale must be a finite number; got '1'"),
+        ({"mean": np.zeros(4)}, ShapeError, r"mean must be a number, \(3,\) or \(64, 64, 3\); got \(4,\)"),
+        ({"mean": [0, np.inf, 0]}, ParameterError, "mean must be finite"),
+        ({"mean": "grey"}, ParameterError, "mean must be a number or an array of numbers; got 'grey'"),
+    ],
+)
+def test_options_without_meaning_are_refused(options, error, words):
+    with pytest.raises(error, match=words):
+        Arrays(PICTURES, LABELS, **options)
+
+
+def test_channels_first_needs_pictures():
+    with pytest.raises(ShapeError, match=r"'NCHW' needs examples stored as \(H, W, C\); these are \(5,\)"):
+        Arrays(np.zeros((12, 5)), LABELS, layout="NCHW")
+
+
+@pytest.mark.parametrize("chunks", [None, (2, 4, 4, 3)])
+def test_foreign_byte_order_is_read(chunks, tmp_path):
+    foreign = {kind: np.dtype(kind).newbyteorder() for kind in ("f4", "i8")}
+    x, y = RNG.random((12, 4, 4, 3)).astype(foreign["f4"]), LABELS.astype(foreign["i8"])
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", data=x, chunks=chunks)
+        file["y"] = y
+    with HDF5Pictures(tmp_path / "a.h5", "x", "y", list("abcdef")) as streamed:
+        for data in (streamed, Arrays(x, y)):
+            values, labels = data.read(ROWS.astype(foreign["i8"]))
+            assert (values.dtype, labels.dtype) == (np.float32, np.int64)
+            assert values.dtype.isnative
+            np.testing.assert_array_equal(values, x[ROWS])
+            np.testing.assert_array_equal(labels, LABELS[ROWS])
+
+
+def test_the_mean_picture_is_that_of_the_rows_alone():
+    x = RNG.integers(0, 256, (600, 4, 4, 3), dtype=np.uint8)  # in two reads
+    training, held = split(Arrays(x, np.zeros(600, int), scale=1), 100, seed=0)
+    mean = mean_picture(training)
+    assert (mean.shape, mean.dtype) == ((4, 4, 3), np.float64)
+    np.testing.assert_allclose(mean, x[training.rows].mean(0), rtol=1e-14)
+    shifted = Shifted(held, mean)
+    values, labels = shifted.read(ROWS)
+    np.testing.assert_array_equal(values, x[held.rows[ROWS]] - mean.astype(np.float32))
+    assert (values.dtype, labels.tolist(), len(shifted)) == (np.float32, [0] * 5, 100)
+    np.testing.assert_allclose(mean_picture(Shifted(training, mean)), 0, atol=1e-4)
+
+
+def test_a_shift_leaves_the_arrays_of_its_source_alone():
+    class Own(Arrays):
+        def read(self, rows):
+            return self.x, self.labels
+
+    x = np.ones((12, 2))
+    values, _ = Shifted(Own(x, LABELS), np.ones(2)).read(np.arange(12))
+    assert (values == 0).all()
+    assert (x == 1).all()
+
+
+def test_a_shift_closes_the_file_behind(tmp_path):
+    write_signs(tmp_path)
+    train = signs.load(tmp_path).train
+    with Shifted(train, mean_picture(train)):
+        assert train.stream._open is not None
+    assert train.stream._open is None
+
+
+@pytest.mark.parametrize(
+    ("mean", "error", "words"),
+    [
+        (np.zeros(3), ShapeError, r"mean must be \(64, 64, 3\), as an example of data; got \(3,\)"),
+        (np.full((64, 64, 3), np.nan), ParameterError, "mean must be finite"),
+        (np.full((64, 64, 3), 1j), DtypeError, "mean must be real numbers; got complex128"),
+    ],
+)
+def test_a_mean_that_does_not_fit_is_refused(mean, error, words):
+    with pytest.raises(error, match=words):
+        Shifted(Arrays(PICTURES, LABELS), mean)
+
+
+def test_no_examples_have_no_mean():
+    with pytest.raises(ParameterError, match="at least one example"):
+        mean_picture(Subset(Arrays(PICTURES, LABELS), np.array([], int)))
 
 
 def test_split_parts_a_source():
@@ -275,6 +418,14 @@ def cut_signs(folder):
     cut(folder, "train_signs.h5", 100_000)
 
 
+def many_labels(folder):
+    """Write files of SIGNS whose labels are more than is read whole."""
+    write_signs(folder, train_set_y=None)
+    with h5py.File(folder / "train_signs.h5", "a") as file:
+        labels = file.create_dataset("train_set_y", (2**27 + 1,), "int64", chunks=(2**10,))
+        labels[0] = 1
+
+
 def cut_npz(folder):
     """Write an npz that is cut short."""
     write_mnist(folder)
@@ -321,6 +472,14 @@ def cut_npz(folder):
         (mnist.load, lambda f: write_mnist(f, x_test=PICTURES), r"x_test: expected the shape \(m, 28, 28\)"),
         (mnist.load, lambda f: write_mnist(f, y_test=LABELS), "y_test: expected uint8"),
         (mnist.load, lambda f: write_mnist(f, y_test=np.uint8([1])), "y_test: expected 12 labels"),
+        (signs.load, many_labels, r"train_set_y: \(134217729,\) int64 is 1073741832 bytes, more than"),
+        (
+            mnist.load,
+            lambda f: write_idx(f, labels=11),
+            "labels-idx1-ubyte.gz: expected 12 labels.*; found 11",
+        ),
+        (mnist.load, lambda f: write_idx(f, damage=slice(2)), "labels-idx1-ubyte.gz: damaged"),
+        (mnist.load, lambda f: write_idx(f, damage=slice(-8, -4)), "labels-idx1-ubyte.gz: damaged.*CRC"),
         (mnist.load, lambda f: write_idx(f, cut=1), "needs 9408 bytes; found 9407"),
         (mnist.load, lambda f: write_idx(f, shape=(2**31, 28, 28)), "more than the .* read whole"),
         (mnist.load, lambda f: write_idx(f, shape=(12, 28, 27)), r"found \(12, 28, 27\)"),

@@ -15,11 +15,17 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 TEST = 360
-"""The last fifth: the set is in the order of its writers, so few of them stand in both parts."""
+"""The last fifth; the set is nearly in the order of its 13 writers, so few of them stand in both parts."""
 
 
 def load(**options: Unpack[Options]) -> Task:
     """Return the digits: 1,437 to train, the last 360 to test; values 0..16, by default scaled to 0..1.
+
+    The test is of handwriting that was hardly trained on, which is harder than a random fifth, where every
+    writer was seen before: the network of `jitconv train digits`, trained on all 1,437, is right on 0.94 to
+    0.95 of the last 360 and on 0.986 to 0.994 of a random 360 (three seeds each); scikit-learn's support
+    vector machine on 0.958, and on 0.986 to 0.994. By which 360 in a row are held back, the network is right
+    on 0.94 to 0.99: a point more or less here says little of a network.
 
     Parameters
     ----------

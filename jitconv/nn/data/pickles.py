@@ -7,34 +7,84 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy._core.multiarray import _reconstruct
 
 from jitconv.errors import DataError
 from jitconv.nn.data.find import LARGEST, reading
 
 Array = np.ndarray[Any, Any]
 
-
-def _latin1(text: str, _: str) -> bytes:
-    """Return bytes as Python 3 pickles them for Python 2."""
-    return text.encode("latin1")
+KEYS = ("data", "labels")
 
 
-ADMITTED: dict[tuple[str, str], Any] = {
-    ("_codecs", "encode"): _latin1,
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
-    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
+class _DType:
+    """What a pickle says of a dtype, noted and not believed."""
+
+    def __init__(self, code: str | bytes, *_: object) -> None:
+        self.code, self.order = code, "="
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.order = _text(state[1])
+
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(_text(self.code)).newbyteorder(self.order)  # type: ignore[arg-type]
+
+
+class _Array:
+    """What a pickle says of an array; none of NumPy's own code runs before it is checked."""
+
+    def __init__(self, *_: object) -> None:
+        self.state: tuple[Any, ...] = ()
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.state = state
+
+    def array(self) -> Array:
+        _, shape, kind, fortran, values = self.state
+        return np.frombuffer(values, kind.dtype()).reshape(shape, order="F" if fortran else "C")
+
+
+class _Buffer(_Array):
+    """An array as NumPy pickles it by protocol 5."""
+
+    def __init__(self, values: bytes, kind: _DType, shape: tuple[int, ...], order: str) -> None:
+        self.state = (1, shape, kind, order == "F", values)
+
+
+class _Bytes:
+    """Bytes as Python 3 pickles them by protocol 2: text, or nothing at all."""
+
+    def __new__(cls, text: str = "", _: str = "latin1") -> bytes:  # type: ignore[misc]
+        return text.encode("latin1")
+
+    def __setstate__(self, _: object) -> None:
+        raise pickle.UnpicklingError("bytes have no state")
+
+
+ADMITTED: dict[tuple[str, str], type] = {
+    ("_codecs", "encode"): _Bytes,
+    ("__builtin__", "bytes"): _Bytes,
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _DType,
+    ("numpy.core.multiarray", "_reconstruct"): _Array,
+    ("numpy._core.multiarray", "_reconstruct"): _Array,
+    ("numpy.core.numeric", "_frombuffer"): _Buffer,
+    ("numpy._core.numeric", "_frombuffer"): _Buffer,
 }
-"""All that a pickled array of numbers names."""
+"""All that a pickled array of numbers names, and what stands for it here.
+
+Classes with a `__setstate__`: of anything else a pickle may set attributes.
+"""
 
 
 class _Arrays(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> type:
         if (module, name) not in ADMITTED:
             raise pickle.UnpicklingError(f"it names {module}.{name}; arrays of numbers alone are read")
         return ADMITTED[module, name]
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin1") if isinstance(value, bytes) else value
 
 
 def read_batch(path: Path, width: int) -> tuple[Array, Array]:
@@ -52,22 +102,45 @@ def read_batch(path: Path, width: int) -> tuple[Array, Array]:
     DataError
         When the file is damaged, names anything but arrays, or its keys or shapes are others.
     """
-    errors = pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError, AttributeError
-    with reading(path, *errors):
+    batch = _dictionary(path)
+    for key in KEYS:
+        if key not in batch:
+            raise DataError(f"{path}: expected the key {key!r}; found {sorted(batch)}")
+    with reading(path, Exception):  # whatever a damaged pickle said of its arrays
+        data, labels = (one.array() if isinstance(one, _Array) else one for one in map(batch.get, KEYS))
+    if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.shape[1:] != (width,):
+        raise DataError(f"{path}: data: expected uint8 (n, {width}); found {_kind(data)}")
+    if not len(data):
+        raise DataError(f"{path}: data: expected at least one picture; found {data.shape}")
+    return data, _labels(path, labels, len(data))
+
+
+def _dictionary(path: Path) -> dict[str, Any]:
+    with reading(path, Exception):  # a damaged pickle raises anything
         if path.stat().st_size > LARGEST:
             raise DataError(f"{path}: expected at most {LARGEST} bytes; found {path.stat().st_size}")
         with path.open("rb") as file:
             found = _Arrays(file, encoding="bytes").load()
     if not isinstance(found, dict):
         raise DataError(f"{path}: expected a dictionary; found {type(found).__name__}")
-    batch = {key.decode() if isinstance(key, bytes) else key: value for key, value in found.items()}
-    for key in ("data", "labels"):
-        if key not in batch:
-            raise DataError(f"{path}: expected the key {key!r}; found {sorted(map(str, batch))}")
-    data, labels = batch["data"], np.asarray(batch["labels"])
-    if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.shape[1:] != (width,):
-        came = f"{data.dtype} {data.shape}" if isinstance(data, np.ndarray) else type(data).__name__
-        raise DataError(f"{path}: data: expected uint8 (n, {width}); found {came}")
-    if labels.shape != data.shape[:1]:
-        raise DataError(f"{path}: labels: expected {data.shape[:1]}, as data; found {labels.shape}")
-    return data, labels
+    return {_text(key): value for key, value in found.items() if isinstance(key, (str, bytes))}
+
+
+def _labels(path: Path, labels: Any, count: int) -> Array:
+    """Return a list or array of labels as it came, once it is one of `count` integers."""
+    where = f"{path}: labels"
+    if isinstance(labels, list):
+        for row, one in enumerate(labels):
+            if type(one) is not int or abs(one) >= 2**63:
+                found = "beyond" if type(one) is int else f"a {type(one).__name__}"
+                raise DataError(f"{where}: expected integers of at most 64 bits; row {row} is {found}")
+        labels = np.array(labels, np.int64)
+    if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu":
+        raise DataError(f"{where}: expected integers ({count},); found {_kind(labels)}")
+    if labels.shape != (count,):
+        raise DataError(f"{where}: expected ({count},), as data; found {labels.shape}")
+    return labels
+
+
+def _kind(value: object) -> str:
+    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__

@@ -66,8 +66,8 @@ class Prepare:
             raise ShapeError(f"layout 'NCHW' needs examples stored as (H, W, C); these are {stored}")
         if scale is None:
             scale = 1 / 255 if stored_dtype == "uint8" else 1.0
-        if not np.isfinite(scale):
-            raise ParameterError(f"scale must be a finite number; got {scale}")
+        if not isinstance(scale, (int, float, np.number)) or not np.isfinite(scale):
+            raise ParameterError(f"scale must be a finite number; got {scale!r}")
         self.dtype = np.dtype(dtype)
         self.scale = self.dtype.type(scale)
         last = len(stored)
@@ -76,7 +76,10 @@ class Prepare:
         self.mean = None if mean is None else self._mean(mean, stored)
 
     def _mean(self, mean: Array | float, stored: tuple[int, ...]) -> Array:
-        array = np.asarray(mean, self.dtype)
+        try:
+            array = np.asarray(mean, self.dtype)
+        except (TypeError, ValueError):
+            raise ParameterError(f"mean must be a number or an array of numbers; got {mean!r:.60}") from None
         if array.shape not in ((), stored[-1:], stored):
             raise ShapeError(f"mean must be a number, {stored[-1:]} or {stored}; got {array.shape}")
         if not np.isfinite(array).all():
