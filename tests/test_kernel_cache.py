@@ -183,6 +183,23 @@ def test_a_layer_or_a_command_is_no_part_of_the_kernels():
         assert source_digest(module) != source_digest("jitconv")
 
 
+def test_a_library_written_outside_depends_on_the_file_that_writes_it(run_python, tmp_path):
+    script = """
+    import hashlib
+    from jitconv.jit import files, libraries
+    import jitconv.nn.functions.sparse as sparse
+    library = f"{sparse.__name__}.add_patch_float_float"
+    before = libraries._file(library)
+    files.source_digest.cache_clear()
+    read = type(files.Path()).read_bytes
+    own = files.Path(sparse.__file__)
+    changed = lambda file: read(file) + b"#" * (file == own)
+    type(files.Path()).read_bytes = changed
+    print(before != libraries._file(library), libraries._file("jitconv.jit.tile.x")[:10])
+    """
+    assert run_python(script, JITCONV_CACHE_DIR=str(tmp_path)) == "True jitconv.ji"
+
+
 def test_a_kernel_without_a_file_is_not_mistaken_for_an_older_one(run_python, tmp_path):
     for value in (3.0, 4.0):
         script = f"""

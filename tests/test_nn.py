@@ -226,7 +226,7 @@ def test_threads_may_predict_with_one_network():
         (lambda: nn.Sequential([nn.ReLU()] * 2, (4,)), jitconv.ParameterError, "one layer stands twice"),
         (lambda: nn.Sequential([nn.ReLU()], (4,), layout="HWC"), jitconv.ParameterError, "layout"),
         (lambda: nn.Sequential([nn.ReLU()], (4,), dtype="int8"), jitconv.ParameterError, "dtype"),
-        (lambda: nn.Conv2D(0, 3), jitconv.ParameterError, "filters must be an integer above 0"),
+        (lambda: nn.Conv2D(0, 3), jitconv.ParameterError, "filters must be at least 1"),
         (lambda: nn.Conv2D(3, 3, init="hee"), jitconv.ParameterError, "'he'"),
         (lambda: nn.Dense(2.5), jitconv.ParameterError, "units"),
         (lambda: nn.Dropout(1.0), jitconv.ParameterError, "below 1"),

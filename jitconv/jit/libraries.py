@@ -23,7 +23,7 @@ def symbol(library: str, function: str) -> str:
 def provide(library: str, context: Any, functions: Callable[[Any], None]) -> None:
     """Have a library at hand: compiled, with what ``functions(module)`` writes, if it never was.
 
-    Its name begins with that of the package whose source files it depends on. The compiler's lock is held.
+    Its name begins with that of the module that writes it: see `source_digest`. The compiler's lock is held.
     """
     if at_hand(library, context):
         return
@@ -62,5 +62,5 @@ def assembly(prefix: str) -> list[str]:
 
 
 def _file(library: str) -> str | None:
-    source = source_digest(library.partition(".")[0])
+    source = source_digest(library.rpartition(".")[0])
     return None if source is None else f"{library}-{source[:24]}.library"

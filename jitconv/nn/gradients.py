@@ -40,16 +40,25 @@ def numerical_gradient(
     chosen = range(x.size) if places is None else places
     gradient = np.empty(len(chosen))
     for count, place in enumerate(chosen):
-        index = np.unravel_index(place, x.shape)
-        before = x[index]
-        try:
-            x[index] = before + h
-            above = function()
-            x[index] = before - h
-            gradient[count] = (above - function()) / (2 * h)
-        finally:
-            x[index] = before
+        above, below = either_side(function, x, np.unravel_index(place, x.shape), h)
+        gradient[count] = (above - below) / (2 * h)
     return gradient.reshape(x.shape) if places is None else gradient
+
+
+def either_side(function: Callable[[], Any], x: Array, place: tuple[Any, ...], h: float) -> tuple[Any, Any]:
+    """Return what a function gives with one element of an array larger, and smaller, by `h`.
+
+    The element is what it was in the end, whatever happens; a result that is an array is copied, as the
+    function may give the same one each time.
+    """
+    before = x[place]
+    try:
+        x[place] = before + h
+        above = np.copy(function())
+        x[place] = before - h
+        return above, np.copy(function())
+    finally:
+        x[place] = before
 
 
 def relative_error(a: Array, b: Array) -> float:

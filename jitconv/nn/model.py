@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,11 +10,10 @@ import numpy as np
 from jitconv.errors import DtypeError, ParameterError, ShapeError
 from jitconv.nn.functions import softmax, softmax_cross_entropy
 from jitconv.nn.layers import Conv2D, Layer, MaxPool2D, ReLU, Setting
-from jitconv.specs.values import choice, integer
+from jitconv.specs.values import DTYPES, LAYOUTS, choice, integer
 from jitconv.specs.values import shape as extents
 
 Array = np.ndarray[Any, Any]
-Loss = Callable[[Array, Array], tuple[float, Array]]
 
 
 class Step(NamedTuple):
@@ -40,8 +39,6 @@ class Sequential:
         What to compute in.
     seed : int
         Decides the weights: one seed, the same bits.
-    loss : callable
-        ``(scores, labels) -> (loss, gradient)``.
 
     Attributes
     ----------
@@ -73,14 +70,12 @@ class Sequential:
         layout: str = "NHWC",
         dtype: str = "float32",
         seed: int = 0,
-        loss: Loss = softmax_cross_entropy,
     ) -> None:
         _check_layers(layers)
-        self.layout = choice("layout", layout, ("NHWC", "NCHW"))
-        self.dtype = np.dtype(choice("dtype", dtype, ("float32", "float64")))
+        self.layout = choice("layout", layout, LAYOUTS)
+        self.dtype = np.dtype(choice("dtype", dtype, DTYPES))
         self.shape = extents("shape", shape)
         self.seed = integer("seed", seed, 0)
-        self.loss = loss
         self.layers = _named(layers)
         self.shapes: dict[str, tuple[int, ...]] = {}
         setting, current = Setting(layout, self.dtype, np.random.default_rng(self.seed)), self.shape
@@ -128,7 +123,7 @@ class Sequential:
         x : array (N, ...)
             Inputs.
         labels : array (N,)
-            The right classes, or what else the loss takes.
+            The right classes, integers.
         rng : numpy.random.Generator, optional
             What a layer such as Dropout draws from; by default one of seed 0.
         """
@@ -137,7 +132,7 @@ class Sequential:
         for _, layer in self._order:
             y, cache = layer.forward(y, rng)
             caches.append(cache)
-        loss, slope = self.loss(y, labels)
+        loss, slope = softmax_cross_entropy(y, labels)
         gradients: dict[str, Array] = {}
         dy: Array | None = slope
         for place in reversed(range(len(caches))):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 
 from jitconv.errors import ParameterError
 from jitconv.nn.functions import adam_step, momentum_step
+from jitconv.specs.values import finite
 
 Array = np.ndarray[Any, Any]
 
@@ -35,7 +34,7 @@ class Optimiser(ABC):
     moments: dict[str, dict[str, Array]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if number("the learning rate", self.rate) <= 0:
+        if finite("the learning rate", self.rate) <= 0:
             raise ParameterError(f"the learning rate must be above 0; got {self.rate}")
 
     def step(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array], l2: float = 0.0) -> None:
@@ -61,13 +60,6 @@ class Optimiser(ABC):
         """Change one parameter and its moments."""
 
 
-def number(name: str, value: Any) -> float:
-    """Return `value` if it is a finite number."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-        raise ParameterError(f"{name} must be a finite number; got {value!r}")
-    return float(value)
-
-
 def decays(name: str) -> bool:
     """Whether L2 applies to a parameter: to what is called ``w``."""
     return name.rpartition("/")[2] == "w"
@@ -91,7 +83,7 @@ class SGD(Optimiser):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= number("momentum", self.momentum) < 1:
+        if not 0 <= finite("momentum", self.momentum) < 1:
             raise ParameterError(f"momentum must be at least 0 and below 1; got {self.momentum}")
 
     def update(self, w: Array, dw: Array, *moments: Array, decay: float) -> None:
@@ -122,9 +114,9 @@ class Adam(Optimiser):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("beta1", "beta2"):
-            if not 0 < number(name, getattr(self, name)) < 1:
+            if not 0 < finite(name, getattr(self, name)) < 1:
                 raise ParameterError(f"{name} must be above 0 and below 1; got {getattr(self, name)}")
-        if number("epsilon", self.epsilon) <= 0:
+        if finite("epsilon", self.epsilon) <= 0:
             raise ParameterError(f"epsilon must be above 0; got {self.epsilon}")
 
     def update(self, w: Array, dw: Array, *moments: Array, decay: float) -> None:

@@ -13,12 +13,12 @@ import numpy as np
 from jitconv.errors import DivergedError, ParameterError, ShapeError
 from jitconv.nn.checkpoint import Checkpoint
 from jitconv.nn.data import Arrays, Data
-from jitconv.nn.functions import softmax
+from jitconv.nn.functions import softmax, softmax_cross_entropy
 from jitconv.nn.history import Epoch, History
 from jitconv.nn.model import Sequential
-from jitconv.nn.optimisers import Adam, Optimiser, number
+from jitconv.nn.optimisers import Adam, Optimiser
 from jitconv.nn.progress import Progress, Silent
-from jitconv.specs.values import integer
+from jitconv.specs.values import finite, integer
 
 Array = np.ndarray[Any, Any]
 Examples = Data | tuple[Array, Array]
@@ -102,7 +102,7 @@ def fit(
     optimiser = Adam() if optimiser is None else optimiser
     seed = integer("seed", seed, 0)
     epochs, batch = integer("epochs", epochs, 1), integer("batch", batch, 1)
-    if number("l2", l2) < 0:
+    if finite("l2", l2) < 0:
         raise ParameterError(f"l2 must not be negative; got {l2}")
     if patience is not None and (validation is None or integer("patience", patience, 1) < 1):
         raise ParameterError("patience needs a validation set, by whose cost it is judged")
@@ -134,16 +134,16 @@ def _epoch(
     seed: int, history: History, show: Progress,
 ) -> Epoch:  # fmt: skip
     begun = time.perf_counter()
-    number, parameters = len(history.epochs), model.parameters
+    epoch, parameters = len(history.epochs), model.parameters
     cost = right = seen = 0.0
     # an epoch's numbers depend on its own number alone, so a checkpoint need not hold a generator
-    rng = np.random.default_rng([seed, number])
+    rng = np.random.default_rng([seed, epoch])
     for rows in _batches(rng.permutation(len(data)), batch):
         x, labels = data.read(rows)
         step = model.step(x, labels, rng)
         if not math.isfinite(step.loss):
             raise DivergedError(
-                f"the loss is {step.loss} at step {len(history.losses) + 1}, in epoch {number + 1}: "
+                f"the loss is {step.loss} at step {len(history.losses) + 1}, in epoch {epoch + 1}: "
                 "lower the learning rate, or look for values in the data that are not finite"
             )
         optimiser.step(parameters, step.gradients, l2)
@@ -182,7 +182,7 @@ def evaluate(model: Sequential, data: Examples, *, batch: int = JUDGED_AT_ONCE) 
     for rows in _batches(np.arange(len(data)), integer("batch", batch, 1)):
         x, labels = data.read(rows)
         scores = model.scores(x)
-        cost += model.loss(scores, labels)[0] * len(rows)
+        cost += softmax_cross_entropy(scores, labels)[0] * len(rows)
         right += int((scores.argmax(axis=1) == labels).sum())
     return Judgement(cost / len(data), right / len(data))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Collection, Iterable, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,13 @@ def integer(name: str, value: Any, least: int) -> int:
         bounds = f"at least {least}" if number < least else f"at most {MOST}"
         raise ParameterError(f"{name} must be {bounds}; got {value!r}")
     return number
+
+
+def finite(name: str, value: Any) -> float:
+    """Return `value` if it is a finite number."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise ParameterError(f"{name} must be a finite number; got {value!r}")
+    return float(value)
 
 
 def pair(name: str, value: Any, least: int) -> tuple[int, int]:

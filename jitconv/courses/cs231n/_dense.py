@@ -56,10 +56,8 @@ def affine_backward(dout: Any, cache: tuple[Any, Any, Any]) -> tuple[Array, Arra
         As `affine_forward`.
     """
     dy, x, w = real(dout=dout, x=cache[0], w=cache[1])
-    dx, dw, db = functions.dense_backward(dy, _rows(x), w)
-    assert dx is not None
-    assert dw is not None
-    assert db is not None
+    gradients: tuple[Any, ...] = functions.dense_backward(dy, _rows(x), w)
+    dx, dw, db = gradients
     return dx.reshape(x.shape), dw, db
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from jitconv.courses.cs231n._arguments import Array
 from jitconv.errors import DtypeError, ShapeError
+from jitconv.nn.gradients import either_side
 from jitconv.nn.gradients import relative_error as rel_error
 
 __all__ = ["eval_numerical_gradient", "eval_numerical_gradient_array", "grad_check_sparse", "rel_error"]
@@ -42,11 +42,9 @@ def eval_numerical_gradient(
     DtypeError
         When `x` is no array of floats that may be written to.
     """
-    gradient = np.zeros_like(_steppable(x))
-    for place in np.ndindex(x.shape):
-        above, below = _either_side(f, x, place, h)
-        gradient[place] = (above - below) / (2 * h)
-        if verbose:
+    gradient = eval_numerical_gradient_array(f, x, 1, h)
+    if verbose:
+        for place in np.ndindex(x.shape):
             print(place, gradient[place])
     return gradient
 
@@ -77,7 +75,7 @@ def eval_numerical_gradient_array(f: Callable[[Array], Any], x: Array, df: Any, 
     """
     gradient = np.zeros_like(_steppable(x))
     for place in np.ndindex(x.shape):
-        above, below = _either_side(f, x, place, h)
+        above, below = either_side(lambda: f(x), x, place, h)
         gradient[place] = np.sum((above - below) * df) / (2 * h)
     return gradient
 
@@ -106,30 +104,10 @@ def grad_check_sparse(
         raise ShapeError(f"analytic_grad must be {x.shape}, as x; got {np.shape(analytic_grad)}")
     for _ in range(num_checks):
         place = tuple(int(np.random.randint(size)) for size in x.shape)
-        above, below = _either_side(f, x, place, h)
+        above, below = either_side(lambda: f(x), x, place, h)
         numerical, analytic = (above - below) / (2 * h), analytic_grad[place]
         error = rel_error(numerical, analytic)
         print(f"numerical: {numerical:f} analytic: {analytic:f}, relative error: {error:e}")
-
-
-def _either_side(f: Callable[[Array], Any], x: Array, place: tuple[int, ...], h: float) -> tuple[Any, Any]:
-    """Return f with one element of x made larger and smaller by h."""
-    value = x[place]
-    with _restored(x, place):
-        x[place] = value + h
-        above = np.copy(f(x))  # f may give the same array each time
-        x[place] = value - h
-        below = np.copy(f(x))
-    return above, below
-
-
-@contextmanager
-def _restored(x: Array, place: tuple[int, ...]) -> Iterator[None]:
-    value = x[place]
-    try:
-        yield
-    finally:
-        x[place] = value
 
 
 def _steppable(x: Any) -> Array:

@@ -7,11 +7,10 @@ from typing import Any, TypedDict
 import numpy as np
 
 from jitconv.errors import ParameterError, ShapeError
+from jitconv.specs.values import DTYPES, LAYOUTS, choice, finite
 
 Array = np.ndarray[Any, Any]
 
-DTYPES = ("float32", "float64")
-LAYOUTS = ("NHWC", "NCHW")
 STORED = ("uint8", *DTYPES)
 """Dtypes that examples may be stored in."""
 
@@ -58,18 +57,14 @@ class Prepare:
         layout: str = "NHWC",
         dtype: str = "float32",
     ) -> None:
-        if layout not in LAYOUTS:
-            raise ParameterError(f"layout must be one of {LAYOUTS}; got {layout!r}")
-        if str(dtype) not in DTYPES:
-            raise ParameterError(f"dtype must be one of {DTYPES}; got {dtype!r}")
+        choice("layout", layout, LAYOUTS)
+        choice("dtype", str(dtype), DTYPES)
         if layout == "NCHW" and len(stored) != 3:
             raise ShapeError(f"layout 'NCHW' needs examples stored as (H, W, C); these are {stored}")
         if scale is None:
             scale = 1 / 255 if stored_dtype == "uint8" else 1.0
-        if not isinstance(scale, (int, float, np.number)) or not np.isfinite(scale):
-            raise ParameterError(f"scale must be a finite number; got {scale!r}")
         self.dtype = np.dtype(dtype)
-        self.scale = self.dtype.type(scale)
+        self.scale = self.dtype.type(finite("scale", scale))
         last = len(stored)
         self.axes = (0, last, *range(1, last)) if layout == "NCHW" else tuple(range(last + 1))
         self.shape = tuple(stored[axis - 1] for axis in self.axes[1:])

@@ -1,9 +1,8 @@
 """The dense (fully connected, affine) layer: y = x·w + b.
 
 A row of N vectors of D numbers is a picture of 1×N pixels and D channels, and a matrix a filter of 1×1. So
-the matrix products are convolutions: at N = 50, D = 8192, F = 500 they take 0.79 of the time of PyTorch's,
-and leave no threads of a matrix library spinning, beside which the next convolution took up to ten times
-as long.
+the matrix products are convolutions: at N = 50, D = 8192, F = 500 they took 3.0 ms forward and 8.0 backward,
+PyTorch's 3.8 and 9.7. They leave no threads of a matrix library spinning beside the next convolution.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import numpy as np
 from jitconv.errors import ParameterError
 from jitconv.nn.functions import dropout_backward, dropout_forward, relu_backward, relu_forward
 from jitconv.nn.layers.base import Array, Layer, Setting, Shape
+from jitconv.specs.values import finite
 
 
 @dataclass
@@ -46,7 +47,7 @@ class Dropout(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.rate < 1:
+        if not 0 <= finite("Dropout: rate", self.rate) < 1:
             raise ParameterError(f"Dropout: rate must be at least 0 and below 1; got {self.rate!r}")
 
     def build(self, shape: Shape, setting: Setting) -> Shape:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from jitconv.errors import ParameterError, ShapeError
+from jitconv.errors import ShapeError
 from jitconv.selector import Explanation
 
 Array = np.ndarray[Any, Any]
@@ -77,11 +77,3 @@ def picture(layer: Layer, shape: Shape, layout: str) -> tuple[int, int, int]:
             f"{type(layer).__name__} takes pictures of three axes ({layout[1:]}); got the shape {shape}"
         )
     return shape if layout == "NHWC" else (shape[1], shape[2], shape[0])
-
-
-def positive(layer: Layer, *names: str) -> None:
-    """Raise `ParameterError` unless these options are integers of at least 1."""
-    for name in names:
-        value = getattr(layer, name)
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-            raise ParameterError(f"{type(layer).__name__}: {name} must be an integer above 0; got {value!r}")

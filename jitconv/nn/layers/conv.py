@@ -9,11 +9,11 @@ import numpy as np
 
 from jitconv.nn.functions.sparse import Sparse, conv_backward_at, suits
 from jitconv.nn.initialisers import INITIALISERS, weights
-from jitconv.nn.layers.base import Array, Layer, Setting, Shape, picture, positive
+from jitconv.nn.layers.base import Array, Layer, Setting, Shape, picture
 from jitconv.ops import conv_backward, conv_forward, explain
 from jitconv.selector import Explanation
 from jitconv.specs import ConvSpec
-from jitconv.specs.values import choice
+from jitconv.specs.values import choice, integer, pair
 
 
 @dataclass
@@ -49,13 +49,14 @@ class Conv2D(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive(self, "filters", "groups")
+        integer("Conv2D: filters", self.filters, 1)
+        integer("Conv2D: groups", self.groups, 1)
         choice("Conv2D: init", self.init, INITIALISERS)
 
     def build(self, shape: Shape, setting: Setting) -> Shape:
         """Make ``w`` and ``b``."""
         _, _, channels = picture(self, shape, setting.layout)
-        kh, kw = self.kernel if isinstance(self.kernel, (tuple, list)) else (self.kernel, self.kernel)
+        kh, kw = pair("Conv2D: kernel", self.kernel, 1)
         self._geometry = {
             "stride": self.stride, "pad": self.pad, "dilation": self.dilation, "groups": self.groups,
             "layout": setting.layout,

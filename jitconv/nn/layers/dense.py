@@ -11,10 +11,10 @@ import numpy as np
 from jitconv.errors import ShapeError
 from jitconv.nn.functions import dense_backward, dense_forward
 from jitconv.nn.initialisers import INITIALISERS, weights
-from jitconv.nn.layers.base import Array, Layer, Setting, Shape, positive
+from jitconv.nn.layers.base import Array, Layer, Setting, Shape
 from jitconv.ops import explain
 from jitconv.selector import Explanation
-from jitconv.specs.values import WRT, choice
+from jitconv.specs.values import WRT, choice, integer
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Dense(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive(self, "units")
+        integer("Dense: units", self.units, 1)
         choice("Dense: init", self.init, INITIALISERS)
 
     def build(self, shape: Shape, setting: Setting) -> Shape:

@@ -9,7 +9,8 @@ import numpy as np
 
 from jitconv.errors import ShapeError
 from jitconv.nn.functions import batchnorm_backward, batchnorm_forward, groupnorm_backward, groupnorm_forward
-from jitconv.nn.layers.base import Array, Layer, Setting, Shape, picture, positive
+from jitconv.nn.layers.base import Array, Layer, Setting, Shape, picture
+from jitconv.specs.values import integer
 
 
 @dataclass
@@ -68,7 +69,7 @@ class GroupNorm(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive(self, "groups")
+        integer("GroupNorm: groups", self.groups, 1)
 
     def build(self, shape: Shape, setting: Setting) -> Shape:
         """Make ``gamma`` and ``beta``."""
