@@ -125,6 +125,34 @@ def test_sandwiches_have_right_gradients():
     assert rel_error(db, slope_of(lambda q: affine_relu_forward(a, v, q)[0], c, da)) < 1e-8
 
 
+@pytest.mark.parametrize("kind", ["affine", "conv"])
+def test_sandwiches_with_a_norm_have_right_gradients(kind):
+    if kind == "affine":
+        first, dout = (
+            [np.random.randn(6, 5), np.random.randn(5, 4), np.random.randn(4)],
+            np.random.randn(6, 4),
+        )
+        forward, backward, options = affine_bn_relu_forward, affine_bn_relu_backward, ()
+    else:
+        first = [np.random.randn(2, 3, 5, 5), np.random.randn(4, 3, 3, 3), np.random.randn(4)]
+        dout, options = np.random.randn(2, 4, 5, 5), ({"stride": 1, "pad": 1},)
+        forward, backward = conv_bn_relu_forward, conv_bn_relu_backward
+    arrays = [*first, np.random.randn(4), np.random.randn(4)]
+
+    def run(place, value):
+        given = [value if one == place else array for one, array in enumerate(arrays)]
+        return forward(*given, *options, {"mode": "train"})
+
+    found = backward(dout, run(0, arrays[0])[1])
+    for place in range(5):
+        if place == 2:  # the norm takes any bias away again
+            assert np.abs(found[2]).max() < 1e-12
+            continue
+        numerical = slope_of(lambda v, p=place: run(p, v)[0], arrays[place], dout)
+        difference = np.linalg.norm(found[place] - numerical)
+        assert difference < 1e-7 * np.linalg.norm(numerical), place
+
+
 def test_spatial_batchnorm_prints_the_courses_means_and_deviations():
     x = 4 * np.random.randn(2, 3, 4, 5) + 10
     np.testing.assert_allclose(x.mean(axis=(0, 2, 3)), [9.33463814, 8.90909116, 9.11056338], rtol=1e-8)
