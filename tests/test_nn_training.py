@@ -254,7 +254,7 @@ def test_training_is_that_of_plain_numpy(make, l2, dtype, rtol):
         assert one.cost == pytest.approx(
             np.average(losses[4 * epoch : 4 * epoch + 4], weights=sizes), rel=rtol
         )
-    assert history.rate == pytest.approx(3 * 50 / sum(one.seconds for one in history.epochs))
+    assert history.rate == 50 / sorted(one.seconds for one in history.epochs)[1]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -94,7 +94,9 @@ def _about(task: Task) -> str:
 def _speed(history: History) -> str:
     seconds = sum(one.seconds for one in history.epochs)
     count = len(history.epochs)
-    line = f"Trained {count} epoch{'s' * (count > 1)} in {seconds:.1f} s: {history.rate:,.0f} images/s"
+    line = f"Trained {count} epoch{'s' * (count > 1)} in {seconds:.1f} s, {history.rate:,.0f} images/s"
+    if count > 1:
+        line += " in the median epoch"
     peak = peak_memory()
     return line if peak is None else f"{line}, peak memory {peak / 2**20:,.0f} MiB"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from statistics import median
 from typing import Any
 
 
@@ -51,9 +52,8 @@ class History:
 
     @property
     def rate(self) -> float:
-        """Examples per second, over all epochs."""
-        seconds = sum(one.seconds for one in self.epochs)
-        return self.examples * len(self.epochs) / seconds if seconds else 0.0
+        """Examples per second in the median epoch: the first may have compiled kernels for half a minute."""
+        return self.examples / median(one.seconds for one in self.epochs) if self.epochs else 0.0
 
     def out_of_patience(self, patience: int) -> bool:
         """Whether the last `patience` epochs brought no better validation cost than those before."""

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-SMOOTHED = 50
-"""Points of the mean curve over the losses of single steps."""
+SMOOTHED, SHOWN = 50, 300
+"""Points of the mean curve, and of the faint one, over the steps: a line through thousands is a block."""
 
 
 def cost_plot(history: History, title: str = "") -> bytes:
@@ -64,8 +64,15 @@ def _epochs(axes: Axes, history: History, what: str, steps: Array) -> None:
 
     epochs = np.arange(1, len(history.epochs) + 1)
     if what == "cost":
-        places = np.arange(1, len(steps) + 1) * len(epochs) / len(steps)
-        axes.plot(places, steps, color="tab:blue", alpha=0.3, linewidth=0.7, label="each step")
+        places, means = _means(steps, SHOWN)
+        axes.plot(
+            places * len(epochs) / len(steps),
+            means,
+            color="tab:blue",
+            alpha=0.3,
+            linewidth=0.7,
+            label="steps",
+        )
     for name, colour in (("", "tab:blue"), ("validation_", "tab:orange")):
         values = [getattr(one, name + what) for one in history.epochs]
         if None not in values:
@@ -78,16 +85,18 @@ def _epochs(axes: Axes, history: History, what: str, steps: Array) -> None:
 
 def _steps(axes: Axes, history: History, what: str, steps: Array) -> None:
     """Draw the steps of the only epoch, their moving mean, and the validation at the end."""
-    parts = np.array_split(np.arange(len(steps)), min(SMOOTHED, len(steps)))
-    axes.plot(
-        np.arange(1, len(steps) + 1), steps, color="tab:blue", alpha=0.3, linewidth=0.7, label="each step"
-    )
-    means = [steps[part].mean() for part in parts]
-    axes.plot([part.mean() + 1 for part in parts], means, color="tab:blue", label="mean of some steps")
+    axes.plot(*_means(steps, SHOWN), color="tab:blue", alpha=0.3, linewidth=0.7, label="steps")
+    axes.plot(*_means(steps, SMOOTHED), color="tab:blue", label="their mean")
     judged = getattr(history.epochs[0], f"validation_{what}")
     if judged is not None:
         axes.plot(len(steps), judged, "o", color="tab:orange", label="validation")
     axes.set(xlabel="step", xlim=(0, 1.02 * len(steps)))
+
+
+def _means(steps: Array, points: int) -> tuple[Array, Array]:
+    """Return the places and means of so many runs of steps, or the steps themselves if they are fewer."""
+    runs = np.array_split(np.arange(len(steps)), min(points, len(steps)))
+    return np.array([1 + run.mean() for run in runs]), np.array([steps[run].mean() for run in runs])
 
 
 def filters_plot(model: Sequential, title: str = "") -> bytes:
