@@ -87,9 +87,9 @@ def tile_along(v, rows, vectors, a, a_at, a_apart, b, b_at, b_line, lines, offse
         carried = v.loop(I64(0), most, UNROLLED, [v.at(a, a_at), *sums], steps(b_here, UNROLLED))
         sums = v.loop(most, depth, 1, carried, steps(b_here, 1))[1:]
         c_here = v.at(c, c_at, column, build.mul(line, c_line))
-        for (r, n), total in zip(sizes, sums, strict=True):
+        for (r, n), total in zip(sizes, v.floored(sums, floor), strict=True):
             place = v.at(c_here, build.mul(c_row, I64(r)), I64(n * v.lanes))
-            v.store(v.floored(total, floor), place, masks[n])
+            v.store(total, place, masks[n])
         return []
 
     def line(number: Any, _: list[Any]) -> list[Any]:

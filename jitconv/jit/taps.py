@@ -126,8 +126,8 @@ class _Correlate:
             sums = v.loop(*self.column_range, 1, sums, lambda b, sums: self.line(None, b, lane, inside, sums))
         else:
             sums = self.taps(self.column_range, lane, inside, sums)
-        for place, total in zip(places, sums, strict=True):
-            v.store(v.floored(total, self.floor), v.at(self.y, place), inside)
+        for place, total in zip(places, v.floored(sums, self.floor), strict=True):
+            v.store(total, v.at(self.y, place), inside)
 
     def pair(self, lane: Any, masks: list[Any]) -> None:
         """Write two vectors of lanes, of which even and odd ones meet taps of their own."""
@@ -145,9 +145,10 @@ class _Correlate:
 
             sums = v.loop(I64(0), self.added, 1, [begun] * self.outputs, held)
             phases.append(self.taps(columns, half, None, sums))
-        for one, other, even, odd in zip(low, high, *phases, strict=True):
-            for place, mask, value in zip((one, other), masks, v.in_turn(even, odd), strict=True):
-                v.store(v.floored(value, self.floor), v.at(self.y, place), mask)
+        even, odd = (v.floored(sums, self.floor) for sums in phases)
+        for one, other, *pair in zip(low, high, even, odd, strict=True):
+            for place, mask, value in zip((one, other), masks, v.in_turn(*pair), strict=True):
+                v.store(value, v.at(self.y, place), mask)
 
     def places(self, lane: Any) -> list[Any]:
         """Return where a lane of each output lies."""

@@ -98,8 +98,10 @@ def _patches(v: Vectors, rows: Any, inputs: list[Any], step: Any, outputs: list[
     def patch(n: Any, c: Any, mask: Any) -> None:
         at, to = v.build.mul(n, step), v.build.mul(n, to_step)
         totals = combine(v, rows, [v.load(v.at(one, at, c), mask) for one in inputs])
+        if floor is not None:
+            totals = v.floored(totals, floor)
         for total, output in reversed(list(zip(totals, outputs, strict=True))):
-            v.store(total if floor is None else v.floored(total, floor), v.at(output, to, c), mask)
+            v.store(total, v.at(output, to, c), mask)
 
     _each(v, count, channels, patch)
 
