@@ -1,4 +1,4 @@
-"""Pictures of either layout lent as NHWC, and results put back."""
+"""Pictures of either layout lent as NHWC."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from numba import prange
 from jitconv.algorithms._shared.memory import fetch
 from jitconv.algorithms._shared.views import Array, strides
 from jitconv.jit import Kernel
-from jitconv.jit.pixels import pixels_to_planes
 from jitconv.jit.workspace import borrowed
 
 
@@ -26,17 +25,7 @@ def _rows(source, strides, size, batch, pad, height, width, channels, out):
               out[at : at + count * width * channels])  # fmt: skip
 
 
-def _planes(source, batch, pixels, channels, out):
-    """Copy NHWC pictures to NCHW, some pixels at a time."""
-    block = 256
-    blocks = (pixels + block - 1) // block
-    for task in prange(batch * blocks):
-        n, first = task // blocks, task % blocks * block
-        pixels_to_planes(source, (n * pixels + first) * channels, channels, channels,
-                         min(block, pixels - first), out, n * pixels * channels + first, pixels)  # fmt: skip
-
-
-ROWS_OF, PLANES_OF = Kernel(_rows), Kernel(_planes)
+ROWS_OF = Kernel(_rows)
 
 
 def pictures_nhwc(
@@ -62,15 +51,3 @@ def fetched_nhwc(
             out.size // 4, source.reshape(-1), from_strides, size, batch, pad, height, width, channels, out
         )  # fmt: skip
         yield out
-
-
-@contextlib.contextmanager
-def results_nhwc(target: Array, layout: str) -> Iterator[Array]:
-    """Lend pictures to be filled, flat NHWC; they are put in the layout of `target` at the end."""
-    if layout == "NHWC":
-        yield target.reshape(-1)
-        return
-    n, c, h, w = target.shape
-    with borrowed(target.size, target.dtype) as results:
-        yield results
-        PLANES_OF(target.size // 4, results, n, h * w, c, target.reshape(-1))

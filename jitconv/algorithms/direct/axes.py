@@ -60,14 +60,21 @@ def backward_axis(size: int, outputs: int, taps: int, stride: int, pad: int, dil
     offsets: list[int] = []
     numbers: list[int] = []
     for phase in range(min(stride, size)):
-        # input phase + q·stride meets, with tap k, the output q + offset
-        found = [(phase + pad - k * dilation, k) for k in range(taps)]
-        met = sorted((distance // stride, k) for distance, k in found if distance % stride == 0)
+        met = taps_of_phase(taps, phase, pad, dilation, stride)
         own = np.array([offset for offset, _ in met], np.int64)
         phases.append(_phase(phase, -(-(size - phase) // stride), len(offsets), own, 1, outputs))
         offsets += own.tolist()
         numbers += [k for _, k in met]
     return Axis(outputs, size, 1, np.array(phases), np.array(offsets, np.int64), np.array(numbers, np.int64))
+
+
+def taps_of_phase(taps: int, phase: int, pad: int, dilation: int, stride: int) -> list[tuple[int, int]]:
+    """Return (offset, tap) of the taps that meet inputs of a phase, by ascending offset.
+
+    Input phase + q·stride meets, with tap k, the output q + offset.
+    """
+    found = [(phase + pad - k * dilation, k) for k in range(taps)]
+    return sorted((distance // stride, k) for distance, k in found if distance % stride == 0)
 
 
 def _phase(first: int, count: int, begin: int, offsets: Array, step: int, size: int) -> tuple[int, ...]:

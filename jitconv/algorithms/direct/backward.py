@@ -18,10 +18,14 @@ from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.views import Array, strides
 from jitconv.algorithms._shared.weights import SLICED_BYTES, SLICES, WeightGradient, buffered
 from jitconv.algorithms.direct import planes_filters
+from jitconv.algorithms.direct.axes import taps_of_phase
 from jitconv.algorithms.direct.correlate import Correlation, Correlator, wider
 from jitconv.algorithms.direct.pack import packer
+from jitconv.algorithms.direct.rows_filters import RowsFilters
+from jitconv.algorithms.direct.rows_pictures import RowsPictures
 from jitconv.algorithms.direct.spread import Spread, suits
 from jitconv.jit.tile import padded_columns
+from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
 TURNED_BYTES = 32 * 2**20
@@ -31,6 +35,8 @@ cache, and within the workspace that `auto` allows. A choice."""
 
 def build(spec: ConvSpec) -> Plan:
     """Return a plan of dx, dw and db."""
+    if by_rows(spec):
+        return build_by_rows(spec)
     if (at_once := pictures_at_once(spec)) < spec.n:
         return build_in_parts(spec, at_once)
     dx_of, dw_of = input_gradient(spec), filter_gradient(spec)
@@ -57,6 +63,27 @@ def build(spec: ConvSpec) -> Plan:
     return plan
 
 
+def by_rows(spec: ConvSpec) -> bool:
+    """Whether rows of pixels are vectors: in NCHW, of channels that fill at most one."""
+    itemsize = np.dtype(spec.dtype).itemsize
+    return spec.layout == "NCHW" and spec.c // spec.groups * itemsize <= VECTOR_BYTES
+
+
+def build_by_rows(spec: ConvSpec) -> Plan:
+    """Return a plan that takes all arrays as they are stored."""
+    dx_of, dw_of = RowsPictures(spec), RowsFilters(spec)
+
+    def plan(dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None) -> None:
+        if dx is not None:
+            dx_of(dy, w, dx)
+        if dw is not None:
+            dw_of(x, dy, dw, db)
+        elif db is not None:
+            bias_gradient(spec, dy, db)
+
+    return plan
+
+
 def input_gradient(spec: ConvSpec) -> Callable[[Array, Array, Array], None]:
     """Return what fills dx: ``(dy, w, dx) -> None``."""
     return Spread(spec) if suits(spec) else Phases(spec)
@@ -74,7 +101,7 @@ def takes_stored(spec: ConvSpec) -> tuple[bool, bool]:
     """Return whether the gradients dx and dw take dy as it is stored, not a copy as pixels."""
     if spec.layout == "NHWC":
         return True, True
-    return one_phase(spec) and not suits(spec), planes_filters.serves(spec)
+    return one_phase(spec), planes_filters.serves(spec)
 
 
 def one_phase(spec: ConvSpec) -> bool:
@@ -131,7 +158,7 @@ class Phases:
     def __init__(self, spec: ConvSpec) -> None:
         spec = wider(spec)
         down, across = (
-            [met(size, number, pad, dilation, stride) for number in range(stride)]
+            [taps_of_phase(size, number, pad, dilation, stride) for number in range(stride)]
             for size, pad, dilation, stride in zip(
                 (spec.kh, spec.kw), (spec.pad[0], spec.pad[2]), spec.dilation, spec.stride, strict=True
             )
@@ -202,23 +229,16 @@ def phase(
     )  # fmt: skip
 
 
-def met(taps: int, phase: int, pad: int, dilation: int, stride: int) -> list[tuple[int, int]]:
-    """Return (offset, tap) of the taps that meet inputs of a phase, by ascending offset.
-
-    Input phase + q·stride meets, with tap k, the output q + offset.
-    """
-    found = [(phase + pad - k * dilation, k) for k in range(taps)]
-    return sorted((distance // stride, k) for distance, k in found if distance % stride == 0)
-
-
 def workspace(spec: ConvSpec, tasks: int) -> int:
     """Return the bytes of dx or dw, what takes more, and of what both read; `tasks`: those of dx."""
     itemsize = np.dtype(spec.dtype).itemsize
+    if by_rows(spec):
+        dx, dw = RowsPictures(spec).elements, RowsFilters(spec).elements
+        return itemsize * max(dx * ("x" in spec.wrt), dw * ("w" in spec.wrt))
     group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
     part = replace(spec, n=pictures_at_once(spec))
     copied, upstream = turned_elements(part)
     dx = spec.kh * spec.kw * spec.groups * group_f * padded_columns(group_c, itemsize) + tasks
-    dx += part.n * spec.h * spec.w * spec.c * (spec.layout == "NCHW" and suits(spec))
     weights = math.prod(spec.w_shape)
     sliced = SLICES * weights * (weights * itemsize <= SLICED_BYTES)
     if planes_filters.serves(spec):

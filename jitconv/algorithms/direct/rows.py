@@ -12,12 +12,12 @@ from numba import prange
 
 from jitconv.algorithms._shared.memory import clear
 from jitconv.algorithms._shared.views import Array
+from jitconv.algorithms.direct.padded_rows import copy_rows
 from jitconv.jit import Kernel
-from jitconv.jit.along import along, deal
+from jitconv.jit.along import WIDE, along_rows
 from jitconv.jit.kernels import threads_pay
-from jitconv.jit.loops import buffer, inlined
+from jitconv.jit.loops import buffer
 from jitconv.jit.numbers import flat, unpacked
-from jitconv.jit.tile import WIDEST, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
@@ -47,21 +47,6 @@ def serves(spec: ConvSpec) -> bool:
     return spec.layout == "NCHW" and few and (row >= LEAST_BYTES or row % VECTOR_BYTES == 0)
 
 
-@inlined
-def deal_rows(x, at, size, rows, right, out, to, out_row, places):
-    """Put rows of a plane to `out`, the columns of each phase of the stride side by side."""
-    if right == 1:
-        deal(1, 1, x, at, size, rows, size, out, to, out_row, places)
-    elif right == 2:
-        deal(2, 2, x, at, size, rows, size, out, to, out_row, places)
-    elif right == 4:
-        deal(4, 4, x, at, size, rows, size, out, to, out_row, places)
-    else:
-        for r in range(rows):
-            for j in range(size):
-                out[to + r * out_row + places[j % right] + j // right] = x[at + r * size + j]
-
-
 def _by_rows(pictures, w, bias, results, numbers):
     """Run blocks of some rows of results, and a part of the filters of a group, several in a task."""
     x, flat_w, out = pictures.ravel(), w.ravel(), results.ravel()
@@ -71,43 +56,25 @@ def _by_rows(pictures, w, bias, results, numbers):
     ) = unpacked(numbers, INTS)  # fmt: skip
     places, offsets = numbers[INTS : INTS + right], numbers[INTS + right :]
     lanes = VECTOR_BYTES // x.itemsize
-    whole = columns // (WIDEST * lanes) * (WIDEST * lanes)
     blocks = (rows + block - 1) // block
     share = (group_f + splits - 1) // splits
     units = batch * blocks * splits
     tasks = min(units, 2 * TASKS)
     for task in prange(tasks):
-        scratch = buffer(group_c * tall * row_of_scratch + WIDEST * lanes, x)
+        scratch = buffer(group_c * tall * row_of_scratch + WIDE * lanes, x)
         clear(scratch)  # of the columns on either side once: no picture is copied there
         for unit in range(task * units // tasks, (task + 1) * units // tasks):
             n, begin = unit // splits // blocks, unit // splits % blocks * block
             lines = min(block, rows - begin)
             low, high = unit % splits * share, min((unit % splits + 1) * share, group_f)
-            first = max(0, top - begin * down)
-            last = min(tall, height + top - begin * down)
             for g in range(groups):
-                for c in range(group_c):
-                    above = c * tall * row_of_scratch
-                    clear(scratch[above : above + first * row_of_scratch])
-                    clear(scratch[above + last * row_of_scratch : above + tall * row_of_scratch])
-                    row = ((n * groups + g) * group_c + c) * height + begin * down + first - top
-                    deal_rows(x, row * width, width, last - first, right, scratch,
-                              above + first * row_of_scratch, row_of_scratch, places)  # fmt: skip
+                copy_rows(x, (n * groups + g) * group_c * height * width, group_c, (height, width),
+                          begin * down - top, tall, right, places, scratch, row_of_scratch)  # fmt: skip
                 f = g * group_f + low
                 at = ((n * groups * group_f + f) * rows + begin) * columns
-                if whole:
-                    along(high - low, lines, WIDEST, flat_w, f * depth, depth, scratch, 0,
-                          down * row_of_scratch, offsets, depth, bias, f, biased, out, at, rows * columns,
-                          columns, whole, floor)  # fmt: skip
-                done = whole
-                while done < columns:
-                    vectors = width_of(columns - done, lanes)
-                    # the last vectors begin within the ones before: no masks, where a row has as many
-                    here = max(0, min(done, columns - vectors * lanes))
-                    along(high - low, lines, vectors, flat_w, f * depth, depth, scratch, here,
-                          down * row_of_scratch, offsets, depth, bias, f, biased, out, at + here,
-                          rows * columns, columns, min(columns - here, vectors * lanes), floor)  # fmt: skip
-                    done += vectors * lanes
+                along_rows(high - low, lines, flat_w, f * depth, depth, scratch, 0, down * row_of_scratch,
+                           offsets, depth, bias, f, biased, out, at, rows * columns, columns, columns,
+                           floor)  # fmt: skip
 
 
 BY_ROWS = Kernel(_by_rows)
@@ -118,28 +85,20 @@ class ByRows:
 
     def __init__(self, spec: ConvSpec, *, floor: bool = False) -> None:
         itemsize = np.dtype(spec.dtype).itemsize
-        lanes = VECTOR_BYTES // itemsize
-        (down, right), (top, _, left, _) = spec.stride, spec.pad
-        across = [kw * spec.dilation[1] for kw in range(spec.kw)]
-        below = [kh * spec.dilation[0] for kh in range(spec.kh)]
-        phase = max(-(-(spec.w + left) // right), spec.ow + across[-1] // right) + lanes
-        phase = -(-phase // lanes) * lanes  # a row of whole vectors, so that most are not in two cache lines
-        row, group_c = right * phase, spec.c // spec.groups
+        (down, right), group_c = spec.stride, spec.c // spec.groups
+        row, places, taps = geometry(spec)
+        below = (spec.kh - 1) * spec.dilation[0]
         most = SCRATCH_BYTES // (group_c * row * itemsize)
         work = spec.madds // 40
         wanted = TASKS if threads_pay(work) else 1
-        blocks = max(-(-spec.oh // max(1, (most - below[-1]) // down)), min(spec.oh, -(-wanted // spec.n)))
+        blocks = max(-(-spec.oh // max(1, (most - below) // down)), min(spec.oh, -(-wanted // spec.n)))
         block = -(-spec.oh // blocks)
         splits = max(1, min(wanted // (spec.n * blocks), spec.f // spec.groups // 12))
-        tall = (block - 1) * down + below[-1] + 1
-        places = [(column + left) % right * phase + (column + left) // right for column in range(right)]
-        taps = [kh * row + kw % right * phase + kw // right for kh in below for kw in across]
-        if spec.flip_kernel:
-            taps = taps[::-1]
+        tall = (block - 1) * down + below + 1
         offsets = [c * tall * row + tap for c in range(group_c) for tap in taps]
         numbers = (
-            spec.n, group_c, spec.h, spec.w, spec.f // spec.groups, spec.oh, spec.ow, down, right, top, tall,
-            row, block, splits, spec.groups,
+            spec.n, group_c, spec.h, spec.w, spec.f // spec.groups, spec.oh, spec.ow, down, right,
+            spec.pad[0], tall, row, block, splits, spec.groups,
         )  # fmt: skip
         self._numbers = {
             biased: flat(numbers, biased, floor, len(offsets), places, offsets) for biased in (False, True)
@@ -149,3 +108,18 @@ class ByRows:
     def __call__(self, x: Array, w: Array, b: Array | None, y: Array) -> None:
         """Fill `y`."""
         self._run(x, w, w if b is None else b, y, self._numbers[b is not None])
+
+
+def geometry(spec: ConvSpec) -> tuple[int, list[int], list[int]]:
+    """Return the elements of a padded row, where a plane's columns of each phase of the stride begin in it,
+    and, for each tap of a filter, where what it meets of a row of pixels begins.
+    """
+    lanes = VECTOR_BYTES // np.dtype(spec.dtype).itemsize
+    left, right = spec.pad[2], spec.stride[1]
+    across = [kw * spec.dilation[1] for kw in range(spec.kw)]
+    phase = max(-(-(spec.w + left) // right), spec.ow + across[-1] // right) + lanes
+    phase = -(-phase // lanes) * lanes  # a row of whole vectors, so that most are not in two cache lines
+    places = [(column + left) % right * phase + (column + left) // right for column in range(right)]
+    below = [kh * spec.dilation[0] * right * phase for kh in range(spec.kh)]
+    taps = [row + kw % right * phase + kw // right for row in below for kw in across]
+    return right * phase, places, taps[::-1] if spec.flip_kernel else taps

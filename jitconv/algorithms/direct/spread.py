@@ -11,7 +11,6 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.filters import taps_first
-from jitconv.algorithms._shared.layout import results_nhwc
 from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.correlate import TASKS
 from jitconv.algorithms.direct.pack import packer
@@ -89,8 +88,8 @@ SPREAD = Kernel(_spread)
 
 def suits(spec: ConvSpec) -> bool:
     """Whether the channels fill at most half of a vector, and a window's taps more."""
-    itemsize = np.dtype(spec.dtype).itemsize
-    return spec.groups == 1 and spec.kh * spec.kw > 1 and 2 * spec.c * itemsize <= VECTOR_BYTES
+    few = 2 * spec.c * np.dtype(spec.dtype).itemsize <= VECTOR_BYTES
+    return spec.layout == "NHWC" and spec.groups == 1 and spec.kh * spec.kw > 1 and few
 
 
 class Spread:
@@ -110,7 +109,5 @@ class Spread:
         )
 
     def __call__(self, dy: Array, w: Array, dx: Array) -> None:
-        """Fill `dx` from flat NHWC gradients."""
-        spec = self._spec
-        with results_nhwc(dx, spec.layout) as gradient:
-            self._run(dy, self._packed(taps_first(w, spec)), gradient.reshape(-1), self._numbers)
+        """Fill `dx` from flat gradients."""
+        self._run(dy, self._packed(taps_first(w, self._spec)), dx.reshape(-1), self._numbers)

@@ -1,0 +1,103 @@
+"""Products of rows with rows, summed over what both run along: ``dots`` adds, for some rows of a and of b,
+
+    sums[r, n, lane] += Σ_line Σ_j a[r, line, j + lane] · b[n, line, j + lane]
+
+where j steps over vectors. The lanes are added up when all is summed: nothing is transposed, and no element
+broadcast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from jitconv.jit.loops import inlined
+from jitconv.jit.vectors import I32, I64, VECTOR_BYTES, emitted
+
+TALL, WIDE = {64: (5, 4), 32: (4, 3), 16: (4, 3)}[VECTOR_BYTES]
+"""Rows of a and of b of a tile: the sums, a vector of each row of b and one of a fill the registers."""
+
+_SIZES = [(rows, width) for rows in range(1, TALL + 1) for width in range(1, WIDE + 1)]
+
+
+@inlined
+def all_dots(rows, a, a_at, a_row, a_line, columns, b, b_at, b_line, offsets, lines, count, sums, sums_at):
+    """Add the products of each of the rows of a with each of b to sums[r, n, lane], by nearly equal tiles."""
+    lanes = VECTOR_BYTES // a.itemsize
+    left_rows = (rows + TALL - 1) // TALL
+    r = 0
+    while left_rows > 0:
+        high = (rows - r + left_rows - 1) // left_rows
+        left, n = (columns + WIDE - 1) // WIDE, 0
+        while left > 0:
+            wide = (columns - n + left - 1) // left
+            dots(high, wide, a, a_at + r * a_row, a_row, a_line, b, b_at, b_line, offsets, n, lines, count,
+                 sums, sums_at + (r * columns + n) * lanes, columns * lanes)  # fmt: skip
+            n += wide
+            left -= 1
+        r += high
+        left_rows -= 1
+
+
+@emitted("dots", _SIZES)
+def dots(v, rows, width, a, a_at, a_row, a_line, b, b_at, b_line, offsets, first, lines, count, sums, sums_at,
+         sums_row):  # fmt: skip
+    """Add one tile's products to its sums.
+
+    Parameters
+    ----------
+    a, a_at, a_row, a_line : array of one axis, and int
+        Where the first element lies, and the steps from row to row and from line to line.
+    b, b_at, b_line, offsets, first : arrays of one axis, and int
+        Row n of b begins at b_at + offsets[first + n].
+    lines, count : int
+        How many lines, and elements in each: what lies beyond is not read, it could be an infinity.
+    sums, sums_at, sums_row : array of one axis, and int
+        Vectors: those of one row of a lie side by side.
+    """
+    build = v.build
+    places = [
+        v.at(sums, sums_at, build.mul(sums_row, I64(r)), I64(n * v.lanes))
+        for r in range(rows)
+        for n in range(width)
+    ]
+    starts = [v.at(b, b_at, build.load(v.at(offsets, first, I64(n)))) for n in range(width)]
+    end = build.sub(count, build.srem(count, I64(v.lanes)))
+
+    def line(number: Any, totals: list[Any]) -> list[Any]:
+        a_here, b_here = v.at(a, a_at, build.mul(number, a_line)), build.mul(number, b_line)
+
+        def products(j: Any, mask: Any) -> Iterator[tuple[Any, Any]]:
+            met = [v.load(v.at(start, b_here, j), mask) for start in starts]
+            for r in range(rows):
+                value = v.load(v.at(a_here, build.mul(a_row, I64(r)), j), mask)
+                yield from ((value, one) for one in met)
+
+        def step(j: Any, totals: list[Any], mask: Any = None) -> list[Any]:
+            return [v.fused(*pair, total) for pair, total in zip(products(j, mask), totals, strict=True)]
+
+        def rest(j: Any, totals: list[Any]) -> list[Any]:
+            return step(j, totals, v.below(build.sub(count, j)))
+
+        totals = v.loop(I64(0), end, v.lanes, totals, step)
+        return v.loop(end, count, v.lanes, totals, rest)
+
+    totals = v.loop(I64(0), lines, 1, [v.load(place) for place in places], line)
+    for total, place in zip(totals, places, strict=True):
+        v.store(total, place)
+
+
+@emitted("lane_sums")
+def lane_sums(v, sums, count, out, to):
+    """Add up the lanes of each of `count` vectors, and put the results side by side."""
+
+    def one(i: Any, _: list[Any]) -> list[Any]:
+        total, lanes = v.load(v.at(sums, v.build.mul(i, I64(v.lanes)))), v.lanes
+        while lanes > 1:
+            lanes //= 2
+            halves = [v.shuffled(total, total, range(first, first + lanes)) for first in (0, lanes)]
+            total = v.build.fadd(*halves)
+        v.build.store(v.build.extract_element(total, I32(0)), v.at(out, to, i))
+        return []
+
+    v.loop(I64(0), count, 1, [], one)
