@@ -16,6 +16,7 @@ from jitconv.jit import tile
 from jitconv.jit.loops import inlined
 from jitconv.jit.tile import IN_FLIGHT, UNROLLED, width_of
 from jitconv.jit.vectors import I64, VECTOR_BYTES, emitted
+from jitconv.jit.workspace import LINE
 
 TALLEST = {4: 3, **tile.TALLEST}
 """As `tile.TALLEST`, and tiles of few rows as wide on 16 registers too: 3 x 4 sums, 3 broadcasts, and one
@@ -136,6 +137,11 @@ def tile_along(v, rows, vectors, a, a_at, a_apart, b, b_at, b_line, lines, offse
         return body
 
     def one(line: Any, column: Any, masks: list[Any]) -> list[Any]:
+        c_here = v.at(c, c_at, column, build.mul(line, c_line))
+        # what 27 taps write waits for memory: 25 filters took 872 -> 833 µs, in float32 465 -> 408
+        for r in range(rows):
+            for n in range(0, vectors, max(1, LINE // VECTOR_BYTES)):
+                v.prefetch(v.at(c_here, build.mul(c_row, I64(r)), I64(n * v.lanes)), written=True)
         sums = v.either(build.icmp_signed("!=", started, I64(0)), begun, lambda: [v.zeros] * len(sizes))
         sums = sums + [v.zeros] * (len(sizes) * (chains - 1))
         b_here = v.at(b, b_at, column, build.mul(line, b_line))
@@ -144,7 +150,6 @@ def tile_along(v, rows, vectors, a, a_at, a_apart, b, b_at, b_line, lines, offse
         while len(sums) > len(sizes):
             half = len(sums) // 2
             sums = [build.fadd(*pair) for pair in zip(sums[:half], sums[half:], strict=True)]
-        c_here = v.at(c, c_at, column, build.mul(line, c_line))
         for (r, n), total in zip(sizes, v.floored(sums, floor), strict=True):
             place = v.at(c_here, build.mul(c_row, I64(r)), I64(n * v.lanes))
             v.store(total, place, masks[n])
