@@ -185,7 +185,7 @@ def deal(v, hands, kept, x, at, x_row, rows, count, out, to, out_row, places):
 
         def step(column: Any, masks: list[Any]) -> list[Any]:
             values = [v.load(v.at(x_here, column, I64(n * v.lanes)), masks[n]) for n in range(hands)]
-            for hand, value in enumerate(_dealt(v, values)[:kept]):
+            for hand, value in enumerate(dealt(v, values)[:kept]):
                 v.store(value, v.at(starts[hand], out_here, build.sdiv(column, I64(hands))))
             return []
 
@@ -244,19 +244,19 @@ def merge(v, hands, x, at, x_row, rows, places, out, to, out_row, count):
 
 
 def _merged(v: Any, values: list[Any]) -> list[Any]:
-    """Undo `_dealt`."""
+    """Undo `dealt`."""
     if len(values) == 1:
         return values
     even, odd = (_merged(v, values[first::2]) for first in range(2))
     return [part for pair in zip(even, odd, strict=True) for part in v.in_turn(*pair)]
 
 
-def _dealt(v: Any, values: list[Any]) -> list[Any]:
+def dealt(v: Any, values: list[Any]) -> list[Any]:
     """Return, of vectors in a row, one with every so manieth element from each of the first ones on."""
     if len(values) == 1:
         return values
     halves = [
-        _dealt(v, [v.every_second(*values[n : n + 2], odd) for n in range(0, len(values), 2)])
+        dealt(v, [v.every_second(*values[n : n + 2], odd) for n in range(0, len(values), 2)])
         for odd in range(2)
     ]
     return [value for pair in zip(*halves, strict=True) for value in pair]

@@ -14,7 +14,7 @@ from jitconv.algorithm import Algorithm, Plan, never_refuses
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.pooling import divisors
 from jitconv.algorithms._shared.views import Array
-from jitconv.algorithms.direct import pool_kernels, pool_planes
+from jitconv.algorithms.direct import pool_kernels, pool_planes, pool_rows
 from jitconv.algorithms.direct.pool_tasks import (
     GROUP,
     backward_tasks,
@@ -58,14 +58,14 @@ TRAFFIC_PER_SECOND = {
 CACHED_BYTES_PER_SECOND = {"NHWC": 24e9, "NCHW": 8e9}
 """Bytes of small problems, of one thread, seen in single layers of batch 1; not swept."""
 
-RULES = {"first": pool_kernels.FIRST, "all": pool_kernels.ALL, "split": pool_kernels.SPLIT}
-
 NO_INDICES = np.empty((0, 0, 0, 0), np.int64)
 NO_SHARE = {dtype: np.empty(0, dtype) for dtype in ("float32", "float64")}
 
 
 def max_forward(spec: PoolSpec) -> Plan:
     """Return the plan of max_pool_forward."""
+    if pool_rows.serves(spec):
+        return pool_rows.max_forward(spec, serial_time("max_pool_forward", spec))
     if parts := halves("max_pool_forward", spec):
         along, across = map(max_forward, parts)
 
@@ -90,7 +90,9 @@ def max_backward(spec: PoolSpec) -> Plan:
     tasks = backward_tasks("max_pool_backward", spec)
     if whole_planes("max_pool_backward", spec) and spec.ties == "first" and not spec.indices:
         return pool_planes.max_backward(spec, work)
-    run, numbers = pool_kernels.BACKWARD.of(work), flat(RULES[spec.ties], tasks, *shapes)
+    if pool_rows.serves(spec):
+        return pool_rows.max_backward(spec, work)
+    run, numbers = pool_kernels.BACKWARD.of(work), flat(pool_rows.RULES[spec.ties], tasks, *shapes)
 
     def plan(dy: Array, x: Array, indices: Array | None, dx: Array) -> None:
         if indices is None:

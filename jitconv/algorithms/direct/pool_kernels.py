@@ -15,13 +15,14 @@ from jitconv.jit import Kernel
 from jitconv.jit.interleave import deinterleave, interleave
 from jitconv.jit.loops import inlined, met
 from jitconv.jit.numbers import unpacked
+from jitconv.jit.window_rows import FIRST, SPLIT
 from jitconv.jit.windows import maxima, means, route, route_shared, spread, winners
 
 MAXIMA, WINNERS, MEANS = 0, 1, 2
 """What a forward loop computes."""
 
-FIRST, ALL, SPLIT, SPREAD = 0, 1, 2, 3
-"""What a backward loop does with a window's gradient: three rules for ties, and an average's."""
+SPREAD = 3
+"""What a backward loop does with a window's gradient, beside the three rules for ties: an average's."""
 
 
 @inlined

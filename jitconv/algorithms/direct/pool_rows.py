@@ -1,0 +1,62 @@
+"""Maximum pooling in NCHW over windows that tile the pictures: vectors are of windows, side by side in a row.
+
+All rows of all planes lie one after the other, and each belongs to one row of windows: planes need not be
+told apart.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from jitconv.algorithm import Plan
+from jitconv.algorithms.direct.pool_tasks import tiling
+from jitconv.jit import Kernel
+from jitconv.jit.interleave import lanes
+from jitconv.jit.window_rows import ALL, COLUMNS, FIRST, SPLIT, row_maxima, row_routes
+from jitconv.specs import PoolSpec
+
+TASKS = 8
+"""So that two to eight threads have equal parts. A choice."""
+
+RULES = {"first": FIRST, "all": ALL, "split": SPLIT}
+
+
+def serves(spec: PoolSpec) -> bool:
+    """Whether windows tile, and rows of them fill vectors."""
+    wide = lanes(np.dtype(spec.dtype))
+    suit = spec.kw in COLUMNS and spec.kw <= wide <= 2 * spec.ow
+    return spec.layout == "NCHW" and suit and tiling(spec) and not spec.indices
+
+
+def _maxima(pictures, results, rows, columns, windows):
+    x, y = pictures.ravel(), results.ravel()
+    lines = y.size // windows
+    for task in prange(TASKS):
+        first, last = task * lines // TASKS, (task + 1) * lines // TASKS
+        at, to = first * rows * columns * windows, first * windows
+        row_maxima(columns, x, at, rows, last - first, windows, y, to)
+
+
+def _routes(upstream, pictures, gradients, rows, columns, windows, rule):
+    dy, x, dx = upstream.ravel(), pictures.ravel(), gradients.ravel()
+    lines = dy.size // windows
+    for task in prange(TASKS):
+        first, last = task * lines // TASKS, (task + 1) * lines // TASKS
+        at, start = first * rows * columns * windows, first * windows
+        row_routes(columns, rule, x, at, rows, last - first, windows, dy, start, dx, at)
+
+
+MAXIMA, ROUTES = Kernel(_maxima), Kernel(_routes)
+
+
+def max_forward(spec: PoolSpec, work: int) -> Plan:
+    """Return the plan of max_pool_forward, without indices."""
+    run, window = MAXIMA.of(work), (spec.kh, spec.kw, spec.ow)
+    return lambda x, y, _: run(x, y, *window)
+
+
+def max_backward(spec: PoolSpec, work: int) -> Plan:
+    """Return the plan of max_pool_backward, by x."""
+    run, window = ROUTES.of(work), (spec.kh, spec.kw, spec.ow, RULES[spec.ties])
+    return lambda dy, x, _, dx: run(dy, x, dx, *window)
