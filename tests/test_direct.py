@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import jitconv
-from jitconv.algorithms.direct import backward, planes_filters, pointwise, rows
+from jitconv.algorithms.direct import backward, planes_filters, pointwise, pool_rows, rows
+from jitconv.algorithms.direct import pool as direct_pool
 from jitconv.specs import parse
 from jitconv.testing import draw
 from jitconv.testing.cases import cases
@@ -17,10 +18,10 @@ direct = importlib.import_module("jitconv.algorithms.direct.conv")
 @pytest.mark.parametrize(
     "problem",
     [
-        "n5h9w9c4 k3x3f6 s1 p1 nchw float64",
-        "n4h8w8c8 k3x3f8 s2 p1 g2 nchw float64",
-        "n3h6w7c3 k2x2f5 nchw float64 wrt=wb",
-        "n9h6w7c3 k2x2f5 s2 nchw float64 wrt=x",
+        "n5h9w9c9 k3x3f6 s1 p1 nchw float64",
+        "n9h8w8c18 k3x3f8 s2 p1 g2 nchw float64",
+        "n3h6w7c9 k2x2f5 nchw float64 wrt=wb",
+        "n9h6w7c9 k2x2f5 s2 nchw float64 wrt=x",
     ],
 )
 def test_gradients_in_parts_are_those_of_all_pictures(monkeypatch, problem):
@@ -29,6 +30,7 @@ def test_gradients_in_parts_are_those_of_all_pictures(monkeypatch, problem):
     wanted = direct.build_backward(spec), direct._workspace("conv_backward", spec)
     monkeypatch.setattr(backward, "TURNED_BYTES", 2 * 10**3)
     assert backward.pictures_at_once(spec) < spec.n
+    assert not backward.by_rows(spec)
     got = direct.build_backward(spec), direct._workspace("conv_backward", spec)
     assert got[1] <= wanted[1]
     found = []
@@ -44,11 +46,11 @@ def test_gradients_in_parts_are_those_of_all_pictures(monkeypatch, problem):
 @pytest.mark.parametrize(
     "problem",
     [
-        "n3h9w11c5 k3x2f40 s2 p1.0.2.1 nchw float64",
-        "n2h12w7c8 k3x3f10 s1 p2 d2 g2 nchw float64",
-        "n9h8w8c3 k5x5f7 s1 p2 nchw float64",
-        "n16h16w16c6 k1x1f9 nchw float64",
-        "n2h7w9c6 k1x1f9 s2 nchw float64",
+        "n3h9w11c9 k3x2f40 s2 p1.0.2.1 nchw float64",
+        "n2h12w7c18 k3x3f10 s1 p2 d2 g2 nchw float64",
+        "n9h8w8c9 k5x5f7 s1 p2 nchw float64",
+        "n16h16w16c9 k1x1f9 nchw float64",
+        "n2h7w9c9 k1x1f9 s2 nchw float64",
     ],
 )
 def test_filters_of_planes_are_those_of_pixels(monkeypatch, problem):
@@ -57,6 +59,7 @@ def test_filters_of_planes_are_those_of_pixels(monkeypatch, problem):
     found = []
     for least in (1, 2**30):
         monkeypatch.setattr(planes_filters, "LEAST_FILTERS", least)
+        assert not backward.by_rows(spec)
         assert planes_filters.serves(spec) == (least == 1 or spec.kh * spec.kw == 1)
         found.append(np.empty_like(w))
         direct.build_backward(spec)(dy, x, w, None, found[-1], None)
@@ -76,3 +79,39 @@ def test_cases_reach_few_channels_by_rows():
     found = [case.spec for case in cases("conv_forward") if rows.serves(case.spec)]
     assert {spec.stride[1] for spec in found} >= {1, 2, 3, 4}
     assert any(spec.groups > 1 for spec in found)
+
+
+def test_cases_reach_gradients_by_rows():
+    found = [
+        case.spec
+        for case in cases("conv_backward")
+        if direct.tiled(case.spec) and backward.by_rows(case.spec)
+    ]
+    assert {spec.stride[1] for spec in found} >= {1, 2, 3}
+    assert any(spec.stride[0] > spec.kh or spec.stride[1] > spec.kw for spec in found), "a phase without taps"
+    assert any(spec.groups > 1 for spec in found)
+    assert any(spec.flip_kernel for spec in found)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("window", ["k2x2 s2", "k3x2 s3x2", "k4x4 s4", "k1x4 s1x4"])
+@pytest.mark.parametrize("columns", [16, 21])
+@pytest.mark.parametrize("ties", ["first", "all", "split"])
+def test_maxima_by_rows_are_those_of_every_window(ties, columns, window, dtype):
+    kh, kw = int(window[1]), int(window[3])
+    spec = parse(f"n2h{3 * kh}w{columns * kw}c3 {window} ties={ties}", layout="NCHW", dtype=dtype)
+    assert pool_rows.serves(spec)
+    rng = np.random.default_rng(0)
+    x = rng.integers(-2, 3, spec.x_shape).astype(dtype)
+    for value in (np.nan, np.inf, -np.inf, -0.0):
+        x[rng.random(x.shape) < 0.04] = value
+    x[0, 0, :kh, :kw] = np.nan  # windows of nothing else
+    x[0, 0, :kh, kw : 2 * kw] = -np.inf
+    dy = rng.standard_normal(spec.y_shape).astype(dtype)
+    y, dx = np.empty(spec.y_shape, dtype), np.full_like(x, 7)
+    direct_pool.max_forward(spec)(x, y, None)
+    direct_pool.max_backward(spec)(dy, x, None, dx)
+    options = {"stride": spec.stride, "layout": "NCHW", "algorithm": "naive"}
+    np.testing.assert_array_equal(y, jitconv.max_pool_forward(x, (kh, kw), **options))
+    wanted = jitconv.max_pool_backward(dy, x, (kh, kw), ties=ties, **options)
+    np.testing.assert_allclose(dx, wanted, rtol=1e-6)

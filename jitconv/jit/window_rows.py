@@ -117,7 +117,7 @@ class _Route:
         return self.give(rows, wins, with_nan)
 
     def give(self, rows: Any, wins: Callable[..., Any], alone: Sequence[Any] = ()) -> list[Any]:
-        """Write the gradients of windows whose winners `wins(n, value)` tells; where `alone`, of the first."""
+        """Write the gradients of windows whose winners `wins` tells, or first winner if `alone`."""
         v, build = self.v, self.v.build
         firsts = self.firsts(rows, wins) if self.rule == FIRST or alone else None
 
