@@ -94,14 +94,15 @@ def report(
     slow, quick, results = [], [], []
     for part in zip(*(np.array_split(one, PARTS) for one in pictures), strict=True):
         for _ in range(WARM):
-            got = fast()
+            fast()
         for _ in range(CALLS):
             begun = time.perf_counter()
-            got = fast()
+            fast()
             quick.append(time.perf_counter() - begun)
         begun = time.perf_counter()
         results.append(loops(*part))
         slow.append(time.perf_counter() - begun)
+    got = fast()
     for one, other in zip(got if isinstance(got, tuple) else (got,), joined(results), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
     loops_time, median = PARTS * statistics.median(slow), statistics.median(quick)

@@ -194,7 +194,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             cost=partial(_cost, op),
             workspace=partial(_workspace, op),
             build=build,
-            revision=4,
+            revision=5,
         )
         for op, build in builds.items()
     ]
