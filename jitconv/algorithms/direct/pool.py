@@ -174,6 +174,8 @@ def _workspace(op: str, spec: PoolSpec) -> int:
     if parts := halves(op, spec):
         middle = math.prod(parts[0].y_shape) * np.dtype(spec.dtype).itemsize
         return middle + max(_workspace(op, part) for part in parts)
+    if op.startswith("max") and pool_rows.serves(spec):
+        return 0
     return buffer_bytes(op, spec) * int(numba.config.NUMBA_NUM_THREADS)
 
 
