@@ -3,7 +3,8 @@
 ``python asv_benchmarks/courses.py`` prints CS231n's speed test: a convolution of (100, 3, 31, 31) with 25
 filters 3×3, stride 2, pad 1, and a max pool 2×2 of (100, 3, 32, 32), both in float64, forward and backward.
 The loops take ten pictures at a time, and between those parts the function takes all of them, over and over;
-each ratio is ten times the loops' median over the function's.
+each ratio is ten times the loops' median over the function's. Convolutions also print their rate, and that of
+multiply-adds alone on both cores in the same minutes: where the host lends less of them, no kernel is faster.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from jitconv.bench import ceiling
 from jitconv.courses.cs231n.fast_layers import (
     conv_backward_fast,
     conv_forward_fast,
@@ -88,10 +90,11 @@ def pool_gradient_loops(dy, x):
 
 def report(
     name: str, loops: Callable[..., Any], pictures: tuple[Any, ...], fast: Callable[[], Any],
-    joined: Callable[[list[Any]], tuple[Any, ...]],
+    joined: Callable[[list[Any]], tuple[Any, ...]], flops: float = 0,
 ) -> None:  # fmt: skip
     """Print both times and their ratio, once the results agree."""
-    slow, quick, results = [], [], []
+    slow, quick, results, rates = [], [], [], []
+    alone = ceiling.multiply_adds("float64", 2)
     for part in zip(*(np.array_split(one, PARTS) for one in pictures), strict=True):
         for _ in range(WARM):
             fast()
@@ -99,6 +102,10 @@ def report(
             begun = time.perf_counter()
             fast()
             quick.append(time.perf_counter() - begun)
+        for _ in range(3 if flops else 0):
+            begun = time.perf_counter()
+            alone.run()
+            rates.append(alone.amount / (time.perf_counter() - begun))
         begun = time.perf_counter()
         results.append(loops(*part))
         slow.append(time.perf_counter() - begun)
@@ -106,8 +113,11 @@ def report(
     for one, other in zip(got if isinstance(got, tuple) else (got,), joined(results), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
     loops_time, median = PARTS * statistics.median(slow), statistics.median(quick)
-    ratio = f"{loops_time / median:6,.0f} times"
-    print(f"{name:<18} loops {loops_time:6.3f} s, jitconv {median * 1e6:7.1f} µs: {ratio}")
+    line = f"{name:<18} loops {loops_time:6.3f} s, jitconv {median * 1e6:7.1f} µs: "
+    line += f"{loops_time / median:6,.0f} times"
+    if flops:
+        line += f", {flops / median / 1e9:.0f} of {statistics.median(rates) / 1e9:.0f} GFLOP/s"
+    print(line)
 
 
 def pictures_joined(parts: list[Any]) -> tuple[Any, ...]:
@@ -128,13 +138,14 @@ def main() -> None:
     )
     dy, param = rng.standard_normal((100, 25, 16, 16)), {"stride": 2, "pad": 1}
     _, cache = conv_forward_fast(x, w, b, param)
+    flops = 2.0 * dy.size * w[0].size
     report(
         "conv forward", lambda x: conv_loops(x, w, b, 2, 1), (x,),
-        lambda: conv_forward_fast(x, w, b, param)[0], pictures_joined,
+        lambda: conv_forward_fast(x, w, b, param)[0], pictures_joined, flops,
     )  # fmt: skip
     report(
         "conv backward", lambda dy, x: conv_gradient_loops(dy, x, w, 2, 1), (dy, x),
-        lambda: conv_backward_fast(dy, cache), gradients_joined,
+        lambda: conv_backward_fast(dy, cache), gradients_joined, 2 * flops,
     )  # fmt: skip
     x, dy = rng.standard_normal((100, 3, 32, 32)), rng.standard_normal((100, 3, 16, 16))
     param = {"pool_height": 2, "pool_width": 2, "stride": 2}
