@@ -57,6 +57,20 @@ def source_digest(module: str) -> str | None:
 
 
 @lru_cache(maxsize=1)
+def vector_bytes() -> int:
+    """Return the bytes of the vectors that kernels are written for: the machine's, or fewer if told.
+
+    `JITCONV_VECTOR_BYTES` (16, 32 or 64) lowers them, so that one machine can prove the code of others.
+    """
+    import llvmlite.binding
+
+    features = llvmlite.binding.get_host_cpu_features()
+    widest = 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
+    told = os.environ.get("JITCONV_VECTOR_BYTES", "").strip()
+    return min(widest, int(told)) if told in ("16", "32", "64") else widest
+
+
+@lru_cache(maxsize=1)
 def _toolchain() -> str:
     import llvmlite
     import llvmlite.binding
@@ -65,7 +79,7 @@ def _toolchain() -> str:
 
     versions = sys.version, numba.__version__, llvmlite.__version__, numpy.__version__
     features = llvmlite.binding.get_host_cpu_features().flatten()
-    return repr((versions, llvmlite.binding.get_host_cpu_name(), features))
+    return repr((versions, llvmlite.binding.get_host_cpu_name(), features, vector_bytes()))
 
 
 @lru_cache(maxsize=1)

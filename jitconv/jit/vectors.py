@@ -6,21 +6,16 @@ from collections.abc import Callable, Sequence
 from functools import reduce, wraps
 from typing import Any
 
-import llvmlite.binding
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from jitconv.jit.files import vector_bytes
 from jitconv.jit.libraries import provide, symbol
 
 
-def _vector_bytes() -> int:
-    features = llvmlite.binding.get_host_cpu_features()
-    return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
-
-
-VECTOR_BYTES = _vector_bytes()
+VECTOR_BYTES = vector_bytes()
 
 I64, I32 = ir.IntType(64), ir.IntType(32)
 
