@@ -89,6 +89,10 @@ class Registry:
         """Return the name of the plugin that provides an algorithm."""
         return self._providers[algorithm.op, algorithm.name]
 
+    def objects(self) -> list[tuple[str, Any]]:
+        """Return name and object of every plugin that is loaded, the built-in modules among them."""
+        return [(name, plugin) for plugin, name in self._names.items()]
+
     def suites(self) -> dict[str, tuple[str, ...]]:
         """Return every suite that a plugin adds, by name."""
         return dict(self._suites)

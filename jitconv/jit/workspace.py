@@ -101,3 +101,8 @@ def output(shape: Sequence[int], dtype: str | np.dtype[Any]) -> Array:
 def kept_bytes() -> int:
     """Return how much is kept now."""
     return sum(buffer.nbytes for buffer in list(_free.values()))
+
+
+def clear() -> None:
+    """Give back what is kept."""
+    _free.clear()

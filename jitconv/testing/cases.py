@@ -66,6 +66,13 @@ n1h4w8c90 k3x3f140 s1 p1 g2 bias       | few pixels and many filters, in groups
 n2h9w67c3 k3x3f13 s2x3 p1 d1x2 flip     | few channels, rows of more than a panel, stride 3, dilated
 n2h7w90c8 k2x3f8 s1x4 p0.1.2.0 g2 bias  | few channels in groups, stride 4
 n1h30w33c6 k9x7f6 s3x1 p4.2.0.3 g2     | a large kernel, groups, a stride
+n1h14w15c3 k13x12f4 s1 p6              | a kernel larger than 11x11
+n2h19w9c3 k5x3f4 s4x2 p1               | strides of 4 and 2
+n1h6w7c64 k3x3f64 s1 p1 bias           | 64 channels, 64 filters
+n1h517w3c2 k3x3f3 s2x1 p1              | more than 512 rows
+n1h2w519c2 k2x3f3 s1x2 p1              | more than 512 columns
+n17h5w6c3 k3x3f4 s1 p1 bias            | more than 16 pictures
+n1h20w20c128 k3x3f128 s1 p1            | 59 million multiply-adds
 """
 
 POOL = """
@@ -92,6 +99,10 @@ n2h5w5c37 k5x5 s1                      | many whole planes
 n1h7w7c150 k7x7 s1 p1                  | so few windows that channels are divided
 n1h70w64c3 k3x3 s2 p1                  | bands of rows
 n1h13w9c20 k2x3 s3x4 d2                | a stride beyond the dilated window
+n17h5w6c3 k3x3 s2 p1                   | more than 16 pictures
+n1h517w3c2 k2x3 s2x1                   | more than 512 rows
+n1h3w519c2 k3x2 s1x2                   | more than 512 columns
+n1h13w14c64 k12x13 s1 p1               | a window larger than 11x11, 64 channels
 """
 
 AVERAGE_ONLY = """
@@ -147,9 +158,9 @@ class Case:
         What is special.
     memory : {"plain", "fortran", "reversed", "readonly", "swapped"}
         How the operands lie in memory.
-    values : {"normal", "integers", "specials", "sinking"}
+    values : {"normal", "integers", "specials", "sinking", "zeros", "denormals"}
         Normal values; small whole numbers; normal ones with NaN and infinities among them; a plane
-        that is -inf for the most part.
+        that is -inf for the most part; 0, -0 and 1 alone, which tie; numbers near the smallest ones.
     """
 
     spec: Spec
@@ -174,7 +185,7 @@ class Case:
     def operands(self, op: str) -> list[Array | None]:
         """Return the operands, the same ones each time."""
         rng = np.random.default_rng(zlib.crc32(f"{op} {self}".encode()))
-        operands = draw(op, self.spec, rng, integers=self.integers)
+        operands = draw(op, self.spec, rng, values=self.values)
         if self.spreads:
             places = (0, 1) if op == "max_pool_backward" else (0,)  # dy and x
             for place in places:
@@ -219,6 +230,7 @@ def cases(op: str) -> list[Case]:
     found += [
         Case(parse(problem), note, values="integers") for problem, note in lines if _sums_exactly(op, problem)
     ]
+    found += [Case(parse(problem), note, values="zeros") for problem, note in lines if "ties=" in problem]
     problem = {ConvSpec: "n2h6w7c3 k3x3f4 s2 p1", PoolSpec: "n2h7w7c3 k3x3 s2 p1"}.get(_kind(op), "n5h3w4")
     for memory in ("fortran", "reversed", "readonly", "swapped"):
         for dtype in ("float32", "float64"):
@@ -230,6 +242,8 @@ def cases(op: str) -> list[Case]:
         for problem in problems:
             found.append(Case(parse(problem, layout=layout), "NaN and infinities", values="specials"))
             found.append(Case(parse(problem, layout=layout), "-inf almost everywhere", values="sinking"))
+            found.append(Case(parse(problem, layout=layout), "0, -0 and 1: they tie", values="zeros"))
+            found.append(Case(parse(problem, layout=layout), "the smallest numbers", values="denormals"))
     return found
 
 

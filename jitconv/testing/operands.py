@@ -10,8 +10,30 @@ from jitconv.specs import PoolSpec, Spec
 
 Array = np.ndarray[Any, Any]
 
+OPERANDS = {
+    "conv_forward": ("x", "w", "b"),
+    "conv_backward": ("dy", "x", "w"),
+    "max_pool_forward": ("x",),
+    "max_pool_backward": ("dy", "x", "indices"),
+    "avg_pool_forward": ("x",),
+    "avg_pool_backward": ("dy",),
+    "create_mask": ("x",),
+    "distribute_value": ("dz",),
+}
+OUTPUTS = {
+    "conv_forward": ("y",),
+    "conv_backward": ("dx", "dw", "db"),
+    "max_pool_forward": ("y", "indices"),
+    "max_pool_backward": ("dx",),
+    "avg_pool_forward": ("y",),
+    "avg_pool_backward": ("dx",),
+    "create_mask": ("mask",),
+    "distribute_value": ("windows",),
+}
+"""What the operands and the outputs of each op are called, in their order."""
 
-def draw(op: str, spec: Spec, rng: np.random.Generator, *, integers: bool = False) -> list[Array | None]:
+
+def draw(op: str, spec: Spec, rng: np.random.Generator, *, values: str = "normal") -> list[Array | None]:
     """Return random operands of an op, in the order of ``spec.operands(op)``.
 
     Parameters
@@ -20,8 +42,9 @@ def draw(op: str, spec: Spec, rng: np.random.Generator, *, integers: bool = Fals
         The op and the problem.
     rng : numpy.random.Generator
         Where the numbers come from.
-    integers : bool
-        Whether values are small whole numbers (whose sums and ties are exact) instead of normal ones.
+    values : {"normal", "integers", "zeros", "denormals"}
+        Normal ones; small whole numbers (whose sums and ties are exact); 0, -0 and 1; numbers of which the
+        products, or the numbers themselves, are denormal. Any other word stands for normal ones.
     """
     operands: list[Array | None] = []
     for operand in spec.operands(op):
@@ -32,9 +55,19 @@ def draw(op: str, spec: Spec, rng: np.random.Generator, *, integers: bool = Fals
         if dtype == "int64" and isinstance(spec, PoolSpec):
             operands.append(_indices(spec, operands))
         else:
-            values = rng.integers(-4, 5, shape) if integers else rng.standard_normal(shape)
-            operands.append(np.asarray(values, dtype))
+            operands.append(np.asarray(_drawn(values, shape, dtype, rng), dtype))
     return operands
+
+
+def _drawn(values: str, shape: tuple[int, ...], dtype: str, rng: np.random.Generator) -> Array:
+    if values == "integers":
+        return rng.integers(-4, 5, shape)
+    if values == "zeros":
+        return rng.choice(np.array([0.0, -0.0, 1.0]), shape)
+    numbers = rng.standard_normal(shape)
+    if values == "denormals":
+        numbers *= float(np.finfo(dtype).tiny) ** rng.choice([0.5, 1.02], shape)
+    return numbers
 
 
 def _indices(spec: PoolSpec, operands: list[Array | None]) -> Array:

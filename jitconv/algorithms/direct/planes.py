@@ -87,6 +87,7 @@ def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides,
         form = WRITES_APART
     length = column_phases[0, COUNT]
     share = column_phases.shape[0] * length
+    second = column_phases.shape[0] - 1  # read where there is one phase alone, too: Numba moves the read up
     units = batch * blocks * groups
     tasks = min(units, 8 * TASKS)
     for task in prange(tasks):
@@ -132,7 +133,7 @@ def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides,
                         to = y_at + (oh + q * row_phases.shape[0]) * y_strides[1]
                         for r in range(1 if form == WRITES_APART else column_phases.shape[0]):
                             middle = column_phases[r, END]
-                            end_column = column_phases[1, END] if form == WRITES_APART else middle
+                            end_column = column_phases[second, END] if form == WRITES_APART else middle
                             for s in range(sources):
                                 correlate(
                                 outputs, form, shared if inner else 0, source,

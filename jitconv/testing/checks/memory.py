@@ -1,0 +1,60 @@
+"""Every case in a process of its own, between guard pages: see `jitconv.testing.arena`."""
+
+from __future__ import annotations
+
+import hashlib
+
+from jitconv.testing.subject import Subject
+from jitconv.testing.watch import Job, watched, why_not
+
+PROMISES = {
+    "memory": "nothing is read or written beyond operands, outputs and the arrays that it makes; no operand is written",
+    "hangs": "every call ends",
+    "bits": "the same bits on 1, 2 and 3 threads and on every run, if declared deterministic",
+    "fork": "works in a forked child",
+    "spawn": "gives the same result in another process",
+}
+
+THREADED_EVERY = 3
+"""One case in so many is run with the threaded twins of its kernels, however small it is."""
+
+FORKED = 3
+"""So many cases are run in a forked child, too."""
+
+
+def run(subject: Subject, seconds: float) -> None:
+    """Run every able case that has pictures."""
+    findings = subject.findings
+    if reason := why_not():
+        for check in PROMISES:
+            findings.skip(check, reason)
+        return
+    cases = [case for case in subject.able if case.spec.n and case.memory == "plain"]
+    forked = {id(case) for case in (*subject.largest(1), *subject.smallest(FORKED - 1))}
+    jobs = [
+        Job(subject.op, subject.name, case, threaded=i % THREADED_EVERY == 1, fork=id(case) in forked)
+        for i, case in enumerate(cases)
+    ]
+    spawned = {id(case) for case in subject.smallest(FORKED)}
+    for outcome in watched(jobs, seconds):
+        for check in ("memory", "hangs", *(["bits"] if subject.algorithm.deterministic else [])):
+            findings.ran(check)
+        if outcome.job.fork:
+            findings.ran("fork")
+        for check, text in outcome.found:
+            findings.fail(check, text, outcome.job.case)
+        if not outcome.found and id(outcome.job.case) in spawned and not outcome.job.threaded:
+            _same_here(subject, outcome.job, outcome.digest)
+
+
+def _same_here(subject: Subject, job: Job, digest: str) -> None:
+    """Compare the outputs of the other process with those of this one."""
+    subject.findings.ran("spawn")
+    operands, here = job.case.operands(subject.op), hashlib.sha256()
+    for build in subject.plans(job.case, operands):
+        plan = build()
+        given = [operands[subject.operand_names.index(name)] for name in plan.operands]
+        for one in plan.run(given, subject.filled(job.case, 0.0)):
+            here.update(b"" if one is None else one.tobytes())
+    if subject.algorithm.deterministic and here.hexdigest() != digest:
+        subject.findings.fail("spawn", "gives other bits in another process than in this one", job.case)

@@ -1,0 +1,139 @@
+"""What a call leaves behind: settings of the process, memory; and whether its thread matters."""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import threading
+import tracemalloc
+import warnings
+from typing import Any
+
+import numpy as np
+
+from jitconv.config import config
+from jitconv.jit import workspace
+from jitconv.testing.agreement import disagreement, expected
+from jitconv.testing.cases import Case
+from jitconv.testing.subject import Arrays, Plan, Subject
+
+PROMISES = {
+    "state": "settings of the process (NumPy's errors, threads, random numbers, the environment) stay as they were",
+    "anywhere": "works in another Python thread, and with one thread",
+    "workspace": "the declared workspace is what a call takes, and a call keeps nothing",
+}
+
+SLACK = 192 * 1024
+"""Bytes that are nobody's workspace: Python's own objects, and NumPy's buffers of a few elements."""
+
+TRUE_WITHIN = 0.1
+
+
+def run(subject: Subject) -> None:
+    """Run the smallest cases for what they leave: before any other call in this process."""
+    for case in subject.smallest(6):
+        _leaves(subject, case)
+
+
+def run_elsewhere(subject: Subject) -> None:
+    """Run the smallest cases in another thread, the largest for what they take."""
+    for case in subject.smallest(6):
+        _anywhere(subject, case)
+    for case in subject.largest(6):
+        _takes(subject, case)
+
+
+def _settings() -> dict[str, Any]:
+    import numba
+
+    return {
+        "np.seterr": np.geterr(),
+        "numba.set_num_threads": numba.get_num_threads(),
+        "np.random's seed": np.random.get_state()[1].tobytes(),  # type: ignore[index, union-attr]
+        "random's seed": hash(random.getstate()),
+        "os.environ": dict(os.environ),
+        "the current folder": os.getcwd(),
+        "warnings' filters": len(warnings.filters),
+        "NumPy's functions": tuple(
+            id(getattr(np, name)) for name in ("matmul", "tensordot", "einsum", "dot", "empty")
+        ),
+    }
+
+
+def _leaves(subject: Subject, case: Case) -> None:
+    findings = subject.findings
+    findings.ran("state")
+    before = _settings()
+    try:
+        subject.plan(case).call.run(case.operands(subject.op))
+    except Exception as error:
+        findings.fail("able", f"raises {type(error).__name__}: {error}", case)
+    for name, value in _settings().items():
+        if value != before[name]:
+            findings.fail("state", f"{name}: not as it was before the call", case)
+    np.seterr(**before["np.seterr"])
+
+
+def _anywhere(subject: Subject, case: Case) -> None:
+    subject.findings.ran("anywhere")
+    operands, plan = case.operands(subject.op), subject.plan(case)
+    got: dict[str, Any] = {}
+
+    def work() -> None:
+        try:
+            with np.errstate(all="ignore"):
+                got["in another Python thread"] = plan.call.run(operands)
+        except Exception as error:
+            subject.findings.fail(
+                "anywhere", f"raises {type(error).__name__} in another thread: {error}", case
+            )
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    with np.errstate(all="ignore"), config(threads=1):
+        got["with config(threads=1)"] = plan.call.run(operands)
+    for where, outputs in got.items():
+        _, wrong = disagreement(subject.op, case.spec, subject.algorithm, outputs, expected(subject.op, case))
+        if wrong:
+            subject.findings.fail("anywhere", f"{where}: {wrong}", case)
+
+
+def _takes(subject: Subject, case: Case) -> None:
+    """Measure by tracemalloc, which sees what NumPy and what compiled kernels allocate."""
+    findings = subject.findings
+    findings.ran("workspace")
+    operands, plan = case.operands(subject.op), subject.plan(case)
+    outputs = subject.filled(case, 0.0)
+    declared = subject.algorithm.workspace(case.spec)
+    returns_arrays = plan.run(operands, outputs) is not outputs
+    peak, kept = _measured(plan, operands, outputs)
+    if returns_arrays:
+        peak -= sum(one.nbytes for one in outputs if one is not None)
+    if peak > declared * (1 + TRUE_WITHIN) + SLACK:
+        findings.fail("workspace", f"{declared} bytes are declared, {peak} were taken", case)
+    elif declared > peak * (1 + TRUE_WITHIN) + SLACK:
+        findings.note("workspace", f"{case}: {declared} bytes are declared, only {peak} were taken")
+    if kept > SLACK:
+        findings.fail("workspace", f"keeps {kept} bytes after 4 calls", case)
+
+
+def _measured(plan: Plan, operands: Arrays, outputs: Arrays) -> tuple[int, int]:
+    """Return the most that a call takes at a time, and what 4 calls leave."""
+    workspace.clear()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        plan.run(operands, outputs)
+        _, peak = tracemalloc.get_traced_memory()
+        workspace.clear()
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(4):
+            plan.run(operands, outputs)
+        workspace.clear()
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return peak, after - before

@@ -1,0 +1,164 @@
+"""Each case once: it works, its values, where they are written, its inputs, its arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from jitconv.testing.agreement import disagreement, expected
+from jitconv.testing.cases import Case
+from jitconv.testing.diagnosis import diagnosis
+from jitconv.testing.subject import Plan, Subject
+
+Array = np.ndarray[Any, Any]
+Arrays = Sequence[Array | None]
+
+PROMISES = {
+    "able": "what why_not accepts is built and run, and returns what its spec promises",
+    "written": "every output is written whole, whatever it held before",
+    "inputs": "operands are never changed",
+    "aliases": "results are C-contiguous and share no memory with an operand",
+    "agreement": "values are those of naive in float64, within the bound of the error class",
+    "integers": "sums of small whole numbers are exact",
+    "specials": "NaN and infinities stay in their window (class direct), and are never lost (others)",
+}
+
+FILLINGS = (float("nan"), 12345.0)
+"""What outputs hold beforehand."""
+
+
+def run(subject: Subject) -> None:
+    """Run every able case."""
+    for case in subject.able:
+        Trial(subject, case).run()
+
+
+class Trial:
+    """One case of one algorithm."""
+
+    def __init__(self, subject: Subject, case: Case) -> None:
+        self.subject, self.case = subject, case
+        self._fail = lambda check, text: subject.findings.fail(check, text, case)
+        self.operands = case.operands(subject.op)
+
+    def run(self) -> None:
+        """Run the case in every way."""
+        ran = self.subject.findings.ran
+        ran("able")
+        if self.case.memory != "plain" or not self.case.spec.n:
+            self._publicly()
+            return
+        for check in ("written", "inputs", "aliases", self._values):
+            ran(check)
+        for build in self.subject.plans(self.case, self.operands):
+            try:
+                self._run(build())
+            except Exception as error:
+                self._fail("able", f"raises {type(error).__name__}: {error}")
+                return
+
+    @property
+    def _values(self) -> str:
+        """The check that the values of this case belong to."""
+        if self.case.integers and self.subject.algorithm.error_class == "direct":
+            return "integers"
+        return "specials" if self.case.spreads else "agreement"
+
+    def _run(self, plan: Plan) -> None:
+        given = [self.operands[self.subject.operand_names.index(name)] for name in plan.operands]
+        copies = [None if one is None else one.copy() for one in given]
+        results = []
+        for filling in FILLINGS:
+            outputs = self.subject.filled(self.case, filling)
+            results.append([None if one is None else one.copy() for one in plan.run(copies, outputs)])
+            self._unchanged(plan, given, copies)
+        self._agrees(plan, results[0]) if self._is_written(plan, results) else None
+        self._own(plan, copies)
+
+    def _unchanged(self, plan: Plan, given: Arrays, copies: Arrays) -> None:
+        for name, one, other in zip(plan.operands, copies, given, strict=True):
+            if one is not None and other is not None and one.tobytes() != other.tobytes():
+                self._fail("inputs", f"{plan.name}: changed its operand {name}")
+                one[...] = other
+
+    def _is_written(self, plan: Plan, results: Sequence[Arrays]) -> bool:
+        """Whether two runs over other fillings agree; say where they do not."""
+        for name, one, other in zip(self.subject.output_names, *results, strict=True):
+            if one is None or other is None or one.dtype.kind != "f":
+                continue
+            left = (np.isnan(one) & (other == FILLINGS[1])) | (
+                one.view(f"u{one.itemsize}") != other.view(f"u{one.itemsize}")
+            )
+            if not left.any() or not self.subject.algorithm.deterministic:
+                continue
+            kept = np.isnan(one) & (other == FILLINGS[1])
+            what = "never written" if kept.any() else "dependent on what the output held before"
+            places = kept if kept.any() else left
+            first = [int(axis[0]) for axis in np.nonzero(places)]
+            told = f"{int(places.sum())} of {one.size} elements of {name} are {what}, first {first}"
+            self._fail("written", f"{plan.name}: {told}")
+            return False
+        return True
+
+    def _agrees(self, plan: Plan, got: Arrays) -> None:
+        subject, case = self.subject, self.case
+        if case.spreads and subject.algorithm.error_class != "direct":
+            self._loses_nothing(plan, got)
+            return
+        wanted = expected(subject.op, case, plan.activation)
+        _, wrong = disagreement(subject.op, case.spec, subject.algorithm, got, wanted, exact=case.integers)
+        if wrong:
+            hint = diagnosis(subject.op, case, got, plan.activation)
+            self._fail(self._values, f"{plan.name}: {wrong}{hint}")
+
+    def _loses_nothing(self, plan: Plan, got: Arrays) -> None:
+        """Where a plain sum is not finite, one of another class may not be so either."""
+        wanted = expected(self.subject.op, self.case, plan.activation)
+        for name, one, other in zip(self.subject.output_names, got, wanted, strict=True):
+            if one is None or other is None or one.dtype.kind != "f":
+                continue
+            lost = np.isfinite(one) & ~np.isfinite(other)
+            if lost.any():
+                first = [int(axis[0]) for axis in np.nonzero(lost)]
+                self._fail(
+                    "specials", f"{plan.name}: {name} is finite at {first}, where NaN or an infinity belongs"
+                )
+
+    def _own(self, plan: Plan, copies: Arrays) -> None:
+        """Check the arrays that a caller is given."""
+        made = plan.call.run(copies)
+        for name, one in zip(self.subject.output_names, made, strict=True):
+            if one is None:
+                continue
+            if not one.flags.c_contiguous:
+                self._fail("aliases", f"{plan.name}: {name} is not C-contiguous")
+            for operand, other in zip(plan.operands, copies, strict=True):
+                if other is not None and np.shares_memory(one, other):
+                    self._fail("aliases", f"{plan.name}: {name} shares memory with the operand {operand}")
+
+    def _publicly(self) -> None:
+        """Run as a caller does who has other memory, or no picture."""
+        subject, case = self.subject, self.case
+        operands = [None if one is None else case.disguise(one) for one in self.operands]
+        before = [None if one is None else one.tobytes() for one in operands]
+        try:
+            got = subject.plan(case).call.run(operands)
+        except Exception as error:
+            self._fail("able", f"raises {type(error).__name__}: {error}")
+            return
+        subject.findings.ran(self._values)
+        for name, one, other in zip(subject.operand_names, operands, before, strict=True):
+            if one is not None and one.tobytes() != other:
+                self._fail("inputs", f"changed its operand {name}")
+        _, wrong = disagreement(
+            subject.op,
+            case.spec,
+            subject.algorithm,
+            got,
+            expected(subject.op, case, None),
+            exact=case.integers,
+        )
+        if wrong:
+            self._fail(self._values, wrong)

@@ -1,0 +1,71 @@
+"""The conformance kit under pytest: a class of three lines for each algorithm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from jitconv.algorithm import OPS
+from jitconv.testing.checks import promises
+from jitconv.testing.findings import Result
+from jitconv.testing.kit import RANDOM, check_algorithm
+
+
+class KernelConformance:
+    """A test of every check.
+
+    Derive from it, in a module that pytest collects::
+
+        from jitconv.testing import KernelConformance
+
+        class TestMine(KernelConformance):
+            op, algorithm = "conv_forward", "mine"
+
+    Attributes
+    ----------
+    op, algorithm : str
+        What is checked.
+    random, seed : int
+        How many random problems, and of which seed.
+    known : mapping of str to str
+        Checks that are expected to fail, with the reason: a listed one that passes fails.
+    """
+
+    op: ClassVar[str] = ""
+    algorithm: ClassVar[str] = ""
+    random: ClassVar[int] = RANDOM
+    seed: ClassVar[int] = 0
+    known: ClassVar[Mapping[str, str]] = {}
+
+    _results: ClassVar[dict[str, Result] | None] = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.op and cls.op not in OPS:
+            raise TypeError(f"{cls.__name__}.op must be one of {', '.join(OPS)}; got {cls.op!r}")
+        cls._results = None
+        for check, promise in promises(cls.op).items() if cls.op else ():
+            setattr(cls, f"test_{check}", _test(check, promise))
+
+    @classmethod
+    def results(cls) -> dict[str, Result]:
+        """Return the results by check; the kit runs once for the class."""
+        if cls._results is None:
+            found = check_algorithm(cls.op, cls.algorithm, random=cls.random, seed=cls.seed, known=cls.known)
+            cls._results = {result.check: result for result in found}
+        return cls._results
+
+
+def _test(check: str, promise: str) -> Any:
+    def test(self: KernelConformance) -> None:
+        result = self.results()[check]
+        if result.verdict == "failed":
+            raise AssertionError(str(result))
+        if result.verdict in ("nothing ran", "not run", "known"):
+            import pytest
+
+            pytest.skip(str(result))
+
+    test.__doc__ = f"{promise[0].upper()}{promise[1:]}."
+    test.__name__ = f"test_{check}"
+    return test

@@ -1,0 +1,142 @@
+"""The conformance kit: every check of one algorithm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from jitconv.algorithm import OPS
+from jitconv.plugins import registry
+from jitconv.specs.values import choice
+from jitconv.testing import checks, watch
+from jitconv.testing.cases import Case, cases
+from jitconv.testing.findings import Findings, Result
+from jitconv.testing.problems import random_problems
+from jitconv.testing.subject import Subject
+
+RANDOM = 300
+"""Random problems of a check, if nobody says how many."""
+
+
+NOT_HERE = "a kernel that touches what is not its own, or hangs, might end this process: mend that first"
+
+
+class Refused(Exception):  # noqa: N818 (no error: an answer, whose text is the algorithm's reason)
+    """An algorithm's `why_not` for a case."""
+
+
+def check_algorithm(
+    op: str,
+    name: str,
+    *,
+    problems: Iterable[Case] | None = None,
+    random: int = RANDOM,
+    seed: int = 0,
+    known: Mapping[str, str] | None = None,
+    seconds: float = watch.SECONDS,
+) -> Iterator[Result]:
+    """Check one algorithm of one op against everything that jitconv promises of a kernel.
+
+    Parameters
+    ----------
+    op, name : str
+        The algorithm, registered by a plugin or by hand.
+    problems : iterable of Case, optional
+        What to check it on; by default the catalogue, `jitconv.testing.cases`.
+    random : int
+        So many random problems more: see `jitconv.testing.problems`.
+    seed : int
+        Of the random problems.
+    known : mapping of str to str, optional
+        Checks that are expected to fail, each with the reason; one that passes has failed.
+    seconds : float
+        A case that takes longer hangs.
+
+    Yields
+    ------
+    Result
+        Of each check, by name; ``result.verdict`` says how it ended, ``str(result)`` what is wrong.
+
+    Raises
+    ------
+    ParameterError
+        When there is no such op, or `known` names no check.
+    UnknownAlgorithmError
+        When nobody provides `name`.
+
+    Notes
+    -----
+    A kernel that touches what is not its own, or hangs, is run in a process apart alone; the checks after
+    that are not run.
+    """
+    choice("op", op, OPS)
+    for check in known or {}:
+        choice("known", check, tuple(checks.PROMISES))
+    registry().find(op, name)
+    chosen = list(cases(op) if problems is None else problems)
+    chosen += random_cases(op, random, seed)
+    findings = Findings(op, name, checks.promises(op), dict(known or {}))
+    _run(Subject(op, name, chosen, findings), seconds)
+    yield from findings.results()
+
+
+def random_cases(op: str, count: int, seed: int) -> list[Case]:
+    """Return random cases: whole numbers, normal ones and some that tie, in turn."""
+    kinds = ("normal", "integers", "normal", "zeros")
+    return [
+        Case(spec, f"random, seed {seed}", values=_fit(op, spec, kinds[place % len(kinds)]))
+        for place, spec in enumerate(random_problems(op, count, seed))
+    ]
+
+
+def _fit(op: str, spec: object, values: str) -> str:
+    """Whole numbers do not stay whole in averages and shares."""
+    shares = op.startswith("avg") or op == "distribute_value" or getattr(spec, "ties", "") == "split"
+    return "normal" if values == "integers" and shares else values
+
+
+def _run(subject: Subject, seconds: float) -> None:
+    findings = subject.findings
+    checks.contract.run(subject)
+    checks.memory.run(subject, seconds)
+    if findings.failed("memory", "hangs"):
+        for check in (
+            checks.promises(subject.op).keys()
+            - checks.contract.PROMISES.keys()
+            - checks.memory.PROMISES.keys()
+        ):
+            findings.skip(check, NOT_HERE)
+        findings.skip("cost", NOT_HERE)
+        return
+    checks.state.run(subject)
+    checks.trials.run(subject)
+    if findings.failed("able"):
+        return
+    checks.state.run_elsewhere(subject)
+    checks.reuse.run(subject)
+    checks.laws.run(subject)
+    checks.contract.run_cost(subject)
+
+
+def check_agreement(op: str, name: str, case: Case) -> None:
+    """Run an algorithm on a case; raise if it disagrees with naive or breaks the contract.
+
+    Raises
+    ------
+    Refused
+        When the algorithm's `why_not` refuses the case; its text is the reason.
+    AssertionError
+        When outputs disagree, are not written whole, alias an input, are not C-contiguous, or an input was
+        changed; the text says which.
+    """
+    findings = Findings(op, name, {**checks.contract.PROMISES, **checks.trials.PROMISES}, {})
+    subject = Subject(op, name, [case], findings)
+    if not subject.able and findings.refusals:
+        raise Refused(next(iter(findings.refusals)))
+    checks.trials.run(subject)
+    for result in findings.results():
+        assert not result.failed, f"{op}/{name} on {case}: {result.check}: {result.failures[0].text}"
+
+
+def failed(results: Sequence[Result]) -> list[Result]:
+    """Return the results that are not as they should be."""
+    return [result for result in results if result.verdict == "failed"]

@@ -1,0 +1,125 @@
+"""The algorithm that is checked, and the cases that it is able to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jitconv.algorithm import Algorithm
+from jitconv.ops import Weights, prepare
+from jitconv.ops.call import Call
+from jitconv.plugins import registry
+from jitconv.testing.cases import Case
+from jitconv.testing.findings import Findings
+from jitconv.testing.operands import OPERANDS, OUTPUTS
+
+Array = np.ndarray[Any, Any]
+Arrays = Sequence[Array | None]
+
+
+class Plan(NamedTuple):
+    """One way to run a case: by the plan of `build`, or by one that holds its weights."""
+
+    name: str
+    call: Call
+    operands: tuple[str, ...]
+    activation: str | None = None
+
+    def run(self, given: Arrays, outputs: Arrays) -> Arrays:
+        """Run on operands, in the order of `operands`, into outputs; return what the algorithm made."""
+        with np.errstate(all="ignore"):
+            made = self.call.plan(*given, *outputs)
+        return outputs if made is None else self.call.taken(made, outputs, None)
+
+
+class Subject:
+    """One algorithm of one op.
+
+    Parameters
+    ----------
+    op, name : str
+        What is checked.
+    cases : sequence of Case
+        What it is checked on.
+    findings : Findings
+        Where failures are noted.
+    """
+
+    def __init__(self, op: str, name: str, cases: Iterable[Case], findings: Findings) -> None:
+        self.op = op
+        self.name = name
+        self.algorithm: Algorithm = registry().find(op, name)
+        self.cases = list(cases)
+        self.findings = findings
+
+    @cached_property
+    def able(self) -> list[Case]:
+        """The cases that `why_not` accepts; refusals are counted by their reasons."""
+        found = []
+        for case in self.cases:
+            try:
+                reason = self.algorithm.why_not(case.spec)
+            except Exception as error:
+                self.findings.fail("contract", f"why_not raises {type(error).__name__}: {error}", case)
+                continue
+            if reason is None:
+                found.append(case)
+            else:
+                self.findings.refusals[str(reason)] += 1
+        return found
+
+    @property
+    def plain(self) -> list[Case]:
+        """Able cases of normal values in plain memory that have pictures."""
+        return [case for case in self.able if case.spec.n and case.memory == "plain" and not case.spreads]
+
+    def smallest(self, count: int) -> list[Case]:
+        """Return some able cases of little work, each of more than one number."""
+        cases = [case for case in self.plain if case.spec.flops(self.op) > 1000 or len(self.plain) <= count]
+        return sorted(cases, key=lambda case: case.spec.flops(self.op))[:count]
+
+    def largest(self, count: int) -> list[Case]:
+        """Return the able cases of the most work."""
+        return sorted(self.plain, key=lambda case: -case.spec.flops(self.op))[:count]
+
+    @property
+    def operand_names(self) -> tuple[str, ...]:
+        """Names of the operands."""
+        return OPERANDS[self.op]
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        return OUTPUTS[self.op]
+
+    def plan(self, case: Case) -> Plan:
+        """Build the plan of a case."""
+        return Plan("plan", prepare(self.op, case.spec, self.name), self.operand_names)
+
+    def prepared(self, case: Case, operands: Arrays, activation: str | None) -> Plan:
+        """Build a plan that holds weights: those of the operands."""
+        _, w, b = operands
+        assert w is not None
+        call = prepare(self.op, case.spec, self.name, Weights(w, b, activation))
+        return Plan(f"prepared plan, activation={activation}", call, ("x",), activation)
+
+    def plans(self, case: Case, operands: Arrays) -> list[Callable[[], Plan]]:
+        """Return what builds every plan of a case."""
+        builders: list[Callable[[], Plan]] = [lambda: self.plan(case)]
+        if self.algorithm.prepare is not None:
+            builders += [
+                lambda: self.prepared(case, operands, None),
+                lambda: self.prepared(case, operands, "relu"),
+            ]
+        return builders
+
+    def filled(self, case: Case, value: float) -> list[Array | None]:
+        """Return outputs full of a value; whole numbers and bools of its whole part."""
+        with np.errstate(invalid="ignore"):
+            return [
+                None if one is None else np.full(one[0], value if one[1][0] == "f" else 1, one[1])
+                for one in case.spec.outputs(self.op)
+            ]

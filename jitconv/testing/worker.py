@@ -1,0 +1,216 @@
+"""The process that runs kernels between guard pages, one job after the other: ``python -m jitconv.testing.worker``.
+
+It may die at any moment, which is what it is for; `jitconv.testing.watch` starts it and reads what it says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import hashlib
+import json
+import mmap
+import os
+import pickle
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jitconv.algorithm import Algorithm
+from jitconv.config import config
+from jitconv.jit import kernels
+from jitconv.testing.agreement import disagreement
+from jitconv.testing.arena import CONTROL_BYTES, PATTERNS, Arena
+from jitconv.testing.cases import Case
+from jitconv.testing.difference import first_difference
+from jitconv.testing.operands import OPERANDS, OUTPUTS
+from jitconv.testing.watch import Job
+
+Array = np.ndarray[Any, Any]
+Arrays = Sequence[Array | None]
+Say = Callable[..., None]
+Finding = tuple[str, str]
+"""The check that fails, and what is wrong."""
+
+FORK_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to run a case: by the plan of `build`, or by one that holds its weights."""
+
+    name: str
+    operands: dict[str, Array | None]
+    run: Callable[[Arrays, Arrays], Any]
+    """``run(operands, outputs)``, from placed operands; weights are prepared inside."""
+
+
+def ways(algorithm: Algorithm, case: Case) -> Iterator[Way]:
+    """Give every way in which an algorithm may be run on a case."""
+    spec, op = case.spec, algorithm.op
+    operands = dict(zip(OPERANDS[op], case.operands(op), strict=True))
+    plan = algorithm.build(spec)
+    yield Way("plan", operands, lambda given, outputs: plan(*given, *outputs))
+    if algorithm.prepare is not None:
+        for activation in (None, "relu"):
+
+            def run(given: Arrays, outputs: Arrays, activation: str | None = activation) -> Any:
+                x, w, b = given
+                return algorithm.prepared(spec, w, b, activation)(x, *outputs)
+
+            yield Way(f"prepared plan, activation={activation}", operands, run)
+
+
+class Worker:
+    """Runs jobs in an arena.
+
+    Parameters
+    ----------
+    arena : Arena
+        Where arrays come from.
+    say : callable
+        ``say(**what)`` tells the process that watches.
+    """
+
+    def __init__(self, arena: Arena, say: Say) -> None:
+        self._arena = arena
+        self._say = say
+
+    def job(self, algorithm: Algorithm, job: Job) -> list[Finding]:
+        """Run a case in every way, plainly and between guard pages; return what is wrong."""
+        found: list[Finding] = []
+        digest = hashlib.sha256()
+        with _threads_pay(always=job.threaded):
+            for way in ways(algorithm, job.case):
+                outputs = self._plainly(way, algorithm, job.case, found)
+                for one in outputs:
+                    digest.update(b"" if one is None else one.tobytes())
+                for lie in PATTERNS:
+                    self._guarded(way, algorithm, job.case, lie, outputs, found)
+                if job.fork:
+                    self._forked(way, algorithm, job.case, outputs, found)
+        self._say(digest=digest.hexdigest())
+        return found
+
+    def _plainly(self, way: Way, algorithm: Algorithm, case: Case, found: list[Finding]) -> Arrays:
+        """Run on plain memory, with 1, 2 and 3 threads and once more; return the outputs."""
+        results = []
+        for threads in (1, 2, 3, 3):
+            self._say(way=f"{way.name}, threads={threads}", arrays={})
+            with config(threads=threads):
+                results.append(_run(way, algorithm, case))
+        if algorithm.deterministic and not found:
+            for threads, outputs in zip(("2 threads", "3 threads", "a second run"), results[1:], strict=True):
+                if where := _other_bits(outputs, results[0], algorithm.op):
+                    found.append(("bits", f"{way.name}: {threads} gave other bits than 1 thread: {where}"))
+                    break
+        return results[0]
+
+    def _guarded(
+        self, way: Way, algorithm: Algorithm, case: Case, lie: str, wanted: Arrays, found: list[Finding]
+    ) -> None:
+        """Run on arrays of the arena; operands are read-only there."""
+        arena = self._arena
+        operands = arena.place(list(way.operands.values()), lie)
+        arena.protect(operands, written=False)
+        outputs = [None if one is None else arena.empty(*one, lie) for one in case.spec.outputs(algorithm.op)]
+        named = dict(zip(way.operands, operands, strict=True))
+        named |= dict(zip(OUTPUTS[algorithm.op], outputs, strict=True))
+        self._say(way=way.name, arrays=_places(named))
+        try:
+            with np.errstate(all="ignore"), arena.armed(lie):
+                made = way.run(operands, outputs)
+            got = outputs if made is None else made
+            _, wrong = disagreement(algorithm.op, case.spec, algorithm, got, wanted)
+            if wrong:
+                told = "depends on memory that nobody wrote, or is not written whole"
+                found.append(("written", f"{way.name}: the result {told}: {wrong}"))
+        finally:
+            del operands, outputs, named
+            made = got = None
+            gc.collect(0)
+            arena.reset()
+
+    def _forked(
+        self, way: Way, algorithm: Algorithm, case: Case, wanted: Arrays, found: list[Finding]
+    ) -> None:
+        """Run in a child that was forked from this process, whose threads have run."""
+        self._say(way=f"{way.name}, after a fork", arrays={})
+        child = os.fork()
+        if child == 0:
+            _, wrong = disagreement(algorithm.op, case.spec, algorithm, _run(way, algorithm, case), wanted)
+            os._exit(1 if wrong else 0)
+        end = time.monotonic() + FORK_SECONDS
+        while (ended := os.waitpid(child, os.WNOHANG))[0] == 0:
+            if time.monotonic() > end:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                found.append(("fork", f"{way.name}: hangs in a forked child"))
+                return
+            time.sleep(0.001)
+        if code := os.waitstatus_to_exitcode(ended[1]):
+            how = "gives another result" if code == 1 else f"dies (exit code {code})"
+            found.append(("fork", f"{way.name}: {how} in a forked child"))
+
+
+def _run(way: Way, algorithm: Algorithm, case: Case) -> Arrays:
+    outputs = [None if one is None else np.zeros(*one) for one in case.spec.outputs(algorithm.op)]
+    with np.errstate(all="ignore"):
+        made = way.run(list(way.operands.values()), outputs)
+    return outputs if made is None else [None if one is None else np.array(one) for one in made]
+
+
+def _other_bits(got: Arrays, wanted: Arrays, op: str) -> str:
+    for name, one, other in zip(OUTPUTS[op], got, wanted, strict=True):
+        if one is not None and other is not None and one.tobytes() != other.tobytes():
+            return f"{name}{first_difference(one, other)}"
+    return ""
+
+
+@contextlib.contextmanager
+def _threads_pay(*, always: bool) -> Iterator[None]:
+    """Have the threaded twins of kernels run on the smallest problem, too."""
+    before = kernels.THREADS_PAY_FROM
+    kernels.THREADS_PAY_FROM = 0 if always else before
+    try:
+        yield
+    finally:
+        kernels.THREADS_PAY_FROM = before
+
+
+def _places(named: dict[str, Array | None]) -> dict[str, tuple[int, int]]:
+    return {name: (one.ctypes.data, one.nbytes) for name, one in named.items() if one is not None}
+
+
+def main(control_file: str, jobs_file: str, answers: int) -> None:
+    """Run the jobs of a file; answers are lines of JSON."""
+    with open(control_file, "r+b") as file:
+        arena = Arena(mmap.mmap(file.fileno(), CONTROL_BYTES))
+    with open(jobs_file, "rb") as file:
+        guests, jobs = pickle.load(file)
+    out = os.fdopen(answers, "w", buffering=1)
+
+    def say(**what: Any) -> None:
+        out.write(json.dumps(what) + "\n")
+
+    from jitconv.plugins import registry
+
+    plugins = registry()
+    for name, plugin in guests:
+        plugins.register(name, sys.modules[plugin] if isinstance(plugin, str) else plugin)
+    worker = Worker(arena, say)
+    for job in jobs:
+        try:
+            found = worker.job(plugins.find(job.op, job.algorithm), job)
+        except Exception as error:
+            found = [("able", f"raises {type(error).__name__}: {error}")]
+        say(done=True, found=found)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
