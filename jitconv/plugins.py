@@ -181,6 +181,11 @@ class Registry:
         return plugin
 
 
+def installed() -> set[str]:
+    """Return the names of the plugins that distributions provide, loaded or not."""
+    return {point.name for point in entry_points(group=hooks.GROUP)}
+
+
 def builtin_modules() -> Iterator[ModuleType]:
     """Import every module of `jitconv.algorithms` that registers something."""
     for found in pkgutil.walk_packages(algorithms.__path__, f"{algorithms.__name__}."):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from jitconv.cli import bench, compare, edges, look, train
+from jitconv.cli import bench, check, compare, edges, look, train
 from jitconv.errors import JitconvError
 
 app = typer.Typer(
@@ -18,7 +18,16 @@ app = typer.Typer(
     help="Convolution and pooling kernels, compiled when first needed.",
 )
 
-COMMANDS = (compare.compare, edges.edges, bench.bench, bench.warmup, train.train, look.plugins, look.explain)
+COMMANDS = (
+    compare.compare,
+    check.check,
+    edges.edges,
+    bench.bench,
+    bench.warmup,
+    train.train,
+    look.plugins,
+    look.explain,
+)
 """In the order of `jitconv --help`."""
 
 for command in COMMANDS:

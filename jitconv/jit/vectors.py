@@ -14,7 +14,6 @@ from numba.extending import intrinsic
 from jitconv.jit.files import vector_bytes
 from jitconv.jit.libraries import provide, symbol
 
-
 VECTOR_BYTES = vector_bytes()
 
 I64, I32 = ir.IntType(64), ir.IntType(32)

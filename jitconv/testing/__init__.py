@@ -7,8 +7,8 @@ For the author of a kernel, under pytest::
     class TestMine(KernelConformance):
         op, algorithm = "conv_forward", "mine"
 
-From a script ``check_algorithm("conv_forward", "mine")`` yields the results, from a shell ``jitconv check mine``
-prints them. One case at a time is ``check_agreement("conv_forward", "mine", case)``.
+From a script ``check_algorithm("conv_forward", "mine")`` yields the results, from a shell
+``jitconv check mine`` prints them. One case at a time is ``check_agreement("conv_forward", "mine", case)``.
 """
 
 from jitconv.testing.agreement import disagreement, reference

@@ -56,7 +56,7 @@ def disagreement(
         error = relative_error(one, other)
         worst = max(worst, error)
         if error > limit:
-            told = f"{name} is off by {error:.3g} relative L2; class {algorithm.error_class!r} allows {limit:.3g}"
+            told = f"{name} is off by {error:.3g} relative L2; its class allows {limit:.3g}"
             return error, f"{told}: {where_wrong(one, other, limit)}"
     return worst, None
 

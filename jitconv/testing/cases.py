@@ -10,6 +10,7 @@ import numpy as np
 
 from jitconv.algorithm import OPS
 from jitconv.specs import ConvSpec, PoolSpec, Spec, WindowSpec, parse
+from jitconv.specs.values import choice
 from jitconv.testing.operands import draw
 
 Array = np.ndarray[Any, Any]
@@ -146,6 +147,10 @@ n7h3w4 ties=split                      | marked as all
 """
 
 
+MEMORIES = ("plain", "fortran", "reversed", "readonly", "swapped", "unaligned", "strided")
+VALUES = ("normal", "integers", "specials", "sinking", "zeros", "denormals")
+
+
 @dataclass(frozen=True)
 class Case:
     """One problem and its arrays.
@@ -156,7 +161,7 @@ class Case:
         The problem.
     note : str
         What is special.
-    memory : {"plain", "fortran", "reversed", "readonly", "swapped"}
+    memory : {"plain", "fortran", "reversed", "readonly", "swapped", "unaligned", "strided"}
         How the operands lie in memory.
     values : {"normal", "integers", "specials", "sinking", "zeros", "denormals"}
         Normal values; small whole numbers; normal ones with NaN and infinities among them; a plane
@@ -171,6 +176,20 @@ class Case:
     def __str__(self) -> str:
         extra = [word for word in (self.memory, self.values) if word not in ("plain", "normal")]
         return ", ".join([str(self.spec), *extra])
+
+    @classmethod
+    def of(cls, text: str) -> Case:
+        """Return the case that ``str(case)`` describes: a problem string, then words on its operands.
+
+        Raises
+        ------
+        ParameterError, ShapeError
+            When the problem string, or a word, means nothing.
+        """
+        problem, *words = [word.strip() for word in text.split(",")]
+        kinds = {**dict.fromkeys(MEMORIES, "memory"), **dict.fromkeys(VALUES, "values")}
+        chosen = {kinds[choice("a word after the problem", word, tuple(kinds))]: word for word in words}
+        return cls(parse(problem), "given", **chosen)
 
     @property
     def integers(self) -> bool:
@@ -200,6 +219,12 @@ class Case:
             return np.asfortranarray(array)
         if self.memory == "reversed":
             return np.flip(np.flip(array).copy())
+        if self.memory == "strided":
+            return np.repeat(array, 2, axis=-1)[..., ::2]
+        if self.memory == "unaligned":
+            off = np.empty(array.nbytes + 1, np.uint8)[1:].view(array.dtype).reshape(array.shape)
+            off[...] = array
+            return off
         if self.memory == "swapped":
             return array.astype(array.dtype.newbyteorder("S"))
         copy = array.copy()
@@ -232,7 +257,7 @@ def cases(op: str) -> list[Case]:
     ]
     found += [Case(parse(problem), note, values="zeros") for problem, note in lines if "ties=" in problem]
     problem = {ConvSpec: "n2h6w7c3 k3x3f4 s2 p1", PoolSpec: "n2h7w7c3 k3x3 s2 p1"}.get(_kind(op), "n5h3w4")
-    for memory in ("fortran", "reversed", "readonly", "swapped"):
+    for memory in MEMORIES[1:]:
         for dtype in ("float32", "float64"):
             found.append(Case(parse(problem, dtype=dtype), "memory", memory=memory))
     if op == "conv_backward":  # whether a zero of the padding times an infinity is NaN is left open

@@ -80,9 +80,8 @@ def native(control: int, start: int) -> Native:
         _function(libc.memset, 3),
         _function(libc.memcpy, 3),
     )
-    malloc, free, realloc, leave = (
-        _function(libc.malloc, 1), _function(libc.free, 1), _function(libc.realloc, 2), _function(libc._exit, 1)
-    )  # fmt: skip
+    malloc, realloc = _function(libc.malloc, 1), _function(libc.realloc, 2)
+    free, leave = _function(libc.free, 1), _function(libc._exit, 1)
     manage, allocate = _manage_memory(), _function_at(_nrt_python.c_helpers["MemInfo_alloc_aligned"], 2)
     at_end = arena.PATTERNS["end"]
 
@@ -183,7 +182,7 @@ def _manage_memory() -> Any:
 
 
 class _SigAction(ctypes.Structure):
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("handler", ctypes.c_void_p),
         ("mask", ctypes.c_uint64 * 16),
         ("flags", ctypes.c_int),
@@ -199,11 +198,11 @@ def _catch(libc: Any, handler: int) -> None:
 
 
 class _Allocator(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_void_p) for name in ("context", "malloc", "calloc", "realloc", "free")]  # noqa: RUF012
+    _fields_ = [(name, ctypes.c_void_p) for name in ("context", "malloc", "calloc", "realloc", "free")]
 
 
 class _Handler(ctypes.Structure):
-    _fields_ = [("name", ctypes.c_char * 127), ("version", ctypes.c_uint8), ("allocator", _Allocator)]  # noqa: RUF012
+    _fields_ = [("name", ctypes.c_char * 127), ("version", ctypes.c_uint8), ("allocator", _Allocator)]
 
 
 class _NumpyHandler:

@@ -1,4 +1,4 @@
-"""Kernels in a process of their own, which may crash, hang, or touch what is not theirs: told, not suffered."""
+"""Kernels in a process of their own, where they may crash, hang, or touch what is not theirs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jitconv import plugins
-from jitconv.hooks import GROUP
-from jitconv.plugins import BUILTIN, registry
+from jitconv.plugins import BUILTIN, installed, registry
 from jitconv.testing import arena
 from jitconv.testing.cases import Case
 
@@ -186,21 +184,16 @@ class _Process:
 
 def _guests() -> list[tuple[str, Any]]:
     """Return the plugins that were registered by hand; of a module its name."""
-    installed = _installed()
     return [
         (name, plugin.__name__ if isinstance(plugin, ModuleType) else plugin)
         for name, plugin in registry().objects()
-        if name != BUILTIN and name not in installed
+        if name != BUILTIN and name not in installed()
     ]
-
-
-def _installed() -> set[str]:
-    return {point.name for point in plugins.entry_points(group=GROUP)}
 
 
 def _environment() -> dict[str, str]:
     """Return an environment with the same plugins, and threads enough to have three at work."""
-    loaded = sorted(_installed() & {name for name, _ in registry().objects()})
+    loaded = sorted(installed() & {name for name, _ in registry().objects()})
     paths = [path or os.getcwd() for path in sys.path]
     told = {"PYTHONPATH": os.pathsep.join(paths), "JITCONV_PLUGINS": ",".join(loaded)}
     told |= {"NUMBA_NUM_THREADS": str(MOST_THREADS), "OMP_WAIT_POLICY": "passive"}

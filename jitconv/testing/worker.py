@@ -1,4 +1,4 @@
-"""The process that runs kernels between guard pages, one job after the other: ``python -m jitconv.testing.worker``.
+"""The process that runs kernels between guard pages: ``python -m jitconv.testing.worker``.
 
 It may die at any moment, which is what it is for; `jitconv.testing.watch` starts it and reads what it says.
 """
@@ -105,9 +105,9 @@ class Worker:
             with config(threads=threads):
                 results.append(_run(way, algorithm, case))
         if algorithm.deterministic and not found:
-            for threads, outputs in zip(("2 threads", "3 threads", "a second run"), results[1:], strict=True):
+            for run, outputs in zip(("2 threads", "3 threads", "a second run"), results[1:], strict=True):
                 if where := _other_bits(outputs, results[0], algorithm.op):
-                    found.append(("bits", f"{way.name}: {threads} gave other bits than 1 thread: {where}"))
+                    found.append(("bits", f"{way.name}: {run} gave other bits than 1 thread: {where}"))
                     break
         return results[0]
 
@@ -189,10 +189,10 @@ def _places(named: dict[str, Array | None]) -> dict[str, tuple[int, int]]:
 
 def main(control_file: str, jobs_file: str, answers: int) -> None:
     """Run the jobs of a file; answers are lines of JSON."""
-    with open(control_file, "r+b") as file:
-        arena = Arena(mmap.mmap(file.fileno(), CONTROL_BYTES))
-    with open(jobs_file, "rb") as file:
-        guests, jobs = pickle.load(file)
+    with open(control_file, "r+b") as control:
+        arena = Arena(mmap.mmap(control.fileno(), CONTROL_BYTES))
+    with open(jobs_file, "rb") as given:
+        guests, jobs = pickle.load(given)
     out = os.fdopen(answers, "w", buffering=1)
 
     def say(**what: Any) -> None:

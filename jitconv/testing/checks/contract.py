@@ -13,7 +13,7 @@ from jitconv.testing.cases import Case
 from jitconv.testing.subject import Subject
 
 PROMISES = {
-    "contract": "why_not is None or a reason, the same each time; cost is a number of seconds, workspace of bytes",
+    "contract": "why_not gives None or a reason, always the same; cost gives seconds, workspace bytes",
     "reach": "enough problems are accepted for the other checks to mean something",
     "cost": "the predicted time grows with the problem and is near what is measured",
 }
@@ -84,7 +84,7 @@ def run_cost(subject: Subject) -> None:
     cases.sort(key=lambda case: case.spec.flops(subject.op))
     chosen = cases[:: max(1, len(cases) // TIMED)][:TIMED]
     for case in chosen:
-        predicted = algorithm.cost(case.spec)
+        predicted: float | None = algorithm.cost(case.spec)
         if predicted is None:
             findings.note("cost", "no cost is given: auto takes this algorithm only when it is measured")
             return

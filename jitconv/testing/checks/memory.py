@@ -8,7 +8,7 @@ from jitconv.testing.subject import Subject
 from jitconv.testing.watch import Job, watched, why_not
 
 PROMISES = {
-    "memory": "nothing is read or written beyond operands, outputs and the arrays that it makes; no operand is written",
+    "memory": "nothing is read or written beyond its arrays, and no operand is written",
     "hangs": "every call ends",
     "bits": "the same bits on 1, 2 and 3 threads and on every run, if declared deterministic",
     "fork": "works in a forked child",

@@ -126,7 +126,7 @@ def _side_by_side(subject: Subject, case: Case) -> None:
     with ThreadPoolExecutor(THREADS) as pool:
         right = list(pool.map(work, range(THREADS)))
     if not all(right):
-        told = f"{right.count(False)} of {THREADS} Python threads that shared a plan got another result than alone"
+        told = f"{right.count(False)} of {THREADS} threads that shared a plan got another result than alone"
         findings.fail("threads", told, case)
         return
     for operands, outputs in zip(sets, wanted, strict=True):

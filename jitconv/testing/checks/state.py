@@ -19,7 +19,7 @@ from jitconv.testing.cases import Case
 from jitconv.testing.subject import Arrays, Plan, Subject
 
 PROMISES = {
-    "state": "settings of the process (NumPy's errors, threads, random numbers, the environment) stay as they were",
+    "state": "settings of the process (NumPy's errors, threads, seeds, the environment) stay as they were",
     "anywhere": "works in another Python thread, and with one thread",
     "workspace": "the declared workspace is what a call takes, and a call keeps nothing",
 }
@@ -50,7 +50,7 @@ def _settings() -> dict[str, Any]:
     return {
         "np.seterr": np.geterr(),
         "numba.set_num_threads": numba.get_num_threads(),
-        "np.random's seed": np.random.get_state()[1].tobytes(),  # type: ignore[index, union-attr]
+        "np.random's seed": np.random.get_state()[1].tobytes(),  # type: ignore[index]
         "random's seed": hash(random.getstate()),
         "os.environ": dict(os.environ),
         "the current folder": os.getcwd(),

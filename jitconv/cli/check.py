@@ -1,0 +1,106 @@
+"""`jitconv check`: is a kernel right? The conformance kit from the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from jitconv.algorithm import OPS
+
+if TYPE_CHECKING:
+    from jitconv.testing import Case, Result
+
+COLOURS = {"passed": "green", "known": "yellow", "failed": "red"}
+
+
+def check(
+    name: Annotated[str, typer.Argument(help="The algorithm's name.")],
+    op: Annotated[
+        list[str] | None, typer.Option(help="An op; by default all that the algorithm does.")
+    ] = None,
+    shape: Annotated[
+        str | None, typer.Option(help='This problem alone, as in "n2h5w7c3 k3x3f4 s1 p1".')
+    ] = None,
+    random: Annotated[int, typer.Option(min=0, help="So many random problems of each op, too.")] = 300,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random problems.")] = 0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="A problem that takes longer hangs.")] = 120.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check a kernel: values, memory, threads, bits, costs. Exit code 1 says that a check failed."""
+    from jitconv.testing import check_algorithm
+
+    console = Console(stderr=as_json)
+    results: list[Result] = []
+    for one in _ops(name, op):
+        start = time.perf_counter()
+        problems = None if shape is None else _cases(shape)
+        found = list(
+            check_algorithm(
+                one, name, problems=problems, random=0 if problems else random, seed=seed, seconds=seconds
+            )
+        )
+        if problems:
+            found = [result for result in found if result.check not in ("reach", "cost")]
+        _show(found, time.perf_counter() - start, console)
+        results += found
+    if as_json:
+        print(json.dumps([_record(result) for result in results], indent=1))
+    failed = [result for result in results if result.verdict == "failed"]
+    if failed:
+        console.print(f"\n[red]{len(failed)} of {len(results)} checks failed[/]: {escape(name)} is not right")
+        sys.exit(1)
+    ran = sum(result.ran for result in results)
+    console.print(f"\n[green]nothing is wrong[/]: {ran} problems were run, in {len(results)} checks")
+
+
+def _ops(name: str, chosen: Sequence[str] | None) -> list[str]:
+    """Return the ops that were named, or all that have such an algorithm."""
+    from jitconv.plugins import registry
+    from jitconv.specs.values import choice
+
+    plugins = registry()
+    if chosen:
+        for op in chosen:
+            plugins.find(choice("--op", op, OPS), name)
+        return list(chosen)
+    found = [op for op in OPS if name in {one.name for one in plugins.algorithms(op)}]
+    if not found:
+        plugins.find(OPS[0], name)  # the error lists the names there are
+    return found
+
+
+def _cases(shape: str) -> list[Case]:
+    from jitconv.testing import Case
+
+    return [Case.of(shape)]
+
+
+def _show(results: Sequence[Result], seconds: float, console: Console) -> None:
+    first = results[0]
+    console.print(
+        f"\n[bold]{first.op}[/] {escape(first.algorithm)}  [dim]{seconds:.1f} s[/]", highlight=False
+    )
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False)
+    for column in ("check", "verdict", "run"):
+        table.add_column(column, no_wrap=True, justify="right" if column == "run" else "left")
+    table.add_column("promise", style="dim")
+    for result in results:
+        verdict = f"[{COLOURS.get(result.verdict, 'yellow')}]{result.verdict}[/]"
+        table.add_row(result.check, verdict, str(result.ran), escape(result.not_run or result.promise))
+    console.print(table)
+    for result in results:
+        if result.verdict == "failed" or result.notes:
+            console.print(f"\n{result}", markup=False, highlight=False)
+
+
+def _record(result: Result) -> dict[str, Any]:
+    return {"verdict": result.verdict, **asdict(result)}
