@@ -30,7 +30,10 @@ PATTERNS = {"end": 0xFF, "beginning": 0x4B}
 """How arrays lie in their pages, and the bytes they are filled with: NaN and -1; 1.3e7 and 8.0e54."""
 
 LOGGED = 4096
-"""So many of the newest arrays are remembered."""
+"""So many arrays of a call are remembered."""
+
+MOST_ARRAYS = 12_000
+"""Of a call: each needs two mappings, of which Linux gives a process 65,530. Further ones are plain memory."""
 
 EXIT = 86
 """What a process that touched a guard page exits with."""

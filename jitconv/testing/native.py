@@ -73,7 +73,7 @@ def native(control: int, start: int) -> Native:
     from jitconv.testing import arena
 
     cursor, limit, mode, count, fault, error, first = (control + 8 * i for i in range(arena.FIRST + 1))
-    logged, end = arena.LOGGED, start + arena.SIZE
+    logged, most, end = arena.LOGGED, arena.MOST_ARRAYS, start + arena.SIZE
     libc = ctypes.CDLL(None)
     mprotect, memset, memcpy = (
         _function(libc.mprotect, 3),
@@ -102,6 +102,10 @@ def native(control: int, start: int) -> Native:
         return address
 
     @numba.njit
+    def full():
+        return load(count) >= most
+
+    @numba.njit
     def length(address):
         for entry in range(min(load(count), logged)):
             if load(first + 16 * entry) == address:
@@ -116,18 +120,18 @@ def native(control: int, start: int) -> Native:
 
     @numba.cfunc(types.int64(types.int64, types.uint32))
     def numba_array(size, align):
-        if not load(mode):
+        if not load(mode) or full():
             return allocate(size, align)
         address = carve(size)
         return manage(address, kept) if address else 0
 
     @numba.cfunc(types.int64(types.int64, types.int64))
     def numpy_malloc(context, size):
-        return carve(size)
+        return malloc(size) if full() else carve(size)
 
     @numba.cfunc(types.int64(types.int64, types.int64, types.int64))
     def numpy_calloc(context, number, size):
-        address = carve(number * size)
+        address = malloc(number * size) if full() else carve(number * size)
         if address:
             memset(address, 0, number * size)
         return address
@@ -136,7 +140,7 @@ def native(control: int, start: int) -> Native:
     def numpy_realloc(context, address, size):
         if not start <= address < end:
             return realloc(address, size) if address else malloc(size)
-        moved = carve(size)
+        moved = malloc(size) if full() else carve(size)
         if moved:
             memcpy(moved, address, min(size, length(address)))
         return moved
