@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 
+from jitconv import files
 from jitconv.algorithm import OPS
 from jitconv.bench.compare import Comparison, Row, geometric_mean
 from jitconv.errors import ParameterError
@@ -158,7 +159,7 @@ def _processor() -> str:
 
 def save_json(file: Path, found: Comparison, about: Mapping[str, Any]) -> None:
     """Write all figures as JSON."""
-    write_beside(file, (json.dumps(as_dict(found, about), indent=1) + "\n").encode())
+    files.write(file, (json.dumps(as_dict(found, about), indent=1) + "\n").encode())
 
 
 def save_csv(file: Path, found: Comparison) -> None:
@@ -167,7 +168,7 @@ def save_csv(file: Path, found: Comparison) -> None:
     writer = csv.DictWriter(text, [one.name for one in fields(Row)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(row) for row in found.rows)
-    write_beside(file, text.getvalue().encode())
+    files.write(file, text.getvalue().encode())
 
 
 def check_plot(file: Path) -> None:
@@ -202,12 +203,4 @@ def save_plot(file: Path, found: Comparison) -> None:
     figure.suptitle("Median time in ms; green: what auto picks; grey: on a crop of the problem", fontsize=9)
     data = io.BytesIO()
     figure.savefig(data, format=file.suffix.lstrip("."), dpi=120)
-    write_beside(file, data.getvalue())
-
-
-def write_beside(file: Path, data: bytes) -> None:
-    """Write a file beside its place and rename it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}.part")
-    beside.write_bytes(data)
-    beside.replace(file)
+    files.write(file, data.getvalue())

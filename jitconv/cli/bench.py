@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from jitconv import files
 from jitconv.bench.options import (
     Batch,
     Dtype,
@@ -45,7 +46,7 @@ def bench(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
 ) -> None:
     """Measure the layers of networks, against a peer in the same process."""
-    from jitconv.bench import report, tables
+    from jitconv.bench import tables
     from jitconv.bench.bench import bench as run
 
     console = Console()
@@ -62,7 +63,7 @@ def bench(
         tables.show(rows, peer, console)
         if json_file:
             facts = tables.as_dict(rows, peer, plan=plan)
-            report.write_beside(json_file, (json.dumps(facts, indent=1) + "\n").encode())
+            files.write(json_file, (json.dumps(facts, indent=1) + "\n").encode())
             console.print(f"Saved {json_file}", highlight=False)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from jitconv import files
 from jitconv.algorithm import OPS
 from jitconv.bench.options import Dtype, Layout, Threads, algorithms_of, progress
 from jitconv.config import config
@@ -64,7 +65,7 @@ def compare(
         saved = report.save(found, facts, json_files, csv_file, plot_file)
     if shape is None:
         saved.append(folder / "edges.png")
-        report.write_beside(saved[-1], picture.edge_sheet(pixels))
+        files.write(saved[-1], picture.edge_sheet(pixels))
     console.print("Saved " + ", ".join(map(str, saved)), highlight=False)
     console.print(f"[bold]{report.summary(found)}[/]", highlight=False)
     if found.bad:

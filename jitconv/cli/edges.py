@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from jitconv import files
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -87,9 +89,7 @@ def save(file: Path, pixels: np.ndarray[Any, Any]) -> None:
     """Write pixels as a picture of the file's ending."""
     from PIL import Image
 
-    from jitconv.bench.report import write_beside
-
     data = io.BytesIO()
     Image.init()
     Image.fromarray(pixels).save(data, format=Image.registered_extensions()[file.suffix.lower()])
-    write_beside(file, data.getvalue())
+    files.write(file, data.getvalue())

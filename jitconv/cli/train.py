@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
+from jitconv import files
 from jitconv.bench.options import Threads
 
 if TYPE_CHECKING:
@@ -115,15 +116,14 @@ def _save(
     folder: Path, name: str, model: Sequential, history: History, figures: dict[str, object]
 ) -> list[Path]:
     """Write the figures, and the pictures where Matplotlib is installed; return the files."""
-    from jitconv.bench.report import write_beside
     from jitconv.nn.plots import cost_plot, filters_plot
 
-    files = {f"{name}.json": (json.dumps(figures, indent=1) + "\n").encode()}
+    contents = {f"{name}.json": (json.dumps(figures, indent=1) + "\n").encode()}
     if find_spec("matplotlib") is None:
         print("jitconv: the pictures need Matplotlib: pip install 'jitconv[plot]'", file=sys.stderr)
     else:
-        files[f"{name}-cost.png"] = cost_plot(history, name)
-        files[f"{name}-filters.png"] = filters_plot(model, name)
-    for file, content in files.items():
-        write_beside(folder / file, content)
-    return [folder / file for file in files]
+        contents[f"{name}-cost.png"] = cost_plot(history, name)
+        contents[f"{name}-filters.png"] = filters_plot(model, name)
+    for file, content in contents.items():
+        files.write(folder / file, content)
+    return [folder / file for file in contents]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from jitconv import files
 from jitconv.errors import DataError
 from jitconv.nn.history import History
 from jitconv.nn.layers import LAYERS
@@ -47,8 +46,7 @@ class Checkpoint:
         fields = {name: value for name, value in vars(optimiser).items() if name not in ("steps", "moments")}
         self.about = _plain({**about, "optimiser": {"name": type(optimiser).__name__, **fields}})
         with _as_data_error(file, "cannot be written"):  # now, not after an epoch
-            _make_room(file)
-            tempfile.TemporaryFile(dir=file.parent).close()
+            files.check(file)
 
     def save(self, history: History) -> None:
         """Write all that a training needs to go on."""
@@ -210,23 +208,12 @@ def _opened(path: Path) -> Iterator[h5py.File]:
 
 @contextmanager
 def _written_beside(path: Path) -> Iterator[h5py.File]:
-    with _as_data_error(path, "cannot be written"):
-        _make_room(path)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        os.close(handle)
-        try:
-            with h5py.File(beside, "w") as file:
-                yield file
-            os.replace(beside, path)
-        except BaseException:
-            Path(beside).unlink(missing_ok=True)
-            raise
-
-
-def _make_room(path: Path) -> None:
-    if path.is_dir():
-        raise IsADirectoryError("it is a folder")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        _as_data_error(path, "cannot be written"),
+        files.beside(path) as new,
+        h5py.File(new, "w") as file,
+    ):
+        yield file
 
 
 @contextmanager
