@@ -170,7 +170,10 @@ def _set_model(file: h5py.File, model: Sequential, path: Path) -> None:
 
 def _array(file: h5py.File, key: str, like: Array, path: Path) -> Array:
     dataset = file.get(key)
-    if not isinstance(dataset, h5py.Dataset) or dataset.shape != like.shape or dataset.dtype != like.dtype:
+    fits = isinstance(dataset, h5py.Dataset) and dataset.shape == like.shape
+    if (
+        not fits or dataset.dtype.name != like.dtype.name
+    ):  # a machine of the other byte order may have written
         came = f"{dataset.dtype} {dataset.shape}" if isinstance(dataset, h5py.Dataset) else "nothing"
         raise DataError(f"{path}: {key!r} must be {like.dtype} {like.shape}; got {came}")
     return np.asarray(dataset[...])
