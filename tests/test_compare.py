@@ -52,7 +52,8 @@ def with_plugin(source, *arguments, cwd):
     (cwd / "extra_plugin.py").write_text(source)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: extra-plugin\nVersion: 0.1\n")
     (info / "entry_points.txt").write_text("[jitconv]\nextra = extra_plugin\n")
-    environment = dict(os.environ, COLUMNS="100", PYTHONPATH=str(cwd))
+    paths = filter(None, [str(cwd), os.environ.get("PYTHONPATH")])
+    environment = dict(os.environ, COLUMNS="100", PYTHONPATH=os.pathsep.join(paths))
     environment.pop("JITCONV_PLUGINS", None)
     command = [sys.executable, "-m", "jitconv.cli", *arguments]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
@@ -156,7 +157,22 @@ def test_a_plot_is_drawn(jitconv, tmp_path, ending):
     ("arguments", "message"),
     [
         (("compare", "--algorithms", "dirct"), "got 'dirct' (did you mean 'direct'?)"),
-        (("compare", "--op", "conv"), "--op must be one of 'conv_forward'"),
+        (("compare", "--op", "convolution"), "--op must be one of 'conv_forward'"),
+        (("compare", "--op", "conv_foward"), "(did you mean 'conv_forward'?)"),
+        (("compare", "--image", "tiny.png", "--shape", "n1h4w4c1 k2x2"), "give one of them"),
+        (("compare", "--shape", "n1h4w4c1 k2x2 s1 s2"), "a problem must give stride once; got 's1' and 's2'"),
+        ((*CONV, "--json", "."), "--json cannot write .: Is a directory"),
+        ((*CONV, "--csv", "text.png/x.csv"), "--csv cannot write text.png/x.csv: Not a directory"),
+        ((*CONV, "-o", "text.png"), "--output cannot write text.png/figures.json: Not a directory"),
+        ((*CONV, "--csv", "x", "--json", "./x"), "--json and --csv must be two files; got x for both"),
+        (
+            ("compare", "--shape", "n1h5w5c3 k5x5f4", "--op", "conv_forward", "--algorithms", "winograd"),
+            "nothing was compared, as no algorithm ran: winograd refuses: it needs a 3x3 kernel",
+        ),
+        (
+            ("compare", "--shape", "n1h5w5c3 k5x5f4", "--algorithms", "reshape"),
+            "nothing was compared, as no algorithm ran: none of reshape computes conv_forward, conv_backward",
+        ),
         (("compare", "--image", "missing.png"), "cannot read a picture from missing.png"),
         (("compare", "--image", "tiny.png"), "the picture must be at least 16 pixels wide and high; got 3x3"),
         (("compare", "--image", "text.png"), "text.png must be a picture that Pillow reads"),
@@ -166,7 +182,10 @@ def test_a_plot_is_drawn(jitconv, tmp_path, ending):
             "the dilated kernel, 5x5, must fit in the padded input, 4x4",
         ),
         (("compare", "--shape", "n0h4w4c1 k3f1"), "an empty batch leaves nothing to measure"),
-        (("compare", "--shape", "n1h4w4c1 k3f1", "--op", "create_mask"), "--op must be one of conv_forward"),
+        (
+            ("compare", "--shape", "n1h4w4c1 k3f1", "--op", "create_mask"),
+            "--op must be among conv_forward, conv_",
+        ),
         ((*CONV, "--plot", "bars.nonsense"), "--plot must end in one of ."),
         (("explain", "conv_forward", "n1h4w4c1 k2"), "conv_forward takes no such problem"),
     ],
