@@ -107,15 +107,15 @@ def summary(found: Comparison) -> str:
     if not regrets:
         return f"{line}; no choice of auto was measured."
     quiet = {key: value for key, value in regrets.items() if value is not None}
-    varying = f"times that vary by more than {NOISY:.0%}"
+    varying = f"times vary by more than {100 * NOISY:.0f} %"
     if not quiet:
-        return f"{line}; no regret of auto is told, for {varying}."
+        return f"{line}; no regret of auto is told, as {varying}."
     (op, label), worst = max(quiet.items(), key=lambda item: item[1])
     mean = geometric_mean(list(quiet.values()))
     line += f"; regret of auto: {mean:.2f} in the mean"
     line += f", {worst:.2f} at worst ({op}, {label})" if worst > 1 else ": always the fastest"
     left_out = len(regrets) - len(quiet)
-    return f"{line}; {left_out} of {len(regrets)} left out for {varying}." if left_out else f"{line}."
+    return f"{line}; {left_out} of {len(regrets)} left out, as {varying}." if left_out else f"{line}."
 
 
 def wrong(found: Comparison) -> str:

@@ -40,7 +40,7 @@ def plugins(
     console = plain_console()
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("plugin", "version", "state", "op", "algorithms"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading != "algorithms")
     for one in found:
         by_op: dict[str, list[str]] = {}
         for algorithm in one.algorithms:
