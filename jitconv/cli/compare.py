@@ -40,13 +40,16 @@ def compare(
     ] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the figures here as a table.")] = None,
     plot_file: Annotated[
-        Path | None, typer.Option("--plot", help="Draw the times (PNG, SVG or PDF; needs jitconv[plot]).")
+        Path | None, typer.Option("--plot", help="Draw the times (PNG, SVG or PDF; needs jitconv\\[plot]).")
     ] = None,
 ) -> None:
     """Run every algorithm of every op on a photograph, and compare time, memory and error.
 
-    Exit code 0: all that ran agree with naive in float64. 1: an algorithm is wrong, or failed on a problem
-    that it accepted. 2: anything else, such as a mistake in the arguments, or no algorithm that ran.
+    Exit code 0: all that ran agree with naive in float64.
+
+    Exit code 1: an algorithm is wrong, or failed on a problem that it took.
+
+    Exit code 2: anything else, such as a mistake, or no algorithm that ran.
     """
     from jitconv.bench import picture, report
     from jitconv.bench.compare import compare as run

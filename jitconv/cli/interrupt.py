@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-SOON = 0.02
+SOON = 0.005
 """Seconds until a swallowed interruption is raised again: a callback has returned by then."""
 
 
@@ -23,10 +23,13 @@ class Interruption:
 
     def __init__(self) -> None:
         self.came = False
+        self.over = False
         self._again = False
 
     def heard(self, number: int, frame: Any) -> None:
         """Serve as the handler of SIGINT."""
+        if self.over:
+            return
         if self.came and not self._again:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             signal.raise_signal(signal.SIGINT)
@@ -43,8 +46,13 @@ class Interruption:
         timer.start()
 
     def _raise_again(self) -> None:
+        if self.over:
+            return
         self._again = True
-        _thread.interrupt_main()
+        if sys.platform == "win32":
+            _thread.interrupt_main()
+        else:  # a true signal wakes what waits
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 @contextlib.contextmanager
@@ -59,5 +67,6 @@ def interruptible() -> Iterator[Interruption]:
     try:
         yield interruption
     finally:
+        interruption.over = True
         sys.unraisablehook = hook
         signal.signal(signal.SIGINT, handler)
