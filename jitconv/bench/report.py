@@ -150,7 +150,11 @@ def as_json(found: Comparison, about: Mapping[str, Any]) -> str:
 
 
 def _figures(row: Row) -> dict[str, Any]:
-    figures = asdict(row) | {"noisy": row.noisy}
+    return finite(asdict(row) | {"noisy": row.noisy})
+
+
+def finite(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return figures with None for what JSON cannot hold: NaN and infinities."""
     return {
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in figures.items()

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from jitconv.bench.bench import Row, mean_ratio
 from jitconv.bench.console import print_whole
-from jitconv.bench.report import duration, machine
+from jitconv.bench.report import duration, finite, machine
 from jitconv.specs import parse
 from jitconv.specs.conv import ConvSpec
 
@@ -100,5 +100,5 @@ def as_dict(rows: Sequence[Row], peer: str | None, *, plan: bool) -> dict[str, A
         "peer": peer,
         "plan": plan,
         "ops": ops,
-        "rows": [asdict(row) | {"share": row.share} for row in rows],
+        "rows": [finite(asdict(row) | {"share": row.share, "noisy": row.noisy}) for row in rows],
     }

@@ -47,7 +47,11 @@ class Watch:
         """Put operands back to what they were; return what was done to them, or nothing."""
         changed = []
         for name, array, before in zip(self.names, self.operands, self.before, strict=True):
-            if array is not None and before is not None and array.tobytes() != before.tobytes():
+            if array is not None and before is not None and not np.array_equal(_bits(array), _bits(before)):
                 changed.append(name)
                 array[...] = before
         return f"changed its input {', '.join(changed)}" if changed else ""
+
+
+def _bits(array: Array) -> Array:
+    return array.reshape(-1).view(np.uint8)

@@ -39,12 +39,14 @@ def main() -> None:
     """Run the command: whatever fails is one line on stderr, and an exit code that says what kind it was."""
     substitute_characters()
     with interruptible() as interruption:
-        code = _run()
         try:
+            code = _run()
             if sys.stdout is not None:
                 sys.stdout.flush()
         except BrokenPipeError:
             code = PIPE_CLOSED
+        except KeyboardInterrupt:
+            code = INTERRUPTED
     if code == PIPE_CLOSED:  # what is left to print is flushed at the end, and must find a reader
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -59,9 +61,7 @@ def _run() -> int | str | None:
         # Typer and Rich both leave with 1, which is a wrong result's
         return PIPE_CLOSED if isinstance(left.__context__, BrokenPipeError) else left.code
     except BrokenPipeError:
-        return PIPE_CLOSED
-    except KeyboardInterrupt:
-        return INTERRUPTED
+        raise
     except (JitconvError, OSError) as error:
         return _failed(str(error))
     except MemoryError as error:

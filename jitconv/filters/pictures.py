@@ -49,7 +49,7 @@ def load(file: Path | Traversable) -> Array:
         with file.open("rb") as stream, Image.open(stream) as opened:
             turned = ImageOps.exif_transpose(opened)
             if turned.mode[0] in "IF":  # 16 bits and more: Pillow would cut them off at 255
-                pixels = _stretched(np.asarray(turned, np.float64))
+                pixels = _stretched(np.asarray(turned))
             else:
                 if turned.has_transparency_data:  # what shows through is white, as on a page
                     turned = turned.convert("RGBA")
@@ -71,14 +71,20 @@ def load(file: Path | Traversable) -> Array:
 
 def _stretched(values: Array) -> Array:
     """Map values to 0..1 by what nearly all lie within: a hot pixel or an infinity would hide the others."""
-    finite = values[np.isfinite(values)]
+    sample = values[:: max(1, len(values) // 1000)]  # of large pictures some rows will do
+    finite = sample[np.isfinite(sample)]
     if not finite.size:
         return np.full(values.shape, np.nan, np.float32)
     low = float(np.quantile(finite, OUTLIERS, method="higher"))
     high = float(np.quantile(finite, 1 - OUTLIERS, method="lower"))
     if low >= high:  # fewer pixels than those differ from the others, which then are the picture
+        finite = values[np.isfinite(values)]
         low, high = float(finite.min()), float(finite.max())
-    return ((values.clip(low, high) - low) / ((high - low) or 1.0)).astype(np.float32)
+    stretched = np.empty(values.shape, np.float32)
+    for first in range(0, len(values), BAND):
+        band = values[first : first + BAND].astype(np.float64)
+        stretched[first : first + BAND] = (band.clip(low, high) - low) / ((high - low) or 1.0)
+    return stretched
 
 
 def find_edges(pixels: Array, filter: str, pad: str = "same", *, colour: bool = False) -> Edges:
