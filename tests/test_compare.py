@@ -5,14 +5,21 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from jitconv import cli
-from jitconv.algorithm import OPS
+from jitconv import Algorithm, cli, hookimpl, plugins
+from jitconv.algorithm import OPS, no_workspace
+from jitconv.bench.compare import Comparison, Row, compare
+from jitconv.bench.console import plain_console
+from jitconv.bench.jobs import problem_jobs
+from jitconv.bench.report import as_json, show, summary
+from jitconv.ops import prepare
+from jitconv.specs import parse
 
 WRONG = '''
 from jitconv import Algorithm, hookimpl, conv_forward
@@ -52,7 +59,8 @@ def with_plugin(source, *arguments, cwd):
     (cwd / "extra_plugin.py").write_text(source)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: extra-plugin\nVersion: 0.1\n")
     (info / "entry_points.txt").write_text("[jitconv]\nextra = extra_plugin\n")
-    environment = dict(os.environ, COLUMNS="100", PYTHONPATH=str(cwd))
+    paths = filter(None, [str(cwd), os.environ.get("PYTHONPATH")])
+    environment = dict(os.environ, COLUMNS="100", PYTHONPATH=os.pathsep.join(paths))
     environment.pop("JITCONV_PLUGINS", None)
     command = [sys.executable, "-m", "jitconv.cli", *arguments]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
@@ -156,7 +164,22 @@ def test_a_plot_is_drawn(jitconv, tmp_path, ending):
     ("arguments", "message"),
     [
         (("compare", "--algorithms", "dirct"), "got 'dirct' (did you mean 'direct'?)"),
-        (("compare", "--op", "conv"), "--op must be one of 'conv_forward'"),
+        (("compare", "--op", "convolution"), "--op must be one of 'conv_forward'"),
+        (("compare", "--op", "conv_foward"), "(did you mean 'conv_forward'?)"),
+        (("compare", "--image", "tiny.png", "--shape", "n1h4w4c1 k2x2"), "give one of them"),
+        (("compare", "--shape", "n1h4w4c1 k2x2 s1 s2"), "a problem must give stride once; got 's1' and 's2'"),
+        ((*CONV, "--json", "."), "--json cannot write .: Is a directory"),
+        ((*CONV, "--csv", "text.png/x.csv"), "--csv cannot write text.png/x.csv: Not a directory"),
+        ((*CONV, "-o", "text.png"), "--output cannot write text.png/figures.json: Not a directory"),
+        ((*CONV, "--csv", "x", "--json", "./x"), "--json and --csv must be two files; got x for both"),
+        (
+            ("compare", "--shape", "n1h5w5c3 k5x5f4", "--op", "conv_forward", "--algorithms", "winograd"),
+            "nothing was compared, as no algorithm ran: winograd refuses: it needs a 3x3 kernel",
+        ),
+        (
+            ("compare", "--shape", "n1h5w5c3 k5x5f4", "--algorithms", "reshape"),
+            "nothing was compared, as no algorithm ran: none of reshape computes conv_forward, conv_backward",
+        ),
         (("compare", "--image", "missing.png"), "cannot read a picture from missing.png"),
         (("compare", "--image", "tiny.png"), "the picture must be at least 16 pixels wide and high; got 3x3"),
         (("compare", "--image", "text.png"), "text.png must be a picture that Pillow reads"),
@@ -166,7 +189,10 @@ def test_a_plot_is_drawn(jitconv, tmp_path, ending):
             "the dilated kernel, 5x5, must fit in the padded input, 4x4",
         ),
         (("compare", "--shape", "n0h4w4c1 k3f1"), "an empty batch leaves nothing to measure"),
-        (("compare", "--shape", "n1h4w4c1 k3f1", "--op", "create_mask"), "--op must be one of conv_forward"),
+        (
+            ("compare", "--shape", "n1h4w4c1 k3f1", "--op", "create_mask"),
+            "--op must be among conv_forward, conv_",
+        ),
         ((*CONV, "--plot", "bars.nonsense"), "--plot must end in one of ."),
         (("explain", "conv_forward", "n1h4w4c1 k2"), "conv_forward takes no such problem"),
     ],
@@ -194,3 +220,206 @@ def test_explain_says_why(jitconv):
 def test_version(jitconv):
     done = jitconv("--version")
     assert done.stdout.startswith("jitconv ")
+
+
+# algorithms that are wrong in ways that only a careful comparison sees
+
+
+class Plugin:
+    """Adds algorithms of one op, the cheaper the earlier they stand."""
+
+    def __init__(self, op, **runs):
+        self.made = [self.algorithm(op, *one) for one in enumerate(runs.items(), 1)]
+
+    @staticmethod
+    def algorithm(op, cost, run):
+        name, kernel = run
+        return Algorithm(op, name, lambda spec: None, lambda spec: cost, no_workspace, lambda spec: kernel)
+
+    @hookimpl
+    def jitconv_algorithms(self):
+        """Return them."""
+        return self.made
+
+
+def right(op):
+    """Return a kernel that is right: naive."""
+
+    def run(*arrays):
+        call = prepare(op, run.spec, "naive")
+        count = len(call.new)
+        for array, value in zip(arrays[-count:], call.run(arrays[:-count]), strict=True):
+            if array is not None:
+                array[...] = value
+
+    return run
+
+
+def verdicts(op, problem, **runs):
+    """Return the rows of `direct` and of some kernels of one plugin, by name."""
+    plugins.registry().register("mine", Plugin(op, **runs))
+    job = next(job for job in problem_jobs(problem, layout="NHWC", dtype="float32") if job.op == op)
+    for run in runs.values():
+        run.spec = job.spec
+    operands = [None if one is None else one.copy() for one in job.operands]
+    found = compare([job], ["direct", *runs], lambda *_: None)
+    for one, other in zip(operands, job.operands, strict=True):
+        np.testing.assert_array_equal(one, other)
+    return {row.algorithm: row for row in found.rows}
+
+
+@pytest.mark.parametrize(
+    ("op", "problem"),
+    [
+        ("conv_forward", "n1h128w128c1 k1x1f64"),  # 4 MiB: from there on memory is used again
+        ("conv_forward", "n1h6w5c2 k3x3f4 bias"),
+        ("conv_backward", "n1h6w5c2 k3x3f4"),
+        ("max_pool_forward", "n1h6w6c3 k2x2 indices"),
+        ("max_pool_backward", "n1h6w6c3 k2x2"),
+        ("avg_pool_forward", "n1h6w6c3 k2x2"),
+        ("create_mask", "n5h4w4"),
+        ("distribute_value", "n5h4w4"),
+    ],
+)
+def test_what_leaves_outputs_unwritten_is_wrong(registry, op, problem):
+    outputs = len(parse(problem).outputs(op))
+
+    def all_but_one(*arrays):
+        kept = [None if array is None else array.flat[-1] for array in arrays[-outputs:]]
+        right_one(*arrays)
+        for array, value in zip(arrays[-outputs:], kept, strict=True):
+            if array is not None:
+                array.flat[-1] = value
+
+    right_one = right(op)
+    rows = verdicts(op, problem, nothing=lambda *_: None, all_but_one=all_but_one, innocent=right_one)
+    assert {name: row.verdict for name, row in rows.items()} == {
+        "direct": "ok", "nothing": "wrong", "all_but_one": "wrong", "innocent": "ok",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("op", "problem", "names"),
+    [
+        ("conv_forward", "n1h6w5c2 k3x3f4 bias", "x w b"),
+        ("conv_backward", "n1h6w5c2 k3x3f4", "dy x w"),
+        ("max_pool_backward", "n1h6w6c3 k2x2", "dy x"),
+        ("distribute_value", "n5h4w4", "dz"),
+    ],
+)
+def test_what_changes_its_operands_is_wrong_and_nobody_after_it(registry, op, problem, names):
+    for place, name in enumerate(names.split()):
+        kernel = right(op)
+
+        def spoils(*arrays, place=place, kernel=kernel):
+            kernel(*arrays)
+            arrays[place][...] = np.nan
+
+        rows = verdicts(op, problem, spoils=spoils, innocent=kernel)
+        assert rows["spoils"].reason == f"changed its input {name}"
+        assert rows["spoils"].verdict == "wrong"
+        assert rows["innocent"].verdict == rows["direct"].verdict == "ok"
+        plugins.replace(plugins.Registry())
+
+
+def test_what_changes_its_operands_in_its_second_run_is_wrong_too(registry):
+    kernel, calls = right("conv_forward"), []
+
+    def spoils(x, *others):
+        kernel(x, *others)
+        calls.append(x)
+        x[...] += len(calls) - 1
+
+    rows = verdicts("conv_forward", "n1h6w5c2 k3x3f4", spoils=spoils, innocent=kernel)
+    assert rows["spoils"].reason == "changed its input x"
+    assert rows["innocent"].verdict == "ok"
+
+
+def test_what_fails_after_some_runs_is_failed_and_the_others_are_timed(registry):
+    kernel, calls = right("conv_forward"), []
+
+    def fails(*arrays):
+        kernel(*arrays)
+        calls.append(1)
+        if len(calls) > 3:
+            raise ZeroDivisionError("worn out")
+
+    rows = verdicts("conv_forward", "n1h6w5c2 k3x3f4", fails=fails, innocent=kernel)
+    assert rows["fails"].verdict == "failed"
+    assert "worn out" in rows["fails"].reason
+    assert rows["fails"].seconds is None
+    assert rows["direct"].seconds > 0
+    assert rows["innocent"].seconds > 0
+
+
+def test_an_output_of_another_shape_is_failed_and_the_run_goes_on(registry):
+    kernel = right("conv_forward")
+
+    def resizes(x, w, b, y):
+        y.shape = -1
+
+    rows = verdicts("conv_forward", "n1h6w5c2 k3x3f4", resizes=resizes, innocent=kernel)
+    assert rows["resizes"].verdict == "failed"
+    assert rows["innocent"].verdict == "ok"
+
+
+# what is said of noisy times
+
+
+def timed(algorithm, seconds, spread=0.01, **facts):
+    """Return the row of an algorithm that was timed."""
+    facts = {"op": "conv_forward", "label": "a", "verdict": "ok", "candidate": True, **facts}
+    return Row(problem="n1", algorithm=algorithm, plugin="p", seconds=seconds, spread=spread, **facts)
+
+
+def test_regret_is_told_from_quiet_rows_alone():
+    quiet = [timed("direct", 3.0, auto=True), timed("fft", 2.0), timed("slow", 9.0, spread=2.0)]
+    assert Comparison(quiet).regrets() == {("conv_forward", "a"): 1.5}
+    assert summary(Comparison(quiet)).endswith(
+        "regret of auto: 1.50 in the mean, 1.50 at worst (conv_forward, a)."
+    )
+    for noisy in (
+        [timed("direct", 3.0, spread=0.2, auto=True), timed("fft", 2.0)],
+        [timed("direct", 3.0, auto=True), timed("fft", 2.0, spread=0.2)],
+    ):
+        assert Comparison(noisy).regrets() == {("conv_forward", "a"): None}
+        assert summary(Comparison(noisy)).endswith(
+            "; no regret of auto is told, as times vary by more than 15 %."
+        )
+    both = Comparison([*quiet, *(replace(row, label="b") for row in noisy)])
+    assert "1.50 at worst (conv_forward, a); 1 of 2 left out, as times vary by more than 15 %." in summary(
+        both
+    )
+    figures = json.loads(as_json(both, {}))
+    assert [one["regret"] for one in figures["regrets"]] == [1.5, None]
+    assert [row["noisy"] for row in figures["rows"]] == [False, False, True, False, True]
+
+
+def test_a_wrong_algorithm_is_no_better_choice():
+    rows = [timed("direct", 3.0, auto=True), timed("wrong", 1.0, verdict="wrong", error=float("inf"))]
+    found = Comparison(rows)
+    assert found.regrets() == {("conv_forward", "a"): 1.0}
+    assert json.loads(as_json(found, {}), parse_constant=pytest.fail)["rows"][1]["error"] is None
+
+
+def test_noisy_rows_are_marked(capsys):
+    show(Comparison([timed("direct", 3.0, spread=0.2, auto=True)]), plain_console())
+    assert "auto noisy" in capsys.readouterr().out
+
+
+def test_the_label_is_the_problems_own(jitconv, tmp_path):
+    done = jitconv("compare", "--shape", "n1h6w5c2 k3x3f4 nchw float64", "--algorithms", "direct")
+    assert done.stdout.startswith("n1h6w5c2 k3x3f4 nchw float64; float64, NCHW\n")
+    figures = json.loads((tmp_path / "jitconv-compare" / "figures.json").read_text())
+    assert (figures["dtype"], figures["layout"]) == ("float64", "NCHW")
+    assert {row["problem"] for row in figures["rows"]} == {"n1h6w5c2 k3x3f4 s1 p0 nchw float64"}
+    done = jitconv("compare", "--shape", "n5h4w4 float64", "--algorithms", "direct")
+    assert done.stdout.startswith("n5h4w4 float64; float64\n")
+    assert json.loads((tmp_path / "jitconv-compare" / "figures.json").read_text())["layout"] is None
+
+
+def test_several_ops_may_be_named(jitconv, tmp_path):
+    done = jitconv("compare", "--shape", "n1h6w5c2 k3x3f4", "--op", "conv", "--algorithms", "direct")
+    assert done.returncode == 0
+    figures = json.loads((tmp_path / "jitconv-compare" / "figures.json").read_text())
+    assert [row["op"] for row in figures["rows"]] == ["conv_forward", "conv_backward"]

@@ -94,6 +94,8 @@ def test_a_batch_is_its_pictures_and_rgb_is_its_luminance():
         (lambda: detect(np.ones((5, 5, 2))), jitconv.ShapeError, "(H, W, 3)"),
         (lambda: detect(np.ones((5, 5), complex)), jitconv.DtypeError, "complex128"),
         (lambda: detect([[1, 2]]), jitconv.DtypeError, "list"),
+        (lambda: grey(np.ones((5, 5))), jitconv.ShapeError, "(..., H, W, 3)"),
+        (lambda: grey(np.ones((5, 5, 3), bool)), jitconv.DtypeError, "bool"),
     ],
 )
 def test_what_is_no_picture_is_refused(call, error, words):
@@ -193,6 +195,62 @@ def test_a_tiff_of_floats_keeps_its_greys(tmp_path):
     ramp = np.broadcast_to(np.linspace(0, 1, 52, dtype=np.float32), (20, 52))
     Image.fromarray(ramp.copy()).save(tmp_path / "ramp.tif")
     assert np.unique(pictures.load(tmp_path / "ramp.tif")).size == 52
+
+
+def step(spoilt, dtype=np.float32, low=0, high=100):
+    """Return a picture of two halves, with one pixel spoilt."""
+    values = np.full((40, 40), low, dtype)
+    values[:, 20:] = high
+    if spoilt is not None:
+        values[3, 3] = spoilt
+    return values
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        step(None), step(np.nan), step(np.inf), step(-np.inf), step(1e30), step(-1e30),
+        step(None, low=-150), step(None, low=-150, high=-50),
+        step(65535, np.uint16, 300, 400), step(None, np.int32, 70_000, 70_001),
+    ],
+    ids=["clean", "NaN", "inf", "-inf", "1e30", "-1e30", "below", "below_all", "hot", "faint"],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["sobel", "laplacian"])
+def test_one_spoilt_pixel_hides_no_step(tmp_path, values, name):
+    file = tmp_path / ("photo.png" if values.dtype == np.uint16 else "photo.tif")
+    Image.fromarray(values).save(file)
+    done = run(file, "-o", tmp_path / "out.png", "--filter", name, "--absolute")
+    assert done.exit_code == 0, done.output
+    edges = opened(tmp_path / "out.png").copy()
+    assert (edges[:, 19:21] == 255).all()
+    edges[:, 19:21], edges[2:5, 2:5] = 0, 0
+    assert not edges.any()
+
+
+def test_where_a_picture_holds_no_number_no_edge_is_seen(tmp_path):
+    values = step(np.nan)
+    values[:, :10] = np.nan
+    Image.fromarray(values).save(tmp_path / "photo.tif")
+    found = pictures.find_edges(pictures.load(tmp_path / "photo.tif"), "sobel")
+    assert np.flatnonzero(found.magnitude.any(axis=0)).tolist() == [19, 20]
+    Image.fromarray(np.full((5, 5), np.nan, np.float32)).save(tmp_path / "none.tif")
+    with pytest.raises(jitconv.ParameterError, match="must have some finite values"):
+        pictures.load(tmp_path / "none.tif")
+
+
+def test_what_is_fainter_than_a_grey_level_is_seen_before_values_are_cut(tmp_path):
+    values = np.broadcast_to(np.linspace(0, 100, 60), (40, 60)).astype(np.float32).copy()
+    values[:, 30:] += 0.1  # a quarter of a level of 8 bits
+    Image.fromarray(values).save(tmp_path / "ramp.tif")
+    found = pictures.find_edges(pictures.load(tmp_path / "ramp.tif"), "sobel").magnitude
+    assert found[:, 29:31].min() > found[:, 3:27].max()
+
+
+def test_a_few_bright_stars_are_the_picture(tmp_path):
+    values = np.zeros((60, 60), np.float32)
+    values[30, 30] = 500  # fewer than a thousandth of the pixels
+    Image.fromarray(values).save(tmp_path / "sky.tif")
+    assert pictures.find_edges(pictures.load(tmp_path / "sky.tif"), "sobel").magnitude.max() > 0.4
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1", "I;16"])

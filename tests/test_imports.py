@@ -13,6 +13,7 @@ SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 BELOW = {
     "errors": set(),
+    "files": set(),
     "algorithm": set(),
     "jit": set(),
     "hooks": {"algorithm"},

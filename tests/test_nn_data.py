@@ -252,6 +252,30 @@ def test_a_bad_pickle_is_named_and_runs_nothing(tmp_path, monkeypatch, batch, wo
     assert not (tmp_path / "evil").exists()
 
 
+@pytest.mark.parametrize("place", ["", "mnist", "MNIST/raw", "raw"])
+@pytest.mark.parametrize("unpacked", [False, True])
+@pytest.mark.parametrize("dotted", [False, True])
+def test_mnist_by_the_names_of_others(tmp_path, place, unpacked, dotted):
+    """7-Zip and Kaggle write ``train-images.idx3-ubyte``; torchvision keeps all in ``MNIST/raw``."""
+    folder = tmp_path / place
+    folder.mkdir(parents=True, exist_ok=True)
+    write_idx(folder)
+    for file in list(folder.iterdir()):
+        content, name = file.read_bytes(), file.name.removesuffix(".gz")
+        packed = file.name.endswith(".gz")
+        file.unlink()
+        if dotted:
+            name = name.replace("-idx", ".idx")
+        if unpacked and packed:
+            content, packed = gzip.decompress(content), False
+        (folder / (name + ".gz" * packed)).write_bytes(content)
+    if dotted:  # a folder of the file's own name, as Kaggle's archive has it
+        (folder / "train-images-idx3-ubyte").mkdir()
+    x, labels = mnist.load(tmp_path, scale=1).test.read(ROWS)
+    np.testing.assert_array_equal(labels, LABELS[ROWS])
+    assert x.shape == (len(ROWS), 28, 28, 1)
+
+
 @pytest.mark.parametrize("writer", [write_mnist, write_idx])
 def test_mnist(writer, tmp_path):
     (tmp_path / "mnist").mkdir()

@@ -200,6 +200,25 @@ def test_a_problem_string_that_leaves_nothing_to_compute(problem):
         parse(problem)
 
 
+@pytest.mark.parametrize(
+    ("problem", "name", "words"),
+    [
+        ("n1h8w8c3 k3x3f4 s1 s2", "stride", ("s1", "s2")),
+        ("n1h8w8c3 k3x3f4 p1 psame", "pad", ("p1", "psame")),
+        ("n1h8w8c3 k3x3f4 p0.1.2.3 p1", "pad", ("p0.1.2.3", "p1")),
+        ("n1h8w8c3 k3x3f4 nchw s1 nhwc", "layout", ("nchw", "nhwc")),
+        ("n1h8w8c3 k2x2 s2 s2", "stride", ("s2", "s2")),
+        ("n4h2w2 float32 float64", "dtype", ("float32", "float64")),
+    ],
+)
+def test_a_problem_says_each_thing_once(problem, name, words):
+    with pytest.raises(jitconv.ParameterError) as caught:
+        parse(problem)
+    assert str(caught.value) == (
+        f"a problem must give {name} once; got {words[0]!r} and {words[1]!r} in {problem!r}"
+    )
+
+
 CONV, POOL = ConvSpec(1, 4, 4, 2, 2, 2, 2), PoolSpec(1, 4, 4, 2, 2, 2)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jitconv.bench import ceiling
-from jitconv.bench.measure import PAUSE, Timing, interleave
+from jitconv.bench.measure import NOISY, PAUSE, Timing, interleave
 from jitconv.bench.suites import Layer
 from jitconv.errors import ParameterError, UnknownAlgorithmError, UnsupportedError
 from jitconv.jit import team
@@ -19,9 +19,6 @@ from jitconv.specs import ConvSpec, Spec
 from jitconv.testing import draw, reference, relative_error
 
 Arrays = Sequence[np.ndarray[Any, Any] | None]
-
-NOISY = 0.15
-"""A row whose quartiles lie further apart than this share of the median is marked."""
 
 
 @dataclass

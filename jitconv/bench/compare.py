@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from jitconv.bench.jobs import Job, cropped
-from jitconv.bench.measure import interleave
-from jitconv.errors import AlgorithmError
+from jitconv.bench.measure import NOISY, Timing, interleave
+from jitconv.bench.trial import Arrays, Watch, spoil_outputs
+from jitconv.errors import AlgorithmError, UnsupportedError
 from jitconv.ops import Call, prepare
 from jitconv.selector import Candidate
 from jitconv.specs import ConvSpec, Spec
@@ -55,6 +57,13 @@ class Row:
     """The problem string of the corner that was timed, if not the whole problem."""
     checked_on: str = ""
     """The problem string of the corner that was checked, if not the whole problem."""
+    changed: str = ""
+    """What it did to its operands, which are not its own."""
+
+    @property
+    def noisy(self) -> bool:
+        """Whether the time is to be taken with care."""
+        return self.spread is not None and self.spread > NOISY
 
 
 @dataclass
@@ -74,16 +83,20 @@ class Comparison:
         for key in keys:
             yield [row for row in self.rows if (row.op, row.label) == key]
 
-    def regrets(self) -> dict[tuple[str, str], float]:
-        """Return for each job the time of auto's choice over the best of what it may choose."""
-        found = {}
+    def regrets(self) -> dict[tuple[str, str], float | None]:
+        """Return for each job the time of auto's choice over the best of what it may choose.
+
+        None where one of the two is noisy.
+        """
+        found: dict[tuple[str, str], float | None] = {}
         for rows in self.jobs():
-            whole = [row for row in rows if row.seconds and row.candidate and not row.timed_on]
-            picked = [row.seconds for row in whole if row.auto and row.seconds]
-            if picked:
-                found[rows[0].op, rows[0].label] = picked[0] / min(
-                    row.seconds for row in whole if row.seconds
-                )
+            timed = {row.algorithm: row.seconds for row in rows if row.seconds and row.verdict == "ok"}
+            able = [row for row in rows if row.algorithm in timed and row.candidate and not row.timed_on]
+            picked = next((row for row in able if row.auto), None)
+            if picked is not None:
+                best = min(able, key=lambda row: timed[row.algorithm])
+                ratio = timed[picked.algorithm] / timed[best.algorithm]
+                found[picked.op, picked.label] = None if picked.noisy or best.noisy else ratio
         return found
 
 
@@ -98,12 +111,26 @@ def compare(jobs: Sequence[Job], names: Sequence[str] | None, tell: Callable[[in
         Which algorithms.
     tell : callable
         Is told how many jobs are done, and which comes now.
+
+    Raises
+    ------
+    UnsupportedError
+        When no algorithm takes any of the problems: nothing was compared then.
     """
     found = Comparison()
     for done, job in enumerate(jobs):
         tell(done, f"{job.op}: {job.label}")
         found.rows += _rows(job, names)
+    if all(row.verdict == "refused" for row in found.rows):
+        reasons = dict.fromkeys(f"{row.algorithm} refuses: it {row.reason}" for row in found.rows)
+        why = "; ".join(reasons) or f"none of {', '.join(names or ())} computes {', '.join(op_names(jobs))}"
+        raise UnsupportedError(f"nothing was compared, as no algorithm ran: {why}")
     return found
+
+
+def op_names(jobs: Sequence[Job]) -> list[str]:
+    """Return the ops of some jobs, each once."""
+    return list(dict.fromkeys(job.op for job in jobs))
 
 
 def _rows(job: Job, names: Sequence[str] | None) -> list[Row]:
@@ -123,14 +150,16 @@ def _rows(job: Job, names: Sequence[str] | None) -> list[Row]:
         row.timed_on = "" if timed is job else str(timed.spec)
         against = wanted if corner is checked else reference(job.op, corner.spec, corner.operands)
         try:
-            _check(row, one, corner, against)
-            call = prepare(job.op, timed.spec, one.name)
-            call.run(timed.operands)
-        except AlgorithmError as error:
+            call = _tried(row, one, corner, timed, against)
+        except (
+            AlgorithmError,
+            ValueError,
+        ) as error:  # the latter of shapes that differ
             row.verdict, row.reason = "failed", str(error)
-            continue
-        calls[one.name] = _bound(call, timed)
-    for name, timing in interleave(calls, SECONDS_EACH).items():
+        else:
+            if not row.changed:
+                calls[one.name] = partial(_lap, one.name, call, timed)
+    for name, timing in _timed(calls, rows).items():
         row = rows[name]
         row.seconds, row.spread, row.laps = timing.median, timing.spread, timing.laps
         timed_spec = cropped(job, NAIVE_SECONDS).spec if name == "naive" else job.spec
@@ -138,8 +167,26 @@ def _rows(job: Job, names: Sequence[str] | None) -> list[Row]:
     return sorted(rows.values(), key=lambda row: (bool(row.timed_on), row.seconds or math.inf))
 
 
-def _bound(call: Call, job: Job) -> Callable[[], object]:
-    return lambda: call.run(job.operands)
+class _Failed(Exception):  # noqa: N818 (caught in this file)
+    """An algorithm failed while it was timed; its name, and the error in words."""
+
+
+def _lap(name: str, call: Call, job: Job) -> None:
+    try:
+        call.run(job.operands)
+    except AlgorithmError as error:
+        raise _Failed(name, str(error)) from None
+
+
+def _timed(calls: dict[str, Callable[[], object]], rows: dict[str, Row]) -> dict[str, Timing]:
+    """Time calls; without one that fails all others begin anew."""
+    while True:
+        try:
+            return interleave(calls, SECONDS_EACH)
+        except _Failed as failed:
+            name, reason = failed.args
+            rows[name].verdict, rows[name].reason = "failed", reason
+            del calls[name]
 
 
 def _row(job: Job, one: Candidate) -> Row:
@@ -151,12 +198,25 @@ def _row(job: Job, one: Candidate) -> Row:
     return row
 
 
-def _check(row: Row, one: Candidate, job: Job, wanted: Sequence[object]) -> None:
-    got = prepare(job.op, job.spec, one.name).run(job.operands)
-    row.bound = bound(job.op, job.spec, one.algorithm.error_class, job.spec.dtype)
-    row.error, wrong = disagreement(job.op, job.spec, one.algorithm, got, wanted)  # type: ignore[arg-type]
-    if wrong:
-        row.verdict, row.reason = "wrong", wrong
+def _tried(row: Row, one: Candidate, corner: Job, timed: Job, wanted: Arrays) -> Call:
+    """Judge an algorithm's outputs, and what it does to its operands; return the call to time."""
+    watch = Watch(corner.op, corner.operands)
+    try:
+        call = prepare(corner.op, corner.spec, one.name)
+        spoil_outputs(call, wanted)
+        got = call.run(corner.operands)
+        row.changed = watch.restore()
+        row.bound = bound(corner.op, corner.spec, one.algorithm.error_class, corner.spec.dtype)
+        row.error, wrong = disagreement(corner.op, corner.spec, one.algorithm, got, wanted)
+        call = prepare(timed.op, timed.spec, one.name)
+        if timed is not corner:
+            watch = Watch(timed.op, timed.operands)
+        call.run(timed.operands)
+    finally:  # whoever comes next gets what was meant for it
+        row.changed = watch.restore() or row.changed
+    if wrong or row.changed:
+        row.verdict, row.reason = "wrong", "; ".join(filter(None, (row.changed, wrong)))
+    return call
 
 
 def rates(op: str, spec: Spec, seconds: float) -> tuple[float | None, float]:

@@ -57,11 +57,12 @@ def picture_jobs(picture: Array, *, layout: str, dtype: str) -> list[Job]:
     answers = _run("conv_forward", edges, x, filters, None)
     weights = (rng.standard_normal(layer.w_shape) * np.sqrt(2 / 54)).astype(dtype)
     scaled = answers / (answers.std() or 1)
-    features = np.maximum(_run("conv_forward", layer, scaled, weights, np.zeros(32, dtype)), 0)
+    biases = (0.1 * rng.standard_normal(32)).astype(dtype)  # none is 0: one left out would not show
+    features = np.maximum(_run("conv_forward", layer, scaled, weights, biases), 0)
 
     jobs = [
         Job("conv_forward", "edge filters over RGB", edges, (x, filters, None)),
-        Job("conv_forward", "32 filters over the edges", layer, (scaled, weights, np.zeros(32, dtype))),
+        Job("conv_forward", "32 filters over the edges", layer, (scaled, weights, biases)),
         Job("conv_backward", "edge filters over RGB", edges, (_noise(edges.y_shape, rng, dtype), x, filters)),
         Job(
             "conv_backward",
@@ -109,19 +110,26 @@ def problem_jobs(problem: str, *, layout: str, dtype: str) -> list[Job]:
     return [Job(op, "normal values", spec, tuple(draw(op, spec, rng))) for op in spec.ops]
 
 
-def chosen(jobs: Sequence[Job], op: str | None) -> list[Job]:
-    """Return the jobs of one op, or all.
+def chosen(jobs: Sequence[Job], ops: Sequence[str]) -> list[Job]:
+    """Return the jobs of some ops.
 
     Raises
     ------
     ParameterError
         When none is left.
     """
-    found = [job for job in jobs if op in (None, job.op)]
+    found = [job for job in jobs if job.op in ops]
     if not found:
         able = ", ".join(dict.fromkeys(job.op for job in jobs))
-        raise ParameterError(f"--op must be one of {able} for this problem; got {op!r}")
+        raise ParameterError(f"--op must be among {able} for this problem; got {', '.join(ops)}")
     return found
+
+
+def settings_of(jobs: Sequence[Job]) -> dict[str, str | None]:
+    """Return dtype and layout of jobs, as their problems have them; windows alone have no layout."""
+    specs = [job.spec for job in jobs]
+    layouts = [spec.layout for spec in specs if not isinstance(spec, WindowSpec)]
+    return {"dtype": specs[0].dtype, "layout": layouts[0] if layouts else None}
 
 
 def cropped(job: Job, seconds: float) -> Job:

@@ -17,6 +17,9 @@ spin for some 60 ms, in which a kernel of 2.2 ms took 5 to 8 (two cores)."""
 
 LEAST_LAPS = 3
 
+NOISY = 0.15
+"""A time whose quartiles lie further apart than this share of the median is marked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:

@@ -32,7 +32,8 @@ Ops = Annotated[
 @contextlib.contextmanager
 def progress(console: Console, total: int) -> Iterator[Callable[[int, str], None]]:
     """Show a bar that vanishes when it is done; give what tells it how many are done and what comes now."""
-    columns = TextColumn("{task.description:<50}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    text = TextColumn("{task.description:<50}", markup=False)  # suites of plugins have names of any kind
+    columns = text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=total)
         yield lambda done, what: bar.update(task, completed=done, description=what)

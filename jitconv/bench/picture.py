@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, UnidentifiedImageError
+from PIL import Image, ImageDraw
 
 from jitconv.errors import ParameterError
-from jitconv.filters import EDGE_FILTERS, edge_weights
+from jitconv.filters import EDGE_FILTERS, edge_weights, pictures
 from jitconv.ops import conv_forward
 
 Array = np.ndarray[Any, Any]
@@ -36,21 +36,38 @@ def load(file: Path | None = None) -> tuple[Array, str]:
         When the file is no picture, or too small a one.
     """
     source = resources.files("jitconv") / "data" / "coffee.jpg" if file is None else file
-    try:
-        with source.open("rb") as stream, Image.open(stream) as opened:
-            picture = opened.convert("RGB")
-    except UnidentifiedImageError:
-        raise ParameterError(f"{source} must be a picture that Pillow reads, such as a JPEG or PNG") from None
-    except (OSError, Image.DecompressionBombError) as error:
-        raise ParameterError(f"cannot read a picture from {source}: {error}") from None
+    pixels = pictures.load(source)
     name = "coffee.jpg, a photograph by Rachel Michetti (CC0)" if file is None else file.name
-    size = f"{picture.width}x{picture.height}"
-    if min(picture.size) < SHORTEST_SIDE:
-        raise ParameterError(f"the picture must be at least {SHORTEST_SIDE} pixels wide and high; got {size}")
-    if max(picture.size) > LONGEST_SIDE:
-        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-        size += f", reduced to {picture.width}x{picture.height}"
-    return np.asarray(picture, np.float64)[None] / 255, f"{name}, {size}"
+    height, width = pixels.shape[:2]
+    about = f"{name}, {width}x{height}"
+    if min(height, width) < SHORTEST_SIDE:
+        raise ParameterError(
+            f"the picture must be at least {SHORTEST_SIDE} pixels wide and high; got {width}x{height}"
+        )
+    middle = _middle(pixels)
+    reduced = _reduced(middle)
+    for one, before, done in ((middle, pixels, "cut"), (reduced, middle, "reduced")):
+        if one.shape != before.shape:
+            about += f", {done} to {one.shape[1]}x{one.shape[0]}"
+    rgb = reduced if reduced.ndim == 3 else np.repeat(reduced[..., None], 3, axis=2)
+    values = rgb.astype(np.float64) / 255 if rgb.dtype == np.uint8 else np.nan_to_num(rgb.astype(np.float64))
+    return values[None], about
+
+
+def _middle(pixels: Array) -> Array:
+    """Return the middle of a picture so long that, reduced, it would be too narrow."""
+    longest = min(pixels.shape[:2]) * LONGEST_SIDE // SHORTEST_SIDE
+    cut = [slice(max(extent - longest, 0) // 2, None) for extent in pixels.shape[:2]]
+    return pixels[tuple(cut)][:longest, :longest]
+
+
+def _reduced(pixels: Array) -> Array:
+    """Return a picture of at most `LONGEST_SIDE` pixels in a row or column."""
+    if max(pixels.shape[:2]) <= LONGEST_SIDE:
+        return pixels
+    picture = Image.fromarray(np.nan_to_num(pixels) if pixels.dtype.kind == "f" else pixels)
+    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    return np.asarray(picture)
 
 
 def edge_sheet(picture: Array) -> bytes:

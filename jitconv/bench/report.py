@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -15,9 +16,12 @@ from typing import Any
 
 from rich.console import Console, JustifyMethod
 from rich.table import Table
+from rich.text import Text
 
 from jitconv.algorithm import OPS
 from jitconv.bench.compare import Comparison, Row, geometric_mean
+from jitconv.bench.console import print_whole
+from jitconv.bench.measure import NOISY
 from jitconv.errors import ParameterError
 from jitconv.jit import team
 
@@ -30,13 +34,13 @@ def show(found: Comparison, console: Console) -> None:
     for op in OPS:
         jobs = list(found.jobs(op))
         if jobs:
-            console.rule(f"[bold]{op}", align="left", style="dim")
+            console.rule(Text(op, "bold"), align="left", style="dim")
             for rows in jobs:
                 _show_job(rows, console)
 
 
 def _show_job(rows: list[Row], console: Console) -> None:
-    console.print(f"[cyan]{rows[0].label}[/] [dim]{rows[0].problem}[/]", highlight=False)
+    console.print(Text.assemble((rows[0].label, "cyan"), " ", (rows[0].problem, "dim")), soft_wrap=True)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     for heading, width in COLUMNS.items():
         justify: JustifyMethod = "left" if heading in ("algorithm", "plugin") else "right"
@@ -45,25 +49,24 @@ def _show_job(rows: list[Row], console: Console) -> None:
     for row in rows:
         if row.verdict != "refused":
             table.add_row(*_cells(row))
-    console.print(table)
+    print_whole(table, console)
     for row in rows:
+        note = ""
         if row.verdict == "refused":
-            console.print(f"{row.algorithm} refuses: it {row.reason}", style="dim", highlight=False)
+            note = f"{row.algorithm} refuses: it {row.reason}"
         elif row.timed_on:
-            console.print(f"{row.algorithm} ran on a crop, {row.timed_on}", style="dim", highlight=False)
+            note = f"{row.algorithm} ran on a crop, {row.timed_on}"
         elif row.checked_on:
-            console.print(
-                f"{row.algorithm} was checked on a crop, {row.checked_on}", style="dim", highlight=False
-            )
+            note = f"{row.algorithm} was checked on a crop, {row.checked_on}"
+        if note:
+            console.print(note, style="dim", soft_wrap=True)
         if row.verdict in ("wrong", "failed"):
-            console.print(f"[bold red]{row.algorithm} of {row.plugin}:[/] {row.reason}", highlight=False)
+            who = f"{row.algorithm} of {row.plugin}:"
+            console.print(Text.assemble((who, "bold red"), f" {row.reason}"), soft_wrap=True)
     console.print()
 
 
-def _cells(row: Row) -> list[str]:
-    mark = {"wrong": "[bold red]WRONG[/]", "failed": "[bold red]FAILED[/]"}.get(row.verdict, "")
-    if not mark:
-        mark = "[green]auto[/]" if row.auto else "[dim]crop[/]" if row.timed_on else ""
+def _cells(row: Row) -> list[str | Text]:
     rate = "" if row.gigabytes is None else f"{row.gigabytes:.3g} GB/s"
     return [
         row.algorithm,
@@ -73,8 +76,19 @@ def _cells(row: Row) -> list[str]:
         rate if row.gflops is None else f"{row.gflops:.3g} GFLOP/s",
         "" if row.workspace is None else f"{row.workspace / 2**20:.1f} MiB",
         "" if row.error is None else f"{row.error:.1e}" if row.error else "0",
-        mark,
+        Text(" ").join(_marks(row)),
     ]
+
+
+def _marks(row: Row) -> list[Text]:
+    """Return what is to be said of a row, the gravest first."""
+    marks = [
+        Text(row.verdict.upper(), "bold red") if row.verdict in ("wrong", "failed") else None,
+        Text("auto", "green") if row.auto else None,
+        Text("crop", "dim") if row.timed_on else None,
+        Text("noisy", "yellow") if row.noisy else None,
+    ]
+    return [mark for mark in marks if mark is not None]
 
 
 def duration(seconds: float) -> str:
@@ -92,10 +106,16 @@ def summary(found: Comparison) -> str:
     regrets = found.regrets()
     if not regrets:
         return f"{line}; no choice of auto was measured."
-    (op, label), worst = max(regrets.items(), key=lambda item: item[1])
-    mean = geometric_mean(list(regrets.values()))
+    quiet = {key: value for key, value in regrets.items() if value is not None}
+    varying = f"times vary by more than {100 * NOISY:.0f} %"
+    if not quiet:
+        return f"{line}; no regret of auto is told, as {varying}."
+    (op, label), worst = max(quiet.items(), key=lambda item: item[1])
+    mean = geometric_mean(list(quiet.values()))
     line += f"; regret of auto: {mean:.2f} in the mean"
-    return f"{line}, {worst:.2f} at worst ({op}, {label})." if worst > 1 else f"{line}: always the fastest."
+    line += f", {worst:.2f} at worst ({op}, {label})" if worst > 1 else ": always the fastest"
+    left_out = len(regrets) - len(quiet)
+    return f"{line}; {left_out} of {len(regrets)} left out, as {varying}." if left_out else f"{line}."
 
 
 def wrong(found: Comparison) -> str:
@@ -104,34 +124,40 @@ def wrong(found: Comparison) -> str:
     return "; ".join(dict.fromkeys(rows))
 
 
-def save(
-    found: Comparison,
-    about: Mapping[str, Any],
-    json_files: Sequence[Path],
-    csv_file: Path | None,
-    plot_file: Path | None,
-) -> list[Path]:
-    """Write a comparison to the files that are asked for; return these."""
-    for file in json_files:
-        save_json(file, found, about)
+def contents(found: Comparison, csv_file: Path | None, plot_file: Path | None) -> dict[Path, bytes]:
+    """Return what belongs in the table of figures and in the plot, if they are asked for."""
+    files: dict[Path, bytes] = {}
     if csv_file:
-        save_csv(csv_file, found)
+        files[csv_file] = as_csv(found)
     if plot_file:
-        save_plot(plot_file, found)
-    return [*json_files, *filter(None, (csv_file, plot_file))]
+        files[plot_file] = plot(found, plot_file.suffix.lstrip("."))
+    return files
 
 
-def as_dict(found: Comparison, about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a comparison for JSON, with the machine it comes from."""
+def as_json(found: Comparison, about: Mapping[str, Any]) -> str:
+    """Return all figures, with the machine they come from; what is not finite is null."""
     regrets = [
         {"op": op, "label": label, "regret": value} for (op, label), value in found.regrets().items()
     ]  # fmt: skip
-    return {
+    facts = {
         **machine(),
         **about,
         "agree": not found.bad,
         "regrets": regrets,
-        "rows": [asdict(row) for row in found.rows],
+        "rows": [_figures(row) for row in found.rows],
+    }
+    return json.dumps(facts, indent=1, allow_nan=False) + "\n"
+
+
+def _figures(row: Row) -> dict[str, Any]:
+    return finite(asdict(row) | {"noisy": row.noisy})
+
+
+def finite(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return figures with None for what JSON cannot hold: NaN and infinities."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in figures.items()
     }
 
 
@@ -156,18 +182,13 @@ def _processor() -> str:
     return f"{platform.machine()} {llvmlite.binding.get_host_cpu_name()}"
 
 
-def save_json(file: Path, found: Comparison, about: Mapping[str, Any]) -> None:
-    """Write all figures as JSON."""
-    write_beside(file, (json.dumps(as_dict(found, about), indent=1) + "\n").encode())
-
-
-def save_csv(file: Path, found: Comparison) -> None:
-    """Write a line for each row."""
+def as_csv(found: Comparison) -> bytes:
+    """Return a line for each row."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, [one.name for one in fields(Row)], lineterminator="\n")
+    writer = csv.DictWriter(text, [*(one.name for one in fields(Row)), "noisy"], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(row) for row in found.rows)
-    write_beside(file, text.getvalue().encode())
+    writer.writerows(_figures(row) for row in found.rows)
+    return text.getvalue().encode()
 
 
 def check_plot(file: Path) -> None:
@@ -181,8 +202,8 @@ def check_plot(file: Path) -> None:
         raise ParameterError(f"--plot must end in one of .{', .'.join(sorted(known))}; got {file}")
 
 
-def save_plot(file: Path, found: Comparison) -> None:
-    """Draw bars of time, a panel for each job; the format is that of the file's ending."""
+def plot(found: Comparison, ending: str) -> bytes:
+    """Return a picture of bars of time, a panel for each job, in the format of a file's ending."""
     from matplotlib.figure import Figure
 
     panels = [[row for row in rows if row.seconds] for rows in found.jobs()]
@@ -201,13 +222,5 @@ def save_plot(file: Path, found: Comparison) -> None:
         axes.set_title(f"{rows[0].op}: {rows[0].label}", fontsize=8, loc="left")
     figure.suptitle("Median time in ms; green: what auto picks; grey: on a crop of the problem", fontsize=9)
     data = io.BytesIO()
-    figure.savefig(data, format=file.suffix.lstrip("."), dpi=120)
-    write_beside(file, data.getvalue())
-
-
-def write_beside(file: Path, data: bytes) -> None:
-    """Write a file beside its place and rename it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}.part")
-    beside.write_bytes(data)
-    beside.replace(file)
+    figure.savefig(data, format=ending, dpi=120)
+    return data.getvalue()

@@ -9,9 +9,11 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from jitconv.bench.bench import Row, mean_ratio
-from jitconv.bench.report import duration, machine
+from jitconv.bench.console import print_whole
+from jitconv.bench.report import duration, finite, machine
 from jitconv.specs import parse
 from jitconv.specs.conv import ConvSpec
 
@@ -20,10 +22,10 @@ def show(rows: Sequence[Row], peer: str | None, console: Console) -> None:
     """Print a table for each op, then its means and the layers that fare worst."""
     for op in dict.fromkeys(row.op for row in rows):
         found = [row for row in rows if row.op == op]
-        console.rule(f"[bold]{op}", align="left", style="dim")
-        console.print(_table(found, peer))
+        console.rule(Text(op, "bold"), align="left", style="dim")
+        print_whole(_table(found, peer), console)
         for line in [*summary(found, peer), ceilings(found)]:
-            console.print(line, highlight=False)
+            console.print(line, soft_wrap=True)
         console.print()
 
 
@@ -37,9 +39,9 @@ def _table(rows: Sequence[Row], peer: str | None) -> Table:
     if any(row.error is not None for row in rows):
         table.add_column("error", no_wrap=True, justify="right")
         table.add_column(f"{peer or ''} error", no_wrap=True, justify="right")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for row in rows:
-        cells = [
+        cells: list[str] = [
             row.problem + (f" ×{row.times}" if row.times > 1 else ""),
             row.algorithm,
             duration(row.seconds),
@@ -52,11 +54,11 @@ def _table(rows: Sequence[Row], peer: str | None) -> Table:
             cells.append("refuses" if row.ratio is None else f"{row.ratio:.2f}")
         if row.error is not None:
             cells += [f"{row.error:.1e}", "" if row.peer_error is None else f"{row.peer_error:.1e}"]
-        table.add_row(*cells, "[yellow]noisy[/]" if row.noisy else "")
+        table.add_row(*cells, Text("noisy", "yellow") if row.noisy else "")
     return table
 
 
-def summary(rows: Sequence[Row], peer: str | None) -> list[str]:
+def summary(rows: Sequence[Row], peer: str | None) -> list[Text]:
     """Return the lines below a table: means of the ratios, and the worst three layers."""
     mean = mean_ratio(rows, weighted=False)
     if mean is None:
@@ -65,12 +67,13 @@ def summary(rows: Sequence[Row], peer: str | None) -> list[str]:
     worst = sorted((row for row in rows if row.ratio), key=lambda row: row.ratio or 0.0)[:3]
     named = ", ".join(f"{row.problem} {row.ratio:.2f}" for row in worst)
     noisy = sum(row.noisy for row in rows)
-    lines = [
-        f"[bold]{peer} time ÷ jitconv time: {mean:.2f}[/] in the geometric mean of {len(rows)} layers, "
-        f"{weighted:.2f} weighted by how often each occurs",
-        f"worst: {named}",
-    ]
-    return lines + [f"[yellow]{noisy} rows vary by more than 15 % and are marked noisy[/]"] * (noisy > 0)
+    measured = sum(row.ratio is not None for row in rows)
+    mean_line = Text.assemble(
+        (f"{peer} time ÷ jitconv time: {mean:.2f}", "bold"),
+        f" in the geometric mean of {measured} layers, {weighted:.2f} weighted by how often each occurs",
+    )
+    lines = [mean_line, Text(f"worst: {named}")]
+    return lines + [Text(f"{noisy} rows vary by more than 15 % and are marked noisy", "yellow")] * (noisy > 0)
 
 
 def ceilings(rows: Sequence[Row]) -> str:
@@ -97,5 +100,5 @@ def as_dict(rows: Sequence[Row], peer: str | None, *, plan: bool) -> dict[str, A
         "peer": peer,
         "plan": plan,
         "ops": ops,
-        "rows": [asdict(row) | {"share": row.share} for row in rows],
+        "rows": [finite(asdict(row) | {"share": row.share, "noisy": row.noisy}) for row in rows],
     }

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+import traceback
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
+from jitconv.bench.console import substitute_characters
 from jitconv.cli import bench, check, compare, edges, look, train
+from jitconv.cli.interrupt import interruptible
 from jitconv.errors import JitconvError
 
 app = typer.Typer(
@@ -34,13 +39,52 @@ for command in COMMANDS:
     app.command()(command)
 
 
+WRONG, MISTAKE, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
+"""Exit codes: a result is wrong; anything else failed; Ctrl-C; nobody reads what is printed. The last two are
+those by which a shell tells SIGINT and SIGPIPE."""
+
+
 def main() -> None:
-    """Run the command; a user's mistake is one line and exit code 2."""
+    """Run the command: whatever fails is one line on stderr, and an exit code that says what kind it was."""
+    substitute_characters()
+    with interruptible() as interruption:
+        try:
+            code = _run()
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            code = PIPE_CLOSED
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+    if code == PIPE_CLOSED:  # what is left to print is flushed at the end, and must find a reader
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(INTERRUPTED if interruption.came else code)
+
+
+def _run() -> int | str | None:
+    """Return the exit code of the command."""
     try:
         app()
+    except SystemExit as left:
+        # Typer and Rich both leave with 1, which is a wrong result's
+        return PIPE_CLOSED if isinstance(left.__context__, BrokenPipeError) else left.code
+    except BrokenPipeError:
+        raise
     except (JitconvError, OSError) as error:
-        print(f"jitconv: {error}", file=sys.stderr)
-        sys.exit(2)
+        return _failed(str(error))
+    except MemoryError as error:
+        return _failed(f"not enough memory: {error}")
+    except Exception as error:  # a fault of ours or of a plugin, but no wrong result
+        if os.environ.get("JITCONV_TRACEBACK"):
+            traceback.print_exc()
+        return _failed(f"{type(error).__name__}: {error} (JITCONV_TRACEBACK=1 shows where)")
+    return None
+
+
+def _failed(words: str) -> int:
+    print(f"jitconv: {' '.join(words.split())}", file=sys.stderr)
+    return MISTAKE
 
 
 @app.callback(invoke_without_command=True)

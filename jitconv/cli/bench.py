@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from jitconv.bench.console import plain_console
 from jitconv.bench.options import (
     Batch,
     Dtype,
@@ -21,6 +21,7 @@ from jitconv.bench.options import (
     ops_of,
     progress,
 )
+from jitconv.cli.places import STDOUT, check_places, json_writer
 from jitconv.config import config
 
 
@@ -42,28 +43,28 @@ def bench(
     errors: Annotated[
         bool, typer.Option("--errors", help="Compare with naive in float64 too (slow).")
     ] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures here; - is stdout, and nothing else.")
+    ] = None,
 ) -> None:
     """Measure the layers of networks, against a peer in the same process."""
-    from jitconv.bench import report, tables
+    from jitconv.bench import tables
     from jitconv.bench.bench import bench as run
 
-    console = Console()
-    if console.width < 110:  # a table of figures is wrapped by the terminal rather than cut
-        console.width = 110
     ops = ops_of(op)
     algorithms_of(peer, "--peer")
     algorithms_of(None if algorithm == "auto" else algorithm, "--algorithm")
-    with config(threads=threads):
+    check_places(("--json", json_file))
+    with json_writer(json_file) as write_json, config(threads=threads):
+        console = plain_console()
         layers = layers_of(suites, batch, layout, dtype)
         total = sum(one in layer.spec.ops for layer in layers for one in ops)
         with progress(console, total) as tell:
             rows = run(layers, ops, algorithm, peer, seconds=seconds, errors=errors, plan=plan, tell=tell)
         tables.show(rows, peer, console)
-        if json_file:
-            facts = tables.as_dict(rows, peer, plan=plan)
-            report.write_beside(json_file, (json.dumps(facts, indent=1) + "\n").encode())
-            console.print(f"Saved {json_file}", highlight=False)
+        write_json(json.dumps(tables.as_dict(rows, peer, plan=plan), indent=1) + "\n")
+        if json_file not in (None, STDOUT):
+            console.print(f"Saved {json_file}", soft_wrap=True)
 
 
 def warmup(
@@ -78,7 +79,7 @@ def warmup(
     """Compile the kernels that the layers of networks need, and keep them on disk."""
     from jitconv.bench.warmup import problems, warm
 
-    console = Console()
+    console = plain_console()
     ops = ops_of(op)
     if algorithm not in ("auto", "all"):
         algorithms_of(algorithm, "--algorithm")
@@ -86,4 +87,4 @@ def warmup(
         wanted = problems(layers_of(suites, batch, layout, dtype), ops)
         with progress(console, len(wanted)) as tell:
             done = warm(wanted, algorithm, tell)
-    console.print(str(done), highlight=False, soft_wrap=True)
+    console.print(str(done), soft_wrap=True)

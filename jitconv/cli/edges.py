@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from jitconv import files
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -39,9 +41,9 @@ def edges(
     Edges of sobel, scharr and prewitt are white on black, the stronger the brighter. What the others find
     has a sign: red from bright to dark (left to right, top to bottom), blue from dark to bright.
     """
-    from rich.console import Console
-
+    from jitconv.bench.console import plain_console
     from jitconv.bench.report import duration
+    from jitconv.cli.places import check_places
     from jitconv.errors import ParameterError
     from jitconv.filters import SIGNED_FILTERS, pictures
 
@@ -51,6 +53,7 @@ def edges(
         if file.resolve() in taken:
             raise ParameterError(f"{file} is {taken[file.resolve()]}; give it another name")
         taken[file.resolve()] = "where the edges go"
+    check_places(("--output", out), ("--orientation", orientation))
     if orientation is not None and filter in SIGNED_FILTERS:
         raise ParameterError(f"--orientation needs sobel, scharr or prewitt; {filter} looks one way")
     pixels = pictures.load(picture)
@@ -65,10 +68,10 @@ def edges(
         save(orientation, pictures.hues(found.magnitude, found.orientation))
     size = "x".join(map(str, pixels.shape[1::-1]))
     saved = str(out) if orientation is None else f"{out}, {orientation}"
-    Console().print(
+    plain_console().print(
         f"{filter} of {picture.name}, {size}: {pictures.algorithm_of(pixels, filter)}, "
         f"{duration(seconds)}. Saved {saved}",
-        highlight=False, markup=False, soft_wrap=True,
+        soft_wrap=True,
     )  # fmt: skip
 
 
@@ -87,9 +90,7 @@ def save(file: Path, pixels: np.ndarray[Any, Any]) -> None:
     """Write pixels as a picture of the file's ending."""
     from PIL import Image
 
-    from jitconv.bench.report import write_beside
-
     data = io.BytesIO()
     Image.init()
     Image.fromarray(pixels).save(data, format=Image.registered_extensions()[file.suffix.lower()])
-    write_beside(file, data.getvalue())
+    files.write(file, data.getvalue())

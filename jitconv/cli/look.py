@@ -6,11 +6,13 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from jitconv.algorithm import OPS
+from jitconv.bench.console import plain_console, print_whole
 from jitconv.bench.options import Dtype, Layout, Threads
+from jitconv.cli.places import STDOUT, json_writer
 from jitconv.config import config
 from jitconv.plugins import registry
 from jitconv.specs import parse
@@ -21,9 +23,10 @@ def plugins(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the plugins: version, state, algorithms, and the error of a failed one."""
-    found = registry().plugins
+    with json_writer(STDOUT if as_json else None) as write_json:
+        found = registry().plugins
     if as_json:
-        print(json.dumps([
+        write_json(json.dumps([
             {
                 "name": one.name,
                 "version": one.version,
@@ -32,26 +35,26 @@ def plugins(
                 "error": one.error,
             }
             for one in found
-        ], indent=1))  # fmt: skip
+        ], indent=1) + "\n")  # fmt: skip
         return
-    console = Console()
+    console = plain_console()
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("plugin", "version", "state", "op", "algorithms"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold", no_wrap=heading != "algorithms")
     for one in found:
         by_op: dict[str, list[str]] = {}
         for algorithm in one.algorithms:
             by_op.setdefault(algorithm.op, []).append(algorithm.name)
         rows = [(op, ", ".join(names)) for op, names in by_op.items()] or [("", "")]
         colour = "green" if one.state == "loaded" else "red"
-        table.add_row(one.name, one.version, f"[{colour}]{one.state}[/]", *rows[0])
+        table.add_row(one.name, one.version, Text(one.state, colour), *rows[0])
         for row in rows[1:]:
             table.add_row("", "", "", *row)
-    console.print(table)
+    print_whole(table, console)
     for one in found:
         if one.error:
-            console.print(f"\n[bold]{one.name}[/] is {one.state}:")
-            console.print(one.error.rstrip(), markup=False, highlight=False)
+            console.print(Text.assemble("\n", (one.name, "bold"), f" is {one.state}:"))
+            console.print(one.error.rstrip(), soft_wrap=True)
 
 
 def explain(

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
+from jitconv import files
+from jitconv.bench.console import plain_console, print_whole
 from jitconv.bench.options import Threads
+from jitconv.cli.places import check_places
+
+ENDINGS = (".json", "-cost.png", "-filters.png")
+"""Of the files beside the checkpoint."""
 
 if TYPE_CHECKING:
     from jitconv.nn import History, Sequential
@@ -46,20 +52,21 @@ def train(
     from jitconv.nn.recipes import RECIPES
     from jitconv.nn.summary import table
 
-    recipe, console = RECIPES[name], Console()
+    recipe, console = RECIPES[name], plain_console()
     if data is None and name != "digits":
         raise ParameterError(
             f"--data must name the folder of {name}'s files; `jitconv train digits` needs none"
         )
     task = recipe.load(data or Path())
     model = recipe.network(seed=seed)
-    console.print(f"{name}: {_about(task)}\n", highlight=False)
+    console.print(f"{name}: {_about(task)}\n", soft_wrap=True)
     batch = recipe.batch if batch is None else batch
     with config(threads=threads):
-        console.print(table(model, batch))
+        print_whole(table(model, batch), console)
         console.print()
         training, held = split(task.train, recipe.held, seed) if recipe.held else (task.train, None)
         checkpoint = folder / f"{name}.h5"
+        check_places(*(("--output", folder / f"{name}{end}") for end in (".h5", *ENDINGS)))
         try:
             history = fit(
                 model, training, epochs or recipe.epochs, validation=held, batch=batch,
@@ -68,19 +75,17 @@ def train(
                 progress=Progress(recipe.every, console),
             )  # fmt: skip
         except KeyboardInterrupt:
-            again = " ".join(["jitconv", *sys.argv[1:], *([] if resume else ["--resume"])])
-            console.print(
-                f"Interrupted. To go on from the last whole epoch: {again}", highlight=False, soft_wrap=True
-            )
+            again = shlex.join(["jitconv", *sys.argv[1:], *([] if resume else ["--resume"])])
+            console.print(f"Interrupted. To go on from the last whole epoch: {again}", soft_wrap=True)
             raise typer.Exit(130) from None
         judged = evaluate(model, task.test)
     right = round(judged.accuracy * len(task.test))
-    console.print(_speed(history), highlight=False)
+    console.print(_speed(history), soft_wrap=True)
     answers = f"accuracy {judged.accuracy:.4f} ({right:,} of {len(task.test):,})"
-    console.print(f"[bold]Test: {answers}, cost {judged.cost:.4f}[/]", highlight=False)
+    console.print(f"Test: {answers}, cost {judged.cost:.4f}", style="bold", soft_wrap=True)
     figures = history.as_dict() | {"test": judged._asdict(), "images_per_second": history.rate}
     saved = _save(folder, name, model, history, figures)
-    console.print("Saved " + ", ".join(map(str, [checkpoint, *saved])), highlight=False, soft_wrap=True)
+    console.print("Saved " + ", ".join(map(str, [checkpoint, *saved])), soft_wrap=True)
 
 
 def _about(task: Task) -> str:
@@ -115,15 +120,15 @@ def _save(
     folder: Path, name: str, model: Sequential, history: History, figures: dict[str, object]
 ) -> list[Path]:
     """Write the figures, and the pictures where Matplotlib is installed; return the files."""
-    from jitconv.bench.report import write_beside
     from jitconv.nn.plots import cost_plot, filters_plot
 
-    files = {f"{name}.json": (json.dumps(figures, indent=1) + "\n").encode()}
+    contents = {ENDINGS[0]: (json.dumps(figures, indent=1) + "\n").encode()}
     if find_spec("matplotlib") is None:
         print("jitconv: the pictures need Matplotlib: pip install 'jitconv[plot]'", file=sys.stderr)
     else:
-        files[f"{name}-cost.png"] = cost_plot(history, name)
-        files[f"{name}-filters.png"] = filters_plot(model, name)
-    for file, content in files.items():
-        write_beside(folder / file, content)
-    return [folder / file for file in files]
+        contents[ENDINGS[1]] = cost_plot(history, name)
+        contents[ENDINGS[2]] = filters_plot(model, name)
+    saved = {folder / f"{name}{ending}": content for ending, content in contents.items()}
+    for file, content in saved.items():
+        files.write(file, content)
+    return list(saved)

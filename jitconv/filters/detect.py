@@ -55,8 +55,27 @@ class Edges(NamedTuple):
 
 
 def grey(picture: Array) -> Array:
-    """Return the luminance (..., H, W) of RGB pictures (..., H, W, 3) (ITU-R BT.601)."""
-    return picture @ np.asarray(LUMINANCE, picture.dtype)
+    """Return the luminance (..., H, W) of RGB pictures (..., H, W, 3) (ITU-R BT.601).
+
+    Parameters
+    ----------
+    picture : array (..., H, W, 3)
+        Integers or floats; white is as bright as each of its channels, 255 of bytes.
+
+    Returns
+    -------
+    array (..., H, W)
+        Float32 of float16, float32 and integers of at most 16 bits, float64 of all wider ones.
+
+    Raises
+    ------
+    ShapeError, DtypeError
+        For arrays that are no such pictures.
+    """
+    planes = _floats(picture)
+    if planes.ndim < 3 or planes.shape[-1] != 3:
+        raise ShapeError(f"the picture must be (..., H, W, 3); got {planes.shape}")
+    return planes @ np.asarray(LUMINANCE, planes.dtype)
 
 
 def detect(picture: Array, filter: str = "sobel", *, pad: str = "same", absolute: bool = False) -> Edges:
@@ -65,7 +84,7 @@ def detect(picture: Array, filter: str = "sobel", *, pad: str = "same", absolute
     Parameters
     ----------
     picture : array (H, W), (H, W, 3), or a batch (N, H, W, 3)
-        Grey or RGB, uint8 or floats; of RGB the luminance is looked at.
+        Grey or RGB, integers or floats; of RGB the luminance is looked at.
     filter : {"sobel", "scharr", "prewitt", "vertical", "horizontal", "laplacian"}
         The first three look in both directions, and give magnitude and orientation.
     pad : {"same", "valid"}
@@ -76,7 +95,7 @@ def detect(picture: Array, filter: str = "sobel", *, pad: str = "same", absolute
     Returns
     -------
     Edges
-        Arrays (H, W), or (N, H, W), of float32, or float64 if the picture is.
+        Arrays (H, W), or (N, H, W); of float32, or float64 if float32 would not hold the picture's values.
 
     Raises
     ------
@@ -113,18 +132,23 @@ def detect(picture: Array, filter: str = "sobel", *, pad: str = "same", absolute
 
 def _planes(picture: Array) -> Array:
     """Return a picture as grey (N, H, W) floats."""
+    floats = _floats(picture)
+    if floats.ndim not in (2, 3, 4) or (floats.ndim > 2 and floats.shape[-1] != 3):
+        raise ShapeError(f"the picture must be (H, W), (H, W, 3) or (N, H, W, 3); got {floats.shape}")
+    height, width = floats.shape[:2] if floats.ndim < 4 else floats.shape[1:3]
+    if height < 3 or width < 3:
+        raise ShapeError(f"the picture must be at least 3 pixels high and wide; got {height}x{width}")
+    planes = floats if floats.ndim == 2 else grey(floats)
+    return planes if floats.ndim == 4 else planes[None]
+
+
+def _floats(picture: Array) -> Array:
+    """Return a picture in float32, or float64 where float32 would round; of native byte order."""
     if not isinstance(picture, np.ndarray) or picture.dtype.kind not in "uif":
         came = picture.dtype if isinstance(picture, np.ndarray) else type(picture).__name__
         raise DtypeError(f"the picture must be an array of integers or floats; got {came}")
-    if picture.ndim not in (2, 3, 4) or (picture.ndim > 2 and picture.shape[-1] != 3):
-        raise ShapeError(f"the picture must be (H, W), (H, W, 3) or (N, H, W, 3); got {picture.shape}")
-    height, width = picture.shape[:2] if picture.ndim < 4 else picture.shape[1:3]
-    if height < 3 or width < 3:
-        raise ShapeError(f"the picture must be at least 3 pixels high and wide; got {height}x{width}")
-    exact = picture.dtype == np.float64 or (picture.dtype.kind != "f" and picture.dtype.itemsize > 2)
-    floats = picture.astype(np.float64 if exact else np.float32, copy=False)
-    planes = floats if picture.ndim == 2 else grey(floats)
-    return planes if picture.ndim == 4 else planes[None]
+    wide = picture.dtype.itemsize > (4 if picture.dtype.kind == "f" else 2)
+    return picture.astype(np.float64 if wide else np.float32, copy=False)
 
 
 def edge_weights(*, layout: str = "NHWC", dtype: str = "float32") -> Array:

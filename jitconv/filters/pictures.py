@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -12,10 +12,17 @@ from jitconv.errors import ParameterError
 from jitconv.filters.detect import EDGE_FILTERS, Edges, detect, grey
 from jitconv.ops import explain
 
+if TYPE_CHECKING:
+    from importlib.abc import Traversable
+
 Array = np.ndarray[Any, Any]
 
 BAND = 1024
 """Rows that are looked at together."""
+
+OUTLIERS = 1e-3
+"""Of a picture with more than 8 bits, the share of the darkest and of the brightest pixels that may be errors
+of the camera: they are cut off. A choice: detectors have fewer."""
 
 FAINTEST = 1e-3
 """A quarter of a grey level. What is fainter is no edge: a flat picture leaves rounding, some 1e-7."""
@@ -24,20 +31,31 @@ BRIGHT_TO_DARK, DARK_TO_BRIGHT = (200, 20, 30), (20, 60, 200)
 """The inks of signed answers: red and blue, which the colour-blind tell apart too."""
 
 
-def load(file: Path) -> Array:
-    """Return a picture, the right way up, as uint8 RGB (H, W, 3)."""
+def load(file: Path | Traversable) -> Array:
+    """Return a picture, the right way up.
+
+    Returns
+    -------
+    array
+        RGB (H, W, 3) of uint8. Of a picture with more than 8 bits, grey (H, W) of float32: its values from 0
+        to 1, but for a few that stand out; NaN where the file has none.
+
+    Raises
+    ------
+    ParameterError
+        When the file is no picture, or smaller than 3 by 3.
+    """
     try:
-        with Image.open(file) as opened:
+        with file.open("rb") as stream, Image.open(stream) as opened:
             turned = ImageOps.exif_transpose(opened)
             if turned.mode[0] in "IF":  # 16 bits and more: Pillow would cut them off at 255
-                deep = np.asarray(turned, np.float64)
-                grey = (deep * (255 / max(float(deep.max()), 1.0))).clip(0, 255).astype(np.uint8)
-                turned = Image.fromarray(grey)
-            if turned.has_transparency_data:  # what shows through is white, as on a page
-                turned = turned.convert("RGBA")
-                page = Image.new("RGBA", turned.size, "white")
-                turned = Image.alpha_composite(page, turned)
-            pixels = np.asarray(turned.convert("RGB"))
+                pixels = _stretched(np.asarray(turned))
+            else:
+                if turned.has_transparency_data:  # what shows through is white, as on a page
+                    turned = turned.convert("RGBA")
+                    page = Image.new("RGBA", turned.size, "white")
+                    turned = Image.alpha_composite(page, turned)
+                pixels = np.asarray(turned.convert("RGB"))
     except UnidentifiedImageError:
         raise ParameterError(f"{file} must be a picture that Pillow reads, such as a JPEG or PNG") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -46,7 +64,27 @@ def load(file: Path) -> Array:
         raise ParameterError(
             f"{file} must be at least 3 pixels wide and high; got {pixels.shape[1]}x{pixels.shape[0]}"
         )
+    if np.isnan(pixels).all():
+        raise ParameterError(f"{file} must have some finite values; got none")
     return pixels
+
+
+def _stretched(values: Array) -> Array:
+    """Map values to 0..1 by what nearly all lie within: a hot pixel or an infinity would hide the others."""
+    sample = values[:: max(1, len(values) // 1000)]  # of large pictures some rows will do
+    finite = sample[np.isfinite(sample)]
+    if not finite.size:
+        return np.full(values.shape, np.nan, np.float32)
+    low = float(np.quantile(finite, OUTLIERS, method="higher"))
+    high = float(np.quantile(finite, 1 - OUTLIERS, method="lower"))
+    if low >= high:  # fewer pixels than those differ from the others, which then are the picture
+        finite = values[np.isfinite(values)]
+        low, high = float(finite.min()), float(finite.max())
+    stretched = np.empty(values.shape, np.float32)
+    for first in range(0, len(values), BAND):
+        band = values[first : first + BAND].astype(np.float64)
+        stretched[first : first + BAND] = (band.clip(low, high) - low) / ((high - low) or 1.0)
+    return stretched
 
 
 def find_edges(pixels: Array, filter: str, pad: str = "same", *, colour: bool = False) -> Edges:
@@ -54,7 +92,8 @@ def find_edges(pixels: Array, filter: str, pad: str = "same", *, colour: bool = 
 
     Parameters
     ----------
-    pixels : array (H, W, 3) of uint8
+    pixels : array
+        As `load` returns it; where it is NaN, and beside, no edge is seen.
     filter, pad : str
         As for `detect`.
     colour : bool
@@ -65,11 +104,10 @@ def find_edges(pixels: Array, filter: str, pad: str = "same", *, colour: bool = 
     for first in range(0, height, BAND):
         last = min(first + BAND, height)
         # a band sees the rows beside it, whose own answers are dropped
-        band = pixels[max(first - 1, 0) : last + 1].astype(np.float32) / 255
+        band = pixels[max(first - 1, 0) : last + 1]
         if len(band) < 3:
-            band = np.pad(band, ((0, 3 - len(band)), (0, 0), (0, 0)), mode="edge")
-        planes = [band[..., channel] for channel in range(3)] if colour else [grey(band)]
-        found = _strongest([detect(plane, filter) for plane in planes])
+            band = np.pad(band, ((0, 3 - len(band)), *[(0, 0)] * (band.ndim - 1)), mode="edge")
+        found = _strongest([_seen(plane, filter) for plane in _planes(band, colour)])
         rows = slice(min(first, 1), min(first, 1) + last - first)
         bands.append([None if one is None else one[rows] for one in found])
     joined = [None if one[0] is None else np.concatenate(one) for one in zip(*bands, strict=True)]
@@ -77,6 +115,25 @@ def find_edges(pixels: Array, filter: str, pad: str = "same", *, colour: bool = 
     response, magnitude, orientation = (None if one is None else one[inner, inner] for one in joined)
     assert magnitude is not None
     return Edges(response, magnitude, orientation)
+
+
+def _planes(band: Array, colour: bool) -> list[Array]:
+    """Return what is looked at by itself, in 0..1."""
+    if band.ndim == 2:
+        return [band]
+    values = band.astype(np.float32) / 255
+    return [values[..., channel] for channel in range(3)] if colour else [grey(values)]
+
+
+def _seen(plane: Array, filter: str) -> Edges:
+    """Return the edges of a plane, none where a window holds a NaN."""
+    unknown = np.isnan(plane)
+    if not unknown.any():
+        return detect(plane, filter)
+    found = detect(np.where(unknown, 0, plane), filter)
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(unknown, 1), (3, 3))
+    blind = windows.any(axis=(-2, -1))
+    return Edges(*(None if one is None else np.where(blind, 0, one) for one in found))  # type: ignore[arg-type]
 
 
 def _strongest(found: list[Edges]) -> Edges:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from jitconv import files
 from jitconv.errors import DataError
 from jitconv.nn.history import History
 from jitconv.nn.layers import LAYERS
@@ -47,8 +46,7 @@ class Checkpoint:
         fields = {name: value for name, value in vars(optimiser).items() if name not in ("steps", "moments")}
         self.about = _plain({**about, "optimiser": {"name": type(optimiser).__name__, **fields}})
         with _as_data_error(file, "cannot be written"):  # now, not after an epoch
-            _make_room(file)
-            tempfile.TemporaryFile(dir=file.parent).close()
+            files.check(file)
 
     def save(self, history: History) -> None:
         """Write all that a training needs to go on."""
@@ -172,7 +170,10 @@ def _set_model(file: h5py.File, model: Sequential, path: Path) -> None:
 
 def _array(file: h5py.File, key: str, like: Array, path: Path) -> Array:
     dataset = file.get(key)
-    if not isinstance(dataset, h5py.Dataset) or dataset.shape != like.shape or dataset.dtype != like.dtype:
+    fits = isinstance(dataset, h5py.Dataset) and dataset.shape == like.shape
+    if (
+        not fits or dataset.dtype.name != like.dtype.name
+    ):  # a machine of the other byte order may have written
         came = f"{dataset.dtype} {dataset.shape}" if isinstance(dataset, h5py.Dataset) else "nothing"
         raise DataError(f"{path}: {key!r} must be {like.dtype} {like.shape}; got {came}")
     return np.asarray(dataset[...])
@@ -210,23 +211,12 @@ def _opened(path: Path) -> Iterator[h5py.File]:
 
 @contextmanager
 def _written_beside(path: Path) -> Iterator[h5py.File]:
-    with _as_data_error(path, "cannot be written"):
-        _make_room(path)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        os.close(handle)
-        try:
-            with h5py.File(beside, "w") as file:
-                yield file
-            os.replace(beside, path)
-        except BaseException:
-            Path(beside).unlink(missing_ok=True)
-            raise
-
-
-def _make_room(path: Path) -> None:
-    if path.is_dir():
-        raise IsADirectoryError("it is a folder")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        _as_data_error(path, "cannot be written"),
+        files.beside(path) as new,
+        h5py.File(new, "w") as file,
+    ):
+        yield file
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def numerical_gradient(
     array
         The derivative by each of `places`; shaped as `x` without these.
     """
-    if x.dtype != np.float64:
+    if x.dtype.name != "float64":  # of either byte order
         raise ParameterError(f"finite differences need float64; got {x.dtype}")
     chosen = range(x.size) if places is None else places
     gradient = np.empty(len(chosen))

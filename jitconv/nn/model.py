@@ -144,7 +144,7 @@ class Sequential:
         return Step(loss, y, gradients)
 
     def _checked(self, x: Array) -> Array:
-        if not isinstance(x, np.ndarray) or x.dtype != self.dtype:
+        if not isinstance(x, np.ndarray) or x.dtype.name != self.dtype.name:
             came = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
             raise DtypeError(
                 f"this network takes arrays of {self.dtype}; got {came}: "
@@ -153,7 +153,7 @@ class Sequential:
         if x.shape[1:] != self.shape:
             wanted = ", ".join(map(str, ("N", *self.shape)))
             raise ShapeError(f"this network takes inputs of ({wanted}); got {x.shape}")
-        return x
+        return x.astype(self.dtype, copy=False)  # of the other byte order once
 
     def __repr__(self) -> str:
         return f"<Sequential {' -> '.join(self.layers)}: {self.shape} {self.layout} {self.dtype}>"

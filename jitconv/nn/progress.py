@@ -52,7 +52,7 @@ class Progress:
             return
         self.console.print(self.line(history), highlight=False, soft_wrap=True)
         if history.stopped_early:
-            self.console.print("No better validation cost: stopped early.", highlight=False)
+            self.console.print("No better validation cost: stopped early.", highlight=False, soft_wrap=True)
 
     def line(self, history: History) -> str:
         """Return the last epoch as a line."""

@@ -31,7 +31,8 @@ def summary(model: Sequential, batch: int = 1) -> str:
     from rich.console import Console
 
     text = io.StringIO()
-    Console(file=text, width=100, no_color=True, legacy_windows=False).print(table(model, batch))
+    console = Console(file=text, width=100, no_color=True, legacy_windows=False, markup=False, emoji=False)
+    console.print(table(model, batch))
     return "\n".join(line.rstrip() for line in text.getvalue().rstrip().split("\n"))
 
 

@@ -18,7 +18,7 @@ from jitconv.nn.history import Epoch, History
 from jitconv.nn.model import Sequential
 from jitconv.nn.optimisers import Adam, Optimiser
 from jitconv.nn.progress import Progress, Silent
-from jitconv.specs.values import finite, integer
+from jitconv.specs.values import DTYPES, finite, integer
 
 Array = np.ndarray[Any, Any]
 Examples = Data | tuple[Array, Array]
@@ -224,8 +224,9 @@ def _source(model: Sequential, data: Examples) -> Data:
             f"got {type(data).__name__}"
         )
     x, labels = data
-    given = getattr(x, "dtype", None)  # floats stay what they are: the network says how to convert them
-    return Arrays(x, labels, dtype=given.name if given in (np.float32, np.float64) else model.dtype.name)
+    given = getattr(getattr(x, "dtype", None), "name", "")
+    # floats stay what they are: the network says how to convert them
+    return Arrays(x, labels, dtype=given if given in DTYPES else model.dtype.name)
 
 
 def _check(model: Sequential, data: Data) -> None:

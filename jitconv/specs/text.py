@@ -18,6 +18,8 @@
 ``ties=all``             ties of a maximum
 ``indices``              the positions of the maxima too
 ======================== ===================================================================
+
+Each is said once.
 """
 
 from __future__ import annotations
@@ -68,9 +70,7 @@ def parse(problem: str, *, layout: str = "NHWC", dtype: str = "float32") -> Conv
         raise ParameterError(f"a problem begins with its sizes, as in {EXAMPLES}; got {problem!r}")
     n, h, w = (int(size[i]) for i in (1, 2, 3))
     kernel = _KERNEL.fullmatch(words[1]) if len(words) > 1 else None
-    options: dict[str, Any] = {"layout": layout, "dtype": dtype}
-    for word in words[2:] if kernel else words[1:]:
-        options.update(_option(word, problem))
+    options = {"layout": layout, "dtype": dtype, **_options(words[2:] if kernel else words[1:], problem)}
     try:
         if kernel is None:
             if size[4] is not None:
@@ -91,6 +91,20 @@ def parse(problem: str, *, layout: str = "NHWC", dtype: str = "float32") -> Conv
         return ConvSpec.of(x_shape, w_shape, **options)
     except TypeError:
         raise ParameterError(f"a word of {problem!r} does not apply to this kind of problem") from None
+
+
+def _options(words: list[str], problem: str) -> dict[str, Any]:
+    """Return what some words say; two that say the same, or contradict each other, are a mistake."""
+    options: dict[str, Any] = {}
+    said_by: dict[str, str] = {}
+    for word in words:
+        for name, value in _option(word, problem).items():
+            if name in said_by:
+                raise ParameterError(
+                    f"a problem must give {name} once; got {said_by[name]!r} and {word!r} in {problem!r}"
+                )
+            options[name], said_by[name] = value, word
+    return options
 
 
 def _option(word: str, problem: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jitconv import files
 from jitconv.courses.coursera.inputs import Array, floats
 from jitconv.errors import ParameterError, ShapeError
 from jitconv.nn import Adam, History, Sequential, evaluate, fit, networks
@@ -203,9 +204,7 @@ def _examples(x_name: str, x: Array, y_name: str, y: Array) -> tuple[Array, Arra
 
 
 def _save_plot(file: Path, history: History, title: str) -> None:
-    from jitconv.bench.report import write_beside
-
     if find_spec("matplotlib") is None:
         print("No plot of the cost: it needs Matplotlib (pip install 'jitconv[plot]')")
     else:
-        write_beside(file, cost_plot(history, title))
+        files.write(file, cost_plot(history, title))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from jitconv import files
 from jitconv.courses.cs231n import optim
 from jitconv.courses.cs231n._arguments import Array, option
 from jitconv.errors import ParameterError, ShapeError, nearest
@@ -183,12 +183,7 @@ class Solver:
             "num_val_samples", "epoch", "loss_history", "train_acc_history", "val_acc_history",
         )  # fmt: skip
         path = Path(f"{self.checkpoint_name}_epoch_{self.epoch}.pkl")
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            beside.write_bytes(pickle.dumps({name: getattr(self, name) for name in names}))
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
+        files.write(path, pickle.dumps({name: getattr(self, name) for name in names}))
         if self.verbose:
             print(f"Saving checkpoint to {str(path)!r}")
 

@@ -15,8 +15,8 @@ LARGEST = 2**30
 """Bytes of the largest array that is read whole; a header that claims more is refused before allocation."""
 
 
-def find(folder: Folder, names: Sequence[str], subfolder: str) -> Path:
-    """Return the first of these files that is there, in the folder or in its subfolder.
+def find(folder: Folder, names: Sequence[str], *subfolders: str) -> Path:
+    """Return the first of these files that is there, in the folder or in a subfolder.
 
     Raises
     ------
@@ -27,7 +27,7 @@ def find(folder: Folder, names: Sequence[str], subfolder: str) -> Path:
     hint = "`jitconv train digits` needs no files"
     if not top.is_dir():
         raise DataError(f"{top}: no such folder; it should hold {' or '.join(names)}; {hint}")
-    places = [top, top / subfolder]
+    places = [top, *(top / one for one in subfolders)]
     for name in names:
         for place in places:
             if (place / name).is_file():

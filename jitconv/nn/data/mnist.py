@@ -22,18 +22,20 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 SIDE, CLASSES = (28, 28), 10
+SUBFOLDERS = ("mnist", "MNIST/raw", "raw")
 DAMAGE = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, NotImplementedError)
 
 
 def load(folder: Folder, **options: Unpack[Options]) -> Task:
-    """Return MNIST from a folder or its subfolder ``mnist``; 55 MB of uint8 stay in memory.
+    """Return MNIST from a folder or a subfolder of it; 55 MB of uint8 stay in memory.
 
     Parameters
     ----------
     folder : path
         Holds ``mnist.npz`` (x_train, y_train, x_test, y_test), or ``train-images-idx3-ubyte``,
         ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte``, ``t10k-labels-idx1-ubyte``, each with or
-        without ``.gz``.
+        without ``.gz``, and with ``.idx`` for ``-idx`` as 7-Zip writes them; they may lie in ``mnist``, or in
+        ``MNIST/raw`` or ``raw`` as torchvision keeps them.
     **options
         `scale`, `mean`, `layout`, `dtype`, as in `jitconv.nn.data.Prepare`.
 
@@ -42,8 +44,7 @@ def load(folder: Folder, **options: Unpack[Options]) -> Task:
     DataError
         For a file that is missing, damaged, or not of the keys and shapes expected.
     """
-    first = "train-images-idx3-ubyte"
-    path = find(folder, ["mnist.npz", first, f"{first}.gz"], "mnist")
+    path = find(folder, ["mnist.npz", *_spelt("train-images-idx3-ubyte")], *SUBFOLDERS)
     parts = _npz(path) if path.suffix == ".npz" else _idx(folder)
     names = [str(digit) for digit in range(CLASSES)]
     train, test = (Arrays(x[..., None], _labels(y, len(x), where), names, **options) for x, y, where in parts)
@@ -88,11 +89,16 @@ def _idx(folder: Folder) -> list[tuple[Array, Array, str]]:
         arrays = []
         for kind, tail in (("images-idx3", SIDE), ("labels-idx1", ())):
             name = f"{part}-{kind}-ubyte"
-            path = find(folder, [name, f"{name}.gz"], "mnist")
+            path = find(folder, _spelt(name), *SUBFOLDERS)
             with reading(path, *DAMAGE), gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
                 arrays.append(_idx_array(file, path, tail))
         found.append((arrays[0], arrays[1], str(path)))
     return found
+
+
+def _spelt(name: str) -> list[str]:
+    """Return the names under which a file is handed around."""
+    return [one + ending for one in (name, name.replace("-idx", ".idx")) for ending in ("", ".gz")]
 
 
 def _idx_array(file: IO[bytes] | gzip.GzipFile, path: Path, tail: tuple[int, ...]) -> Array:

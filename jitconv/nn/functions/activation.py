@@ -49,8 +49,9 @@ def relu_forward(x: Array) -> Array:
     array
         Shaped as `x`.
     """
-    y = output(x.shape, x.dtype)
-    RELU(int(x.size * NANOSECONDS), np.ravel(x), x.dtype.type(0), y.reshape(-1))
+    flat = _flat(x)
+    y = output(x.shape, flat.dtype)
+    RELU(int(x.size * NANOSECONDS), flat, flat.dtype.type(0), y.reshape(-1))
     return y
 
 
@@ -76,6 +77,12 @@ def relu_backward(dy: Array, x: Array) -> Array:
     """
     if dy.shape != x.shape:
         raise ShapeError(f"relu: dy must be {x.shape} to match x; got {dy.shape}")
-    dx = output(x.shape, x.dtype)
-    RELU_GRADIENT(int(x.size * NANOSECONDS), np.ravel(dy), np.ravel(x), x.dtype.type(0), dx.reshape(-1))
+    flat = _flat(x)
+    dx = output(x.shape, flat.dtype)
+    RELU_GRADIENT(int(x.size * NANOSECONDS), _flat(dy), flat, flat.dtype.type(0), dx.reshape(-1))
     return dx
+
+
+def _flat(array: Array) -> Array:
+    """Return the elements in a row, of native byte order: kernels take no other."""
+    return np.ravel(array).astype(array.dtype.newbyteorder("="), copy=False)

@@ -122,6 +122,8 @@ def _check(w: Array, dw: Array, *moments: Array) -> None:
             raise ShapeError(f"{name} must be {w.shape} to match w; got {array.shape}")
         if array.dtype != w.dtype:
             raise DtypeError(f"{name} must be {w.dtype} to match w; got {array.dtype}")
+    if not w.dtype.isnative:
+        raise DtypeError(f"w is changed in place: it must be of this machine's byte order; got {w.dtype}")
     if not all(array.flags.c_contiguous for array in (w, *moments)):  # the flat copy would be changed instead
         raise ParameterError("w and its moments are changed in place: each must be C-contiguous")
 

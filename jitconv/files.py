@@ -1,0 +1,88 @@
+"""Files are written beside their place and renamed: who reads one finds the old or the new, never a part."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def write(file: Path | str, data: bytes) -> None:
+    """Put bytes in the place of a file; devices and pipes are written to, as by any program.
+
+    The folder is made if there is none. Of a file that is replaced the mode is kept; through a symbolic
+    link its target is written.
+    """
+    place = _place(file)
+    if _is_special(place):
+        place.write_bytes(data)
+        return
+    with beside(place) as new:
+        new.write_bytes(data)
+
+
+@contextlib.contextmanager
+def beside(file: Path | str) -> Iterator[Path]:
+    """Give the path of an empty file in the same folder; after the block it takes the place of `file`.
+
+    Where the block raises, it is removed and `file` stays as it was.
+    """
+    place = _place(file)
+    if _is_special(place):  # a name that stood for a device would be a plain file afterwards
+        raise OSError(errno.EINVAL, "It is a device or a pipe, and must be a file", str(file))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    new = _new(place.parent)
+    try:
+        yield new
+        with contextlib.suppress(FileNotFoundError):
+            new.chmod(stat.S_IMODE(place.stat().st_mode))
+        new.replace(place)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def check(file: Path | str) -> None:
+    """Raise OSError unless `write` could write here now; nothing is left behind, not even a folder."""
+    place = _place(file)
+    if _is_special(place):
+        if not os.access(place, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+        return
+    folder = place.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    _new(folder).unlink()
+
+
+def _place(file: Path | str) -> Path:
+    """Return where a path leads, once that is known to be no folder."""
+    place = Path(os.path.realpath(file))
+    if place.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+    return place
+
+
+def _is_special(place: Path) -> bool:
+    try:
+        return not stat.S_ISREG(place.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _new(folder: Path) -> Path:
+    """Make an empty file with a name of its own, and the mode that any new file has."""
+    while True:
+        new = folder / f".jitconv-{secrets.token_hex(8)}.part"
+        try:
+            os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        except FileExistsError:
+            continue
+        except OSError as error:
+            error.filename = str(folder)  # nobody asked for a file of that name
+            raise
+        return new
