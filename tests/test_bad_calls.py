@@ -87,10 +87,7 @@ def calls():
         "explain": (jitconv.explain, {"op": "create_mask"}),
         "algorithms": (jitconv.algorithms, {"op": None}),
         "config": (configured, settings),
-        "detect": (
-            filters.detect,
-            {"picture": ones(5, 6), "filter": "sobel", "pad": "same", "absolute": False},
-        ),
+        "detect": (filters.detect, picture),
         "edge_weights": (filters.edge_weights, {"layout": "NHWC", "dtype": "float32"}),
     }
 
@@ -175,3 +172,86 @@ def test_there_are_some_thousands_of_bad_calls():
 
 def test_accepted_values_are_values():
     assert {name for names in ACCEPTED.values() for name in names} <= set(VALUES)
+
+
+class Hostile:
+    """Raises whatever it is asked."""
+
+    def _fail(self, *others):
+        raise ArithmeticError("its own error")
+
+    __index__ = __eq__ = __hash__ = __repr__ = __str__ = __len__ = __bool__ = __iter__ = _fail
+
+
+class HostileInteger(int):
+    """An integer that refuses to be compared and reckoned with, once it has been taken."""
+
+    def _fail(self, *others):
+        raise ArithmeticError("its own error")
+
+    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = __add__ = __radd__ = __mul__ = __rmul__ = _fail
+    __hash__ = __repr__ = __str__ = __floordiv__ = __rfloordiv__ = __sub__ = __rsub__ = __mod__ = _fail
+
+
+class HostileText(str):
+    """A text that refuses to be compared."""
+
+    __slots__ = ()
+
+    def _fail(self, *others):
+        raise ArithmeticError("its own error")
+
+    __eq__ = __hash__ = __repr__ = __str__ = _fail
+
+
+@pytest.mark.parametrize(("function", "argument"), ARGUMENTS, ids=lambda one: one)
+def test_an_object_that_raises_is_refused_or_raises_its_own_error(function, argument):
+    call, given = calls()[function]
+    with pytest.raises((jitconv.JitconvError, ArithmeticError)) as refusal:
+        call(**{**given, argument: Hostile()})
+    assert not isinstance(refusal.value, (jitconv.AlgorithmError, jitconv.DivergedError))
+    if isinstance(refusal.value, jitconv.JitconvError):
+        assert "Hostile" in str(refusal.value)
+
+
+def test_subclasses_of_integers_and_texts_are_taken_as_what_they_are():
+    x, w = np.ones((2, 5, 6, 4), np.float32), np.ones((3, 3, 4, 4), np.float32)
+    wanted = jitconv.conv_forward(x, w, stride=2, pad=(1, 0), algorithm="naive")
+    hostile = {"stride": HostileInteger(2), "pad": (HostileInteger(1), 0), "layout": HostileText("NHWC")}
+    got = jitconv.conv_forward(x, w, **hostile, groups=HostileInteger(1), algorithm=HostileText("naive"))
+    np.testing.assert_array_equal(got, wanted)
+    assert jitconv.explain(HostileText("conv_forward"), x, w, **hostile).spec.stride == (2, 2)
+
+
+def test_a_message_quotes_the_beginning_of_a_long_value():
+    x = np.ones((1, 4, 4, 1))
+    for bad in (
+        [1] * 10**6,
+        "valid" * 10**6,
+        {i: i for i in range(10**6)},
+        10**4000,
+        np.ones((300, 300), int),
+    ):
+        with pytest.raises(jitconv.ParameterError, match="pad must be") as refusal:
+            jitconv.conv_forward(x, np.ones((2, 2, 1, 1)), pad=bad)
+        assert len(str(refusal.value)) < 600
+
+
+def test_options_may_be_arrays_of_integers():
+    x, w = np.ones((2, 5, 6, 4)), np.ones((3, 3, 4, 4))
+    wanted = jitconv.conv_forward(x, w, stride=(2, 1), pad=((1, 0), (2, 1)), algorithm="naive")
+    got = jitconv.conv_forward(
+        x, w, stride=np.array([2, 1]), pad=np.array([[1, 0], [2, 1]], np.uint8), algorithm="naive"
+    )
+    np.testing.assert_array_equal(got, wanted)
+    dx = jitconv.avg_pool_backward(
+        np.ones((2, 2, 3, 4)), np.array(x.shape), np.array([2, 2]), algorithm="naive"
+    )
+    assert dx.shape == x.shape
+
+
+def test_a_name_that_is_no_argument_is_pythons_error():
+    for function, (call, given) in calls().items():
+        if not function.startswith("explain"):
+            with pytest.raises(TypeError, match="strides"):
+                call(**given, strides=1)

@@ -1,5 +1,7 @@
 """plan_conv: the same as conv_forward, with weights of its own."""
 
+import copy
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -191,3 +193,27 @@ def test_only_conv_forward_is_prepared():
         ValueError, match=r"Algorithm\.prepare is for conv_forward; got one for conv_backward"
     ):
         replace(backward, prepare=lambda *arguments: None)
+
+
+@pytest.mark.parametrize("again", [lambda plan: pickle.loads(pickle.dumps(plan)), copy.deepcopy, copy.copy])
+@pytest.mark.parametrize("pictures", [2, 0])
+def test_a_plan_that_is_pickled_or_copied_prepares_its_weights_again(again, pictures):
+    x, w, b = arrays()
+    x = x[:pictures]
+    plan = jitconv.plan_conv(x.shape, w, b, **OPTIONS, groups=2, activation="relu", algorithm="im2col")
+    wanted = plan(x)
+    w[...], b[...] = np.nan, np.nan
+    other = again(plan)
+    assert other is not plan
+    assert repr(other) == repr(plan)
+    np.testing.assert_array_equal(other(x), wanted)
+
+
+def test_a_plan_of_auto_keeps_its_algorithm_when_it_is_pickled():
+    x, w, b = arrays(np.float64)
+    plan = jitconv.plan_conv(x.shape, w, b, groups=2)
+    with jitconv.config(deny="jitconv", allow=[]):
+        other = pickle.loads(pickle.dumps(plan))
+    assert other.explanation.choice.name == plan.explanation.choice.name
+    assert other.explanation.spec == plan.explanation.spec
+    np.testing.assert_array_equal(other(x), plan(x))

@@ -174,15 +174,15 @@ class Call:
 
     def run(self, operands: Sequence[Array | None], out: Array | None = None) -> Arrays:
         """Run the plan on the operands, into `out` if given; return all outputs."""
-        plain = [
-            a if a is None or (type(a) is np.ndarray and a.flags.carray and a.dtype.isnative) else _plain(a)
-            for a in operands
-        ]
         if out is None:
             outputs = [None if new is None else new() for new in self.new]
         else:
             self._check_out(out, operands)
             outputs = [out, *(None if new is None else new() for new in self.new[1:])]
+        plain = [
+            a if a is None or (type(a) is np.ndarray and a.flags.carray and a.dtype.isnative) else _plain(a)
+            for a in operands
+        ]
         try:
             made = self.plan(*plain, *outputs)
         except NOT_THEIR_FAULT:

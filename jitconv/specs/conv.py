@@ -20,7 +20,8 @@ class ConvSpec:
     n, h, w, c, kh, kw, f : int
         Extents; `c` counts all groups.
     stride, dilation : tuple of int
-        (vertical, horizontal).
+        (vertical, horizontal). A stride beyond the padded picture is kept as the picture's size: there is one
+        window in either case.
     pad : tuple of int
         (top, bottom, left, right).
     groups : int
@@ -63,6 +64,7 @@ class ConvSpec:
         named = {"N": self.n, "H": self.h, "W": self.w, "C": self.c}
         values.extents("conv", named | {"KH": self.kh, "KW": self.kw, "F": self.f})
         values.geometry(self.stride, self.pad, self.dilation)
+        object.__setattr__(self, "stride", values.no_longer(self.stride, self.padded, self.extent))
         values.integer("groups", self.groups, 1)
         values.choice("layout", self.layout, values.LAYOUTS)
         values.choice("dtype", self.dtype, values.DTYPES)

@@ -20,7 +20,8 @@ class PoolSpec:
     n, h, w, c, kh, kw : int
         Extents.
     stride, dilation : tuple of int
-        (vertical, horizontal).
+        (vertical, horizontal). A stride beyond the padded picture is kept as the picture's size: there is one
+        window in either case.
     pad : tuple of int
         (top, bottom, left, right). Padding never wins a maximum.
     ceil_mode : bool
@@ -63,6 +64,7 @@ class PoolSpec:
         named = {"N": self.n, "H": self.h, "W": self.w, "C": self.c}
         values.extents("pool", named | {"KH": self.kh, "KW": self.kw})
         values.geometry(self.stride, self.pad, self.dilation)
+        object.__setattr__(self, "stride", values.no_longer(self.stride, self.padded, self.extent))
         values.choice("layout", self.layout, values.LAYOUTS)
         values.choice("dtype", self.dtype, values.DTYPES)
         values.choice("ties", self.ties, values.TIES)

@@ -218,6 +218,15 @@ def geometry(stride: Any, pad: Any, dilation: Any) -> None:
             integer(name, number, least)
 
 
+def no_longer(stride: tuple[int, int], padded: tuple[int, int], extent: tuple[int, int]) -> tuple[int, int]:
+    """Return strides of at most the padded picture, or the dilated window: beyond it there is no second one.
+
+    Kernels have a phase, or room, for each step of a stride.
+    """
+    down, across = map(max, padded, extent)
+    return min(stride[0], down), min(stride[1], across)
+
+
 def nbytes(operands: Iterable[Operand | None]) -> int:
     """Return the bytes of all operands together."""
     total = 0
