@@ -48,7 +48,9 @@ def check_axes(name: str, array: Array, axes: str) -> None:
 def hparameter(hparameters: Any, key: str, least: int) -> int:
     """Return an integer of the dictionary `hparameters`, of at least `least`."""
     if not isinstance(hparameters, Mapping):
-        raise ParameterError(f"hparameters must be a dictionary with the key {key!r}; got {shown(hparameters)}")
+        raise ParameterError(
+            f"hparameters must be a dictionary with the key {key!r}; got {shown(hparameters)}"
+        )
     if key not in hparameters:
         raise ParameterError(f"hparameters lacks the key {key!r}; it has {list(hparameters)}")
     return integer(f"hparameters[{key!r}]", hparameters[key], least)
