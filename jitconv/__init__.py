@@ -11,6 +11,7 @@ from jitconv.errors import (
     ParameterError,
     PluginError,
     ShapeError,
+    TooLargeError,
     UnknownAlgorithmError,
     UnsupportedError,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "PluginError",
     "PoolSpec",
     "ShapeError",
+    "TooLargeError",
     "UnknownAlgorithmError",
     "UnsupportedError",
     "WindowSpec",

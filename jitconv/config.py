@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Collection, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jitconv.errors import ParameterError
+from jitconv.errors import ParameterError, shown
 from jitconv.jit import threads as jit_threads
 from jitconv.specs import values
 
@@ -113,13 +114,15 @@ def config(
 
 
 def _checked(name: str, value: Any) -> Any:
-    if name in ("threads", "max_workspace"):
-        return values.integer(name, value, 1 if name == "threads" else 0)
+    if name == "threads":
+        return values.integer(name, value, 1)
+    if name == "max_workspace":
+        return values.integer(name, value, 0, sys.maxsize)
     if name == "deterministic":
         return values.flag(name, value)
     if name in ("accuracy", "mode"):
         return values.choice(name, value, ACCURACIES if name == "accuracy" else MODES)
-    names = (value,) if isinstance(value, str) else value
-    if not isinstance(names, Collection) or not all(isinstance(item, str) for item in names):
-        raise ParameterError(f"{name} must be a name or a sequence of names; got {value!r}")
+    names = values.names([value] if isinstance(value, str) else value)
+    if names is None:
+        raise ParameterError(f"{name} must be a name or a sequence of names; got {shown(value)}")
     return tuple(sorted(names))

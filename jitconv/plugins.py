@@ -18,7 +18,7 @@ import pluggy
 
 from jitconv import algorithms, hooks
 from jitconv.algorithm import OPS, Algorithm
-from jitconv.errors import ParameterError, PluginError, UnknownAlgorithmError, nearest
+from jitconv.errors import ParameterError, PluginError, UnknownAlgorithmError, nearest, shown
 
 BUILTIN = "jitconv"
 """The provider's name of what jitconv itself registers."""
@@ -81,7 +81,7 @@ class Registry:
         except (KeyError, TypeError):
             known = list(self._by_op[op])
             raise UnknownAlgorithmError(
-                f"{op}: algorithm must be 'auto' or one of {', '.join(map(repr, known))}; got {name!r}"
+                f"{op}: algorithm must be 'auto' or one of {', '.join(map(repr, known))}; got {shown(name)}"
                 + nearest(name, known)
             ) from None
 

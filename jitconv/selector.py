@@ -11,7 +11,7 @@ import numpy as np
 
 from jitconv.algorithm import OPS, Algorithm
 from jitconv.config import Settings
-from jitconv.errors import AlgorithmError, UnknownAlgorithmError, UnsupportedError, nearest
+from jitconv.errors import AlgorithmError, UnknownAlgorithmError, UnsupportedError, nearest, shown
 from jitconv.jit.threads import why_serial
 from jitconv.plugins import BUILTIN, Registry, registry
 from jitconv.specs import Spec
@@ -234,7 +234,7 @@ def _check_names(plugins: Registry, settings: Settings) -> None:
         if name not in known:
             raise UnknownAlgorithmError(
                 f"config: allow and deny must name algorithms or plugins ({', '.join(sorted(known))}); "
-                f"got {name!r}{nearest(name, sorted(known))}"
+                f"got {shown(name)}{nearest(name, sorted(known))}"
             )
 
 
@@ -247,5 +247,5 @@ def algorithms(op: str | None = None) -> tuple[Algorithm, ...]:
         When there is no such op.
     """
     if op is not None:
-        choice("op", op, OPS)
+        op = choice("op", op, OPS)
     return registry().algorithms(op)

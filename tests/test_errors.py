@@ -86,7 +86,8 @@ SHAPES = {
     "conv: KH = 0": (lambda a: conv(a.x, a.w[:0]), "conv: KH must be at least 1; got 0"),
     "conv: dy of other size": (
         lambda a: conv_back(a.dy[:, :2], a.x, a.w),
-        "conv: dy must be (2, 3, 4, 4) to match x (2, 5, 6, 3) and w (3, 3, 3, 4); got (2, 2, 4, 4)",
+        "conv: dy must be (2, 3, 4, 4) to match x (2, 5, 6, 3) and w (3, 3, 3, 4) with stride (1, 1), "
+        "pad (0, 0, 0, 0), dilation (1, 1); got (2, 2, 4, 4)",
     ),
     "conv: dy of rank 3": (lambda a: conv_back(a.dy[0], a.x, a.w), "conv: dy must be (2, 3, 4, 4)"),
     "pool: x of rank 2": (lambda a: max_pool(a.x[0, 0], 2), "pool: x must be (N, H, W, C); got shape (6, 3)"),
@@ -97,11 +98,13 @@ SHAPES = {
     ),
     "pool: dy of other size": (
         lambda a: max_back(a.dy, a.x, 2),
-        "pool: dy must be (2, 2, 3, 3) to match x (2, 5, 6, 3) and a window of 2x2; got (2, 3, 4, 4)",
+        "pool: dy must be (2, 2, 3, 3) to match x (2, 5, 6, 3) with window (2, 2), stride (2, 2), "
+        "pad (0, 0, 0, 0), dilation (1, 1), ceil_mode False; got (2, 3, 4, 4)",
     ),
     "pool: dy of other size, average": (
         lambda a: avg_back(a.dy, X, 2),
-        "pool: dy must be (2, 2, 3, 3) to match x_shape (2, 5, 6, 3) and a window of 2x2; got (2, 3, 4, 4)",
+        "pool: dy must be (2, 2, 3, 3) to match x_shape (2, 5, 6, 3) with window (2, 2), stride (2, 2), "
+        "pad (0, 0, 0, 0), dilation (1, 1), ceil_mode False; got (2, 3, 4, 4)",
     ),
     "pool: x_shape of rank 3": (
         lambda a: avg_back(a.dp, X[1:], 2),
@@ -127,7 +130,7 @@ SHAPES = {
     ),
     "plan: x of other shape": (
         lambda a: jitconv.plan_conv(X, a.w)(a.x[:1]),
-        "conv: this plan takes x of (2, 5, 6, 3); got (1, 5, 6, 3)",
+        "conv: x must be (2, 5, 6, 3), for which this plan was made; got (1, 5, 6, 3)",
     ),
 }
 
@@ -244,9 +247,9 @@ PARAMETERS = {
     "stride None": (lambda a: conv(a.x, a.w, stride=None), "stride must be an integer; got None"),
     "stride {}": (lambda a: conv(a.x, a.w, stride={}), "stride must be an integer; got {}"),
     "stride [{}]": (lambda a: conv(a.x, a.w, stride=[1, {}]), "stride must be an integer; got {}"),
-    "stride an array": (
-        lambda a: conv(a.x, a.w, stride=np.ones(2, int)),
-        "stride must be an integer; got array(",
+    "stride an array of floats": (
+        lambda a: conv(a.x, a.w, stride=np.array(1.5)),
+        "stride must be an integer; got array(1.5)",
     ),
     "dilation 0": (lambda a: conv(a.x, a.w, dilation=0), "dilation must be at least 1; got 0"),
     "dilation False": (lambda a: avg_pool(a.x, 2, dilation=False), "dilation must be an integer; got False"),

@@ -1,5 +1,7 @@
 """plan_conv: the same as conv_forward, with weights of its own."""
 
+import copy
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -93,7 +95,10 @@ def test_a_plan_tells_what_it_is():
 def test_a_plan_refuses_what_it_was_not_made_for():
     x, w, b = arrays()
     plan = jitconv.plan_conv(x.shape, w, b, **OPTIONS, groups=2)
-    with pytest.raises(jitconv.ShapeError, match=r"this plan takes x of \(2, 9, 8, 4\); got \(1, 9, 8, 4\)"):
+    with pytest.raises(
+        jitconv.ShapeError,
+        match=r"x must be \(2, 9, 8, 4\), for which this plan was made; got \(1, 9, 8, 4\)",
+    ):
         plan(x[:1])
     with pytest.raises(jitconv.DtypeError, match="x must have the dtype of the plan, float32; got float64"):
         plan(x.astype(np.float64))
@@ -107,7 +112,7 @@ def test_a_plan_is_refused_like_the_op():
     x, w, b = arrays()
     with pytest.raises(jitconv.ShapeError, match="conv: w must be"):
         jitconv.plan_conv(x.shape, w, b)
-    with pytest.raises(jitconv.DtypeError, match="b must have the dtype of x"):
+    with pytest.raises(jitconv.DtypeError, match="b must have the dtype of w"):
         jitconv.plan_conv(x.shape, w, b.astype(np.float64), groups=2)
     with pytest.raises(jitconv.ParameterError, match="stride must be at least 1"):
         jitconv.plan_conv(x.shape, w, b, groups=2, stride=0)
@@ -188,3 +193,27 @@ def test_only_conv_forward_is_prepared():
         ValueError, match=r"Algorithm\.prepare is for conv_forward; got one for conv_backward"
     ):
         replace(backward, prepare=lambda *arguments: None)
+
+
+@pytest.mark.parametrize("again", [lambda plan: pickle.loads(pickle.dumps(plan)), copy.deepcopy, copy.copy])
+@pytest.mark.parametrize("pictures", [2, 0])
+def test_a_plan_that_is_pickled_or_copied_prepares_its_weights_again(again, pictures):
+    x, w, b = arrays()
+    x = x[:pictures]
+    plan = jitconv.plan_conv(x.shape, w, b, **OPTIONS, groups=2, activation="relu", algorithm="im2col")
+    wanted = plan(x)
+    w[...], b[...] = np.nan, np.nan
+    other = again(plan)
+    assert other is not plan
+    assert repr(other) == repr(plan)
+    np.testing.assert_array_equal(other(x), wanted)
+
+
+def test_a_plan_of_auto_keeps_its_algorithm_when_it_is_pickled():
+    x, w, b = arrays(np.float64)
+    plan = jitconv.plan_conv(x.shape, w, b, groups=2)
+    with jitconv.config(deny="jitconv", allow=[]):
+        other = pickle.loads(pickle.dumps(plan))
+    assert other.explanation.choice.name == plan.explanation.choice.name
+    assert other.explanation.spec == plan.explanation.spec
+    np.testing.assert_array_equal(other(x), plan(x))

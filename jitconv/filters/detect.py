@@ -8,7 +8,7 @@ import numpy as np
 
 from jitconv.errors import DtypeError, ShapeError
 from jitconv.ops import conv_forward
-from jitconv.specs.values import choice
+from jitconv.specs.values import DTYPES, LAYOUTS, choice, flag
 
 Array = np.ndarray[Any, Any]
 
@@ -109,8 +109,9 @@ def detect(picture: Array, filter: str = "sobel", *, pad: str = "same", absolute
     >>> detect(step, "vertical", pad="valid").response[0]
     array([ 0., 30., 30.,  0.])
     """
-    choice("filter", filter, FILTERS)
-    choice("pad", pad, ("same", "valid"))
+    filter = choice("filter", filter, FILTERS)
+    pad = choice("pad", pad, ("same", "valid"))
+    absolute = flag("absolute", absolute)
     pictures = _planes(picture)
     if pad == "same":
         pictures = np.pad(pictures, ((0, 0), (1, 1), (1, 1)), mode="edge")
@@ -163,7 +164,13 @@ def edge_weights(*, layout: str = "NHWC", dtype: str = "float32") -> Array:
     -------
     array (3, 3, 3, 6), or (6, 3, 3, 3) for NCHW
         The vertical and the horizontal one of each of `EDGE_FILTERS`, in its order.
+
+    Raises
+    ------
+    ParameterError
+        When there is no such layout or dtype.
     """
+    layout, dtype = choice("layout", layout, LAYOUTS), choice("dtype", dtype, DTYPES)
     planes = [turned for plane in EDGE_FILTERS.values() for turned in (plane, plane.T)]
     weights = np.stack(planes, axis=-1)[:, :, None, :] / 3
     filters = np.repeat(weights, 3, axis=2)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jitconv.errors import DtypeError, ParameterError, ShapeError
+from jitconv.errors import DtypeError, ParameterError, ShapeError, shown
 from jitconv.nn.functions import softmax, softmax_cross_entropy
 from jitconv.nn.layers import Conv2D, Layer, MaxPool2D, ReLU, Setting
 from jitconv.specs.values import DTYPES, LAYOUTS, choice, integer
@@ -161,12 +161,12 @@ class Sequential:
 
 def _check_layers(layers: Sequence[Layer]) -> None:
     if not isinstance(layers, (list, tuple)) or not layers:
-        raise ParameterError(f"Sequential needs at least one layer, in a list; got {layers!r}")
+        raise ParameterError(f"Sequential needs at least one layer, in a list; got {shown(layers)}")
     for layer in layers:
         if not isinstance(layer, Layer):
-            raise ParameterError(f"Sequential takes layers, such as Dense(10); got {layer!r}")
+            raise ParameterError(f"Sequential takes layers, such as Dense(10); got {shown(layer)}")
         if layer.taken:  # its weights would begin anew, beneath that network
-            raise ParameterError(f"Sequential: {layer!r} is another network's already; make a new one")
+            raise ParameterError(f"Sequential: {shown(layer)} is another network's already; make a new one")
     if len({id(layer) for layer in layers}) != len(layers):
         raise ParameterError("Sequential: one layer stands twice; make two of them")
 

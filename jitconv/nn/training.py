@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jitconv.errors import DivergedError, ParameterError, ShapeError
+from jitconv.errors import DivergedError, ParameterError, ShapeError, shown
 from jitconv.nn.checkpoint import Checkpoint
 from jitconv.nn.data import Arrays, Data
 from jitconv.nn.functions import softmax, softmax_cross_entropy
@@ -210,9 +210,9 @@ def predict(model: Sequential, data: Data | Array, *, batch: int = JUDGED_AT_ONC
 
 def _check_kinds(model: Sequential, optimiser: Optimiser | None) -> None:
     if not isinstance(model, Sequential):
-        raise ParameterError(f"model must be a Sequential; got {model!r}")
+        raise ParameterError(f"model must be a Sequential; got {shown(model)}")
     if optimiser is not None and not isinstance(optimiser, Optimiser):
-        raise ParameterError(f"optimiser must be one such as Adam(); got {optimiser!r}")
+        raise ParameterError(f"optimiser must be one such as Adam(); got {shown(optimiser)}")
 
 
 def _source(model: Sequential, data: Examples) -> Data:

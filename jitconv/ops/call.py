@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from functools import _CacheInfo, lru_cache
 from typing import Any, NamedTuple
@@ -11,10 +12,19 @@ import numpy as np
 
 from jitconv.algorithm import Plan
 from jitconv.config import Settings, current
-from jitconv.errors import AlgorithmError, DtypeError, JitconvError, ParameterError, ShapeError
+from jitconv.errors import (
+    AlgorithmError,
+    DtypeError,
+    JitconvError,
+    ParameterError,
+    ShapeError,
+    TooLargeError,
+    shown,
+)
 from jitconv.jit import workspace
-from jitconv.selector import Explanation, revision, select
+from jitconv.selector import Candidate, Explanation, revision, select
 from jitconv.specs import Spec
+from jitconv.specs.values import nbytes
 
 Array = np.ndarray[Any, Any]
 Arrays = tuple[Array | None, ...]
@@ -51,12 +61,12 @@ class Operation:
         if PLAIN.issuperset(map(type, options)) or _all_plain(options):
             return _cached(self, named(algorithm), current(), revision(), *key, *options)
         # 1.0 and True equal 1, so a look-up cannot tell them apart: check the options first
-        return Call(self.name, self.spec_of(*key, *map(_as_tuple, options)), named(algorithm), current())
+        return Call(self.name, self.spec_of(*key, *options), named(algorithm), current())
 
     def spec(self, arrays: Sequence[Array | None], *options: Any) -> Spec:
         """Return the problem of these arguments."""
         key = [self.key(place, array) for place, array in enumerate(arrays)]
-        return self.spec_of(*key, *map(_as_tuple, options))
+        return self.spec_of(*key, *options)
 
     def key(self, place: int, array: Any) -> Any:
         """Return shape and dtype of an operand (None for an optional one left out), or refuse it."""
@@ -90,13 +100,13 @@ def _all_names(option: tuple[Any, ...]) -> bool:
     return all(type(one) in (int, str) or (type(one) is tuple and _all_names(one)) for one in option)
 
 
-def _as_tuple(option: Any) -> Any:
-    return tuple(map(_as_tuple, option)) if isinstance(option, list) else option
-
-
 def named(algorithm: Any) -> str:
     """Return an algorithm's name as it is, or something that nobody's name can be."""
-    return algorithm if isinstance(algorithm, str) else repr(algorithm)
+    if type(algorithm) is str:
+        return algorithm
+    if isinstance(algorithm, str):
+        return str.__str__(algorithm)
+    return f"{type(algorithm).__name__}: {shown(algorithm)}"
 
 
 @lru_cache(maxsize=PLANS_KEPT, typed=True)
@@ -126,30 +136,37 @@ class Weights(NamedTuple):
     b: Array | None = None
     activation: str | None = None
 
+    def copied(self) -> Weights:
+        """Return the same with arrays of their own."""
+        return self._replace(w=_copy(self.w), b=None if self.b is None else _copy(self.b))
+
 
 class Call:
     """A problem, the choice made for it, and the plan; with `weights` `x` is its only operand."""
 
-    __slots__ = ("_outputs", "explanation", "new", "op", "plan", "spec")
+    __slots__ = ("_outputs", "explanation", "new", "op", "plan", "spec", "weights")
 
     def __init__(
         self, op: str, spec: Spec, algorithm: str, settings: Settings, weights: Weights | None = None
     ) -> None:
         self.op = op
         self.spec = spec
+        self.weights = None if weights is None else weights.copied()
         self.explanation: Explanation = select(op, spec, algorithm, settings, prepared=weights is not None)
         self._outputs = tuple(None if o is None else (o[0], np.dtype(o[1])) for o in spec.outputs(op))
         self.new = tuple(None if o is None else workspace.outputs(*o) for o in self._outputs)
         if not spec.n:
             self.plan: Plan = _fill_with_zeros(len(spec.operands(op)) if weights is None else 1)
             return
+        if refuse := self._too_large(self.explanation.choice):
+            self.plan, self.new = refuse, tuple(new and refuse for new in self.new)
+            return
         chosen = self.explanation.choice.algorithm
         try:
-            if weights is None:
+            if self.weights is None:
                 self.plan = chosen.build(spec)
             else:
-                w, b, activation = weights
-                self.plan = chosen.prepared(spec, _copy(w), None if b is None else _copy(b), activation)
+                self.plan = chosen.prepared(spec, *self.weights)
         except NOT_THEIR_FAULT:
             raise
         except Exception as error:
@@ -157,15 +174,15 @@ class Call:
 
     def run(self, operands: Sequence[Array | None], out: Array | None = None) -> Arrays:
         """Run the plan on the operands, into `out` if given; return all outputs."""
-        plain = [
-            a if a is None or (type(a) is np.ndarray and a.flags.carray and a.dtype.isnative) else _plain(a)
-            for a in operands
-        ]
         if out is None:
             outputs = [None if new is None else new() for new in self.new]
         else:
             self._check_out(out, operands)
             outputs = [out, *(None if new is None else new() for new in self.new[1:])]
+        plain = [
+            a if a is None or (type(a) is np.ndarray and a.flags.carray and a.dtype.isnative) else _plain(a)
+            for a in operands
+        ]
         try:
             made = self.plan(*plain, *outputs)
         except NOT_THEIR_FAULT:
@@ -173,6 +190,26 @@ class Call:
         except Exception as error:
             raise self.blamed(error) from error
         return tuple(outputs) if made is None else self.taken(made, outputs, out)
+
+    def _too_large(self, choice: Candidate) -> Plan | None:
+        """Return what says so where results and workspace are more than the memory of this machine.
+
+        To explain such a problem is no error, so its run is. (An operating system that promises more than it
+        has would let the allocation pass, and end the process later.)
+        """
+        results, workspace_bytes = nbytes(self.spec.outputs(self.op)), choice.workspace or 0
+        if results + workspace_bytes <= memory():
+            return None
+        gib = [f"{count / 2**30:.1f} GiB" for count in (memory(), results, workspace_bytes)]
+        message = (
+            f"{self.op}: results and workspace must fit in the {gib[0]} of memory of this machine; got "
+            f"{gib[1]} and, by {choice.name!r}, {gib[2]} for {self.spec} ({self.spec.options})"
+        )
+
+        def refuse(*arrays: Array | None) -> Any:
+            raise TooLargeError(message)
+
+        return refuse
 
     def blamed(self, error: Exception) -> AlgorithmError:
         """Return an error that names the algorithm and its plugin."""
@@ -213,6 +250,15 @@ class Call:
             if array is not None and one is not None:
                 np.copyto(array, one)
         return tuple(outputs)
+
+
+@lru_cache(maxsize=1)
+def memory() -> int:
+    """Return the bytes of memory of this machine, or what a process addresses where it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return 2**47
 
 
 def _plain(array: Array) -> Array:

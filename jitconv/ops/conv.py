@@ -42,7 +42,9 @@ def _backward_spec(
         dtype=real({"x": x[1], "w": w[1], "dy": dy[1]}), flip_kernel=flip_kernel, wrt=wrt,
     )  # fmt: skip
     if dy[0] != spec.y_shape:
-        raise ShapeError(f"conv: dy must be {spec.y_shape} to match x {x[0]} and w {w[0]}; got {dy[0]}")
+        raise ShapeError(
+            f"conv: dy must be {spec.y_shape} to match x {x[0]} and w {w[0]} with {spec.options}; got {dy[0]}"
+        )
     return spec
 
 

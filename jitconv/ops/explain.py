@@ -56,7 +56,7 @@ def explain(op: str, *args: Any, **kwargs: Any) -> Explanation:
     >>> jitconv.explain("conv_forward", (1, 8, 8, 3), (3, 3, 3, 4), algorithm="naive").choice.name
     'naive'
     """
-    choice("op", op, PUBLIC)
+    op = choice("op", op, PUBLIC)
     operation, function = PUBLIC[op]
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)
@@ -73,6 +73,8 @@ def explain(op: str, *args: Any, **kwargs: Any) -> Explanation:
     ]
     if "wrt" in given:
         given["wrt"] = gradients(given["wrt"])
+    if "x_shape" in given:
+        given["x_shape"] = shape("x_shape", given["x_shape"])
     options = [given[name] for name in operation.options]
     return operation.call(given["algorithm"], stand_ins, *options).explanation
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -68,13 +69,21 @@ class ConvPlan:
     def _check(self, x: Array) -> None:
         extents, dtype = FORWARD.key(0, x)
         if extents != self._x_shape:
-            raise ShapeError(f"conv: this plan takes x of {self._x_shape}; got {extents}")
+            raise ShapeError(f"conv: x must be {self._x_shape}, for which this plan was made; got {extents}")
         if dtype != self._dtype:  # naming dtypes takes 8 µs
             real({"the plan": self._dtype, "x": dtype})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy as what the plan was made of: whoever unpickles it prepares the weights again."""
+        return _again, (self.spec, self.explanation.choice.name, self._call.weights)
 
     def __repr__(self) -> str:
         activation = "" if self.activation is None else f", {self.activation}"
         return f"<ConvPlan {self.explanation.choice.name}: {self.spec}{activation}>"
+
+
+def _again(spec: ConvSpec, algorithm: str, weights: Weights) -> ConvPlan:
+    return ConvPlan(Call(FORWARD.name, spec, algorithm, current(), weights), weights.activation)
 
 
 def plan_conv(
@@ -108,7 +117,8 @@ def plan_conv(
     -------
     ConvPlan
         ``plan(x, out=None)`` gives what ``conv_forward(x, w, b, ...)`` does, and the activation of it.
-        Several threads may call it at once.
+        Several threads may call it at once. It can be pickled and copied: the copy has the same weights and
+        algorithm, and prepares them again.
 
     Raises
     ------
@@ -123,7 +133,8 @@ def plan_conv(
     array([[1., 0.],
            [0., 1.]])
     """
-    FORWARD.key(1, w)
+    given = {"w": FORWARD.key(1, w), "b": FORWARD.key(2, b)}
+    real({name: one[1] for name, one in given.items() if one is not None})
     x = np.broadcast_to(np.zeros((), w.dtype), shape("x_shape", x_shape))
     if activation is not None:
         choice("activation", activation, ACTIVATIONS)

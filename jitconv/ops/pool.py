@@ -69,8 +69,9 @@ def _avg_backward_spec(
 
 def _match(dy: Operand, spec: PoolSpec, source: str) -> None:
     if dy[0] != spec.y_shape:
-        window = f"a window of {spec.kh}x{spec.kw}"
-        raise ShapeError(f"pool: dy must be {spec.y_shape} to match {source} and {window}; got {dy[0]}")
+        raise ShapeError(
+            f"pool: dy must be {spec.y_shape} to match {source} with {spec.options}; got {dy[0]}"
+        )
 
 
 MAX_FORWARD = Operation("max_pool_forward", ("x",), _max_forward_spec)

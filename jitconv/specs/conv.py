@@ -20,7 +20,8 @@ class ConvSpec:
     n, h, w, c, kh, kw, f : int
         Extents; `c` counts all groups.
     stride, dilation : tuple of int
-        (vertical, horizontal).
+        (vertical, horizontal). A stride beyond the padded picture is kept as the picture's size: there is one
+        window in either case.
     pad : tuple of int
         (top, bottom, left, right).
     groups : int
@@ -63,6 +64,7 @@ class ConvSpec:
         named = {"N": self.n, "H": self.h, "W": self.w, "C": self.c}
         values.extents("conv", named | {"KH": self.kh, "KW": self.kw, "F": self.f})
         values.geometry(self.stride, self.pad, self.dilation)
+        object.__setattr__(self, "stride", values.no_longer(self.stride, self.padded, self.extent))
         values.integer("groups", self.groups, 1)
         values.choice("layout", self.layout, values.LAYOUTS)
         values.choice("dtype", self.dtype, values.DTYPES)
@@ -76,8 +78,9 @@ class ConvSpec:
             padded = f"{self.h + top + bottom}x{self.w + left + right}"
             raise ShapeError(
                 f"conv: the dilated kernel, {self.extent[0]}x{self.extent[1]}, must fit in the padded "
-                f"input, {padded}; got x {self.x_shape}, w {self.w_shape}"
+                f"input, {padded}; got x {self.x_shape}, w {self.w_shape} with {self.options}"
             )
+        self._refuse_the_impossible()
 
     @classmethod
     def of(
@@ -111,7 +114,8 @@ class ConvSpec:
             raise ShapeError(
                 f"conv: w must be {wanted} to match x {tuple(x_shape)}{of_groups}; got {tuple(w_shape)}"
             )
-        values.extents("conv", {"KH": kh, "KW": kw, "H": h, "W": w})
+        given = f" in x {tuple(x_shape)} and w {tuple(w_shape)}"
+        values.extents("conv", {"H": h, "W": w, "C": c, "KH": kh, "KW": kw, "F": f}, given)
         strides = values.pair("stride", stride, 1)
         dilations = values.pair("dilation", dilation, 1)
         extent = ((kh - 1) * dilations[0] + 1, (kw - 1) * dilations[1] + 1)
@@ -127,6 +131,20 @@ class ConvSpec:
             bias=bias,
             wrt=values.gradients(wrt),
         )  # fmt: skip
+
+    def _refuse_the_impossible(self) -> None:
+        """Raise where memory or time could not serve the problem on any machine."""
+        values.held("conv: x", self.x_shape)
+        values.held("conv: w", self.w_shape)
+        options = f" with {self.options}"
+        values.held("conv: x and its padding, (N, H, W, C),", (self.n, *self.padded, self.c), options)
+        values.held("conv: y", self.y_shape, options)
+        values.served("conv: the multiply-adds, N·OH·OW·F·KH·KW·C/groups,", self.madds, options)
+
+    @property
+    def options(self) -> str:
+        """What decides the shape of y besides x and w, in words."""
+        return f"stride {self.stride}, pad {self.pad}, dilation {self.dilation}"
 
     @property
     def extent(self) -> tuple[int, int]:

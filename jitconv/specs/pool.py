@@ -20,7 +20,8 @@ class PoolSpec:
     n, h, w, c, kh, kw : int
         Extents.
     stride, dilation : tuple of int
-        (vertical, horizontal).
+        (vertical, horizontal). A stride beyond the padded picture is kept as the picture's size: there is one
+        window in either case.
     pad : tuple of int
         (top, bottom, left, right). Padding never wins a maximum.
     ceil_mode : bool
@@ -63,6 +64,7 @@ class PoolSpec:
         named = {"N": self.n, "H": self.h, "W": self.w, "C": self.c}
         values.extents("pool", named | {"KH": self.kh, "KW": self.kw})
         values.geometry(self.stride, self.pad, self.dilation)
+        object.__setattr__(self, "stride", values.no_longer(self.stride, self.padded, self.extent))
         values.choice("layout", self.layout, values.LAYOUTS)
         values.choice("dtype", self.dtype, values.DTYPES)
         values.choice("ties", self.ties, values.TIES)
@@ -80,16 +82,37 @@ class PoolSpec:
         if self.oh < 1 or self.ow < 1:
             raise ShapeError(
                 f"pool: the dilated window, {self.extent[0]}x{self.extent[1]}, must fit in the padded "
-                f"input, {self.padded[0]}x{self.padded[1]}; got x {self.x_shape}"
+                f"input, {self.padded[0]}x{self.padded[1]}; got x {self.x_shape} with "
+                f"{self.options}"
             )
         if self.ties != "first" and self.indices:
             raise ParameterError(f"pool: indices name one winner, so ties must be 'first'; got {self.ties!r}")
-        _refuse_blind_windows(
-            "vertical", self.h, self.kh, self.oh, self.stride[0], self.pad[0], self.dilation[0]
-        )
-        _refuse_blind_windows(
-            "horizontal", self.w, self.kw, self.ow, self.stride[1], self.pad[2], self.dilation[1]
-        )
+        self._refuse_the_impossible()
+        for axis, direction in enumerate(("vertical", "horizontal")):
+            self._refuse_blind_windows(axis, direction)
+
+    def _refuse_the_impossible(self) -> None:
+        """Raise where memory or time could not serve the problem on any machine."""
+        values.held("pool: x", self.x_shape)
+        options = f" with {self.options}"
+        values.held("pool: x and its padding, (N, H, W, C),", (self.n, *self.padded, self.c), options)
+        values.held("pool: y", self.y_shape, options)
+        values.served("pool: the taps, N·OH·OW·C·KH·KW,", self.flops("max_pool_forward"), options)
+
+    def _refuse_blind_windows(self, axis: int, direction: str) -> None:
+        """Raise when the taps of a dilated window step over the whole input.
+
+        A window that starts at s < 0 first meets the input, or steps over it, at s mod dilation: pad is
+        less than the window, so its taps reach so far.
+        """
+        size, lead = (self.h, self.w)[axis], self.pad[2 * axis]
+        stride, dilation = self.stride[axis], self.dilation[axis]
+        before = min((self.oh, self.ow)[axis], -(-lead // stride))  # windows that start in the leading pad
+        if reaches(before, stride, -lead, dilation, size):
+            raise ParameterError(
+                f"pool: every window must meet the input; with pad {lead} and dilation {dilation} the "
+                f"{direction} taps of a window of {(self.kh, self.kw)[axis]} step over all {size} elements"
+            )
 
     @classmethod
     def of(
@@ -112,7 +135,7 @@ class PoolSpec:
         nhwc = layout == "NHWC"
         values.rank("pool", "x", x_shape, "(N, H, W, C)" if nhwc else "(N, C, H, W)")
         n, h, w, c = x_shape if nhwc else (x_shape[0], x_shape[2], x_shape[3], x_shape[1])
-        values.extents("pool", {"H": h, "W": w, "C": c})
+        values.extents("pool", {"H": h, "W": w, "C": c}, f" in x {tuple(x_shape)}")
         kh, kw = values.pair("window", window, 1)
         strides = (kh, kw) if stride is None else values.pair("stride", stride, 1)
         dilations = values.pair("dilation", dilation, 1)
@@ -129,6 +152,12 @@ class PoolSpec:
             ties=values.choice("ties", ties, values.TIES),
             indices=values.flag("return_indices", indices),
         )  # fmt: skip
+
+    @property
+    def options(self) -> str:
+        """What decides the shape of y besides x, in words."""
+        steps = f"window {(self.kh, self.kw)}, stride {self.stride}, pad {self.pad}, dilation {self.dilation}"
+        return f"{steps}, ceil_mode {self.ceil_mode}"
 
     @property
     def extent(self) -> tuple[int, int]:
@@ -210,14 +239,24 @@ def _windows(padded: int, extent: int, stride: int, beyond: int, ceil_mode: bool
     return count - 1 if (count - 1) * stride >= beyond else count
 
 
-def _refuse_blind_windows(
-    direction: str, size: int, taps: int, windows: int, stride: int, lead: int, dilation: int
-) -> None:
-    """Raise when the taps of a dilated window step over the whole input."""
-    for start in range(-lead, min(0, -lead + windows * stride), stride):
-        first_inside = start % dilation
-        if first_inside >= size or (first_inside - start) // dilation >= taps:
-            raise ParameterError(
-                f"pool: every window must meet the input; with pad {lead} and dilation {dilation} the "
-                f"{direction} taps of a window of {taps} step over all {size} elements"
-            )
+def reaches(count: int, step: int, first: int, modulus: int, least: int) -> bool:
+    """Whether (first + i·step) mod modulus is `least` or more for some i below `count`."""
+    if least >= modulus:
+        return False
+    # floor((a + modulus - least) / modulus) - floor(a / modulus) is 1 where a mod modulus >= least, else 0
+    above = _floor_sum(count, modulus, step, first + modulus - least)
+    return above > _floor_sum(count, modulus, step, first)
+
+
+def _floor_sum(count: int, divisor: int, step: int, first: int) -> int:
+    """Return Σ floor((first + i·step) / divisor) over i below `count`, as Euclid's algorithm does."""
+    total = 0
+    while count > 0:
+        total += count * (count - 1) // 2 * (step // divisor) + count * (first // divisor)
+        step, first = step % divisor, first % divisor
+        top = first + count * step
+        # what is left counts lattice points below a line; seen from the other axis the line is less steep
+        count, divisor, step, first = top // divisor, step, divisor, top % divisor
+        if divisor == 0:
+            break
+    return total

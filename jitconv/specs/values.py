@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from jitconv.errors import DtypeError, ParameterError, ShapeError, nearest
+from jitconv.errors import DtypeError, ParameterError, ShapeError, nearest, shown
 
 DTYPES = ("float32", "float64")
 LAYOUTS = ("NHWC", "NCHW")
@@ -24,36 +24,56 @@ Operand = tuple[tuple[int, ...], str]
 MOST = 2**31 - 1
 """What no option may exceed: kernels compute positions in 64 bits."""
 
+MOST_AXES = 32
+"""Of a shape: those of every NumPy."""
 
-def integer(name: str, value: Any, least: int) -> int:
-    """Return `value` as an int of at least `least`; a bool or a float is no integer."""
+MOST_NUMBERS = 2**44
+"""Of one array, or of one with its padding: 128 TiB of float64 is what a process can address."""
+
+MOST_STEPS = 2**60
+"""Multiply-adds, comparisons or additions of a problem: at 10**12 a second they take 13 days."""
+
+
+def integer(name: str, value: Any, least: int, most: int = MOST) -> int:
+    """Return `value` as an int of at least `least` and at most `most`; a bool or a float is no integer."""
     try:
         if isinstance(value, (bool, np.bool_)):
             raise TypeError
-        number = operator.index(value)
+        number = int.__index__(operator.index(value))  # a subclass's own arithmetic goes no further
     except TypeError:
-        raise ParameterError(f"{name} must be an integer; got {value!r}") from None
-    if not least <= number <= MOST:
-        bounds = f"at least {least}" if number < least else f"at most {MOST}"
-        raise ParameterError(f"{name} must be {bounds}; got {value!r}")
+        raise ParameterError(f"{name} must be an integer; got {shown(value)}") from None
+    if not least <= number <= most:
+        bounds = f"at least {least}" if number < least else f"at most {most}"
+        raise ParameterError(f"{name} must be {bounds}; got {shown(value)}")
     return number
 
 
 def finite(name: str, value: Any) -> float:
     """Return `value` if it is a finite number."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-        raise ParameterError(f"{name} must be a finite number; got {value!r}")
-    return float(value)
+    try:
+        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+            raise TypeError
+        return float(value)
+    except (TypeError, OverflowError):  # an integer may lie beyond all floats
+        raise ParameterError(f"{name} must be a finite number; got {shown(value)}") from None
+
+
+def items(value: Any) -> Sequence[Any] | None:
+    """Return the items of a tuple, a list or an array (of a long one the first few), or None of one value."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return list(value[:9])
+    return value if isinstance(value, (tuple, list)) else None
 
 
 def pair(name: str, value: Any, least: int) -> tuple[int, int]:
     """Return an int or a pair (vertical, horizontal) as a pair."""
-    if isinstance(value, (tuple, list)):
-        if len(value) != 2:
-            raise ParameterError(f"{name} must be an int or a pair (vertical, horizontal); got {value!r}")
-        return integer(name, value[0], least), integer(name, value[1], least)
-    number = integer(name, value, least)
-    return number, number
+    both = items(value)
+    if both is None:
+        number = integer(name, value, least)
+        return number, number
+    if len(both) != 2:
+        raise ParameterError(f"{name} must be an int or a pair (vertical, horizontal); got {shown(value)}")
+    return integer(name, both[0], least), integer(name, both[1], least)
 
 
 def padding(
@@ -63,17 +83,18 @@ def padding(
 
     "same" is TensorFlow's: OH = ceil(H / stride), the odd row or column at the bottom or right.
     """
-    if pad == "valid":
-        return 0, 0, 0, 0
-    if pad == "same":
+    if isinstance(pad, str):
+        if pad == "valid":
+            return 0, 0, 0, 0
+        if pad != "same":
+            raise ParameterError(f"pad must be 'valid', 'same', or numbers; got {shown(pad)}")
         (top, bottom), (left, right) = map(_same, size, extent, stride)
         return top, bottom, left, right
-    if isinstance(pad, str):
-        raise ParameterError(f"pad must be 'valid', 'same', or numbers; got {pad!r}")
-    if isinstance(pad, (tuple, list)) and any(isinstance(side, (tuple, list)) for side in pad):
-        if len(pad) != 2:
-            raise ParameterError(f"pad must be ((top, bottom), (left, right)); got {pad!r}")
-        (top, bottom), (left, right) = pair("pad", pad[0], 0), pair("pad", pad[1], 0)
+    sides = items(pad)
+    if sides is not None and any(items(side) is not None for side in sides):
+        if len(sides) != 2:
+            raise ParameterError(f"pad must be ((top, bottom), (left, right)); got {shown(pad)}")
+        (top, bottom), (left, right) = pair("pad", sides[0], 0), pair("pad", sides[1], 0)
         return top, bottom, left, right
     vertical, horizontal = pair("pad", pad, 0)
     return vertical, vertical, horizontal, horizontal
@@ -86,24 +107,34 @@ def _same(size: int, extent: int, stride: int) -> tuple[int, int]:
 
 def choice(name: str, value: Any, known: Collection[str]) -> str:
     """Return `value` if it is one of `known`."""
-    if not isinstance(value, str) or value not in known:
+    # a subclass may compare and hash as it likes: it is asked for its characters alone
+    plain = str.__str__(value) if isinstance(value, str) else None
+    if plain is None or plain not in known:
         listed = ", ".join(map(repr, known))
-        raise ParameterError(f"{name} must be one of {listed}; got {value!r}{nearest(value, known)}")
-    return value
+        raise ParameterError(f"{name} must be one of {listed}; got {shown(value)}{nearest(plain, known)}")
+    return plain
 
 
 def flag(name: str, value: Any) -> bool:
     """Return `value` as a bool; only a bool is one."""
     if not isinstance(value, (bool, np.bool_)):
-        raise ParameterError(f"{name} must be True or False; got {value!r}")
+        raise ParameterError(f"{name} must be True or False; got {shown(value)}")
     return bool(value)
+
+
+def names(value: Any) -> list[str] | None:
+    """Return the texts in a sequence or a set of them (of a text its letters), or None of anything else."""
+    if isinstance(value, (bytes, bytearray, memoryview)) or not isinstance(value, (Sequence, Set)):
+        return None
+    plain = [str.__str__(item) for item in value if isinstance(item, str)]
+    return plain if len(plain) == len(value) else None
 
 
 def gradients(wrt: Any) -> tuple[str, ...]:
     """Return the wanted gradients in the order x, w, b."""
-    wanted = tuple(wrt) if isinstance(wrt, Iterable) else ()
-    if not wanted or any(name not in WRT for name in wanted):
-        raise ParameterError(f"wrt must name one or more of 'x', 'w', 'b'; got {wrt!r}")
+    wanted = names(wrt)
+    if not wanted or not all(name in WRT for name in wanted):
+        raise ParameterError(f"wrt must name one or more of 'x', 'w', 'b'; got {shown(wrt)}")
     return tuple(name for name in WRT if name in wanted)
 
 
@@ -133,26 +164,45 @@ def rank(op: str, argument: str, shape: Sequence[int], axes: str) -> None:
         raise ShapeError(f"{op}: {argument} must be {axes}; got shape {tuple(shape)}")
 
 
-def extents(op: str, named: dict[str, int]) -> None:
-    """Raise unless every extent is a positive int (N may be 0)."""
+def extents(op: str, named: dict[str, int], given: str = "") -> None:
+    """Raise unless every extent is a positive int (N may be 0); `given` ends the message."""
     for name, extent in named.items():
         least = 0 if name == "N" else 1
         if type(extent) is not int:
-            raise ShapeError(f"{op}: {name} must be an int; got {extent!r}")
+            raise ShapeError(f"{op}: {name} must be an int; got {shown(extent)}{given}")
         if extent < least:
-            raise ShapeError(f"{op}: {name} must be at least {least}; got {extent}")
+            raise ShapeError(f"{op}: {name} must be at least {least}; got {extent}{given}")
 
 
 def shape(name: str, given: Any) -> tuple[int, ...]:
-    """Return a shape as a tuple of ints that are not negative."""
+    """Return a shape as a tuple of ints that are not negative, of no more numbers than an array may hold."""
+    if isinstance(given, (str, bytes, bytearray, memoryview)) or not isinstance(given, Sequence):
+        flat = isinstance(given, np.ndarray) and given.ndim == 1
+        if not flat:
+            raise ShapeError(f"{name} must be a tuple of ints; got {shown(given)}")
+    if len(given) > MOST_AXES:
+        raise ShapeError(f"{name} must have at most {MOST_AXES} axes; got {len(given)}: {shown(given)}")
     try:
-        if isinstance(given, str):
-            raise TypeError
-        return tuple(integer(name, extent, 0) for extent in given)
-    except TypeError:
-        raise ShapeError(f"{name} must be a tuple of ints; got {given!r}") from None
+        extents = tuple(integer(name, extent, 0, MOST_NUMBERS) for extent in given)
     except ParameterError as error:
-        raise ShapeError(f"{error} in {given!r}") from None
+        raise ShapeError(f"{error} in {shown(given)}") from None
+    held(name, extents)
+    return extents
+
+
+def held(what: str, shape: Sequence[int], source: str = "") -> None:
+    """Raise where an array of this shape would hold more numbers than any machine does."""
+    count = math.prod(max(1, extent) for extent in shape)  # NumPy too minds large extents beside a 0
+    if count > MOST_NUMBERS:
+        raise ShapeError(
+            f"{what} must hold at most {MOST_NUMBERS} numbers; got {tuple(shape)}{source}: {count} numbers"
+        )
+
+
+def served(what: str, steps: int, source: str) -> None:
+    """Raise where a problem takes more steps than any machine gets through."""
+    if steps > MOST_STEPS:
+        raise ShapeError(f"{what} must be at most {MOST_STEPS}; got {steps}{source}")
 
 
 def geometry(stride: Any, pad: Any, dilation: Any) -> None:
@@ -163,9 +213,18 @@ def geometry(stride: Any, pad: Any, dilation: Any) -> None:
         ("dilation", dilation, 2, 1),
     ):
         if not isinstance(numbers, tuple) or len(numbers) != count:
-            raise ParameterError(f"{name} of a spec must be a tuple of {count} ints; got {numbers!r}")
+            raise ParameterError(f"{name} of a spec must be a tuple of {count} ints; got {shown(numbers)}")
         for number in numbers:
             integer(name, number, least)
+
+
+def no_longer(stride: tuple[int, int], padded: tuple[int, int], extent: tuple[int, int]) -> tuple[int, int]:
+    """Return strides of at most the padded picture, or the dilated window: beyond it there is no second one.
+
+    Kernels have a phase, or room, for each step of a stride.
+    """
+    down, across = map(max, padded, extent)
+    return min(stride[0], down), min(stride[1], across)
 
 
 def nbytes(operands: Iterable[Operand | None]) -> int:

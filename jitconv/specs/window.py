@@ -41,9 +41,10 @@ class WindowSpec:
     ops = ("create_mask", "distribute_value")
 
     def __post_init__(self) -> None:
-        values.extents("window", {"H": self.h, "W": self.w})
+        values.extents("window", {"H": self.h, "W": self.w}, f" in x {(*self.lead, self.h, self.w)}")
         values.choice("dtype", self.dtype, values.DTYPES)
         values.choice("ties", self.ties, values.TIES)
+        values.held("window: the windows, (..., H, W),", self.x_shape)
 
     @classmethod
     def of_mask(cls, x_shape: Sequence[int], *, dtype: str = "float32", ties: str = "first") -> WindowSpec:
@@ -57,7 +58,14 @@ class WindowSpec:
     def of_value(cls, dz_shape: Sequence[int], shape: Any, *, dtype: str = "float32") -> WindowSpec:
         """Describe the problem of `jitconv.distribute_value`."""
         h, w = values.pair("shape", shape, 1)
+        source = f" for dz {tuple(dz_shape)} and shape ({h}, {w})"
+        values.held("distribute_value: the result, dz.shape + shape,", (*dz_shape, h, w), source)
         return cls(tuple(dz_shape), h, w, dtype)
+
+    @property
+    def options(self) -> str:
+        """What decides the shape of the windows besides their number, in words."""
+        return f"shape {(self.h, self.w)}"
 
     @property
     def n(self) -> int:

@@ -22,9 +22,12 @@ def _counted(
     windows: int, taps: int, stride: int, dilation: int, size: int, pad: tuple[int, ...], spec: PoolSpec
 ) -> Array:
     """Count the taps of each window along one axis; those in the overhang never count."""
-    positions = (np.arange(windows) * stride - pad[0])[:, None] + np.arange(taps) * dilation
     before, after = pad if spec.count_include_pad else (0, 0)
-    return np.count_nonzero((positions >= -before) & (positions < size + after), axis=1)
+    starts = np.arange(windows) * stride - pad[0]
+    # the first tap that counts, and the first beyond: a table of all taps has no bound
+    first = np.maximum(-((starts + before) // dilation), 0)
+    beyond = np.minimum(-((starts - size - after) // dilation), taps)
+    return np.maximum(beyond - first, 0)
 
 
 def winners(windows: Array, ties: str) -> Array:

@@ -158,9 +158,9 @@ class Phases:
     def __init__(self, spec: ConvSpec) -> None:
         spec = wider(spec)
         down, across = (
-            [taps_of_phase(size, number, pad, dilation, stride) for number in range(stride)]
-            for size, pad, dilation, stride in zip(
-                (spec.kh, spec.kw), (spec.pad[0], spec.pad[2]), spec.dilation, spec.stride, strict=True
+            [taps_of_phase(size, number, pad, dilation, stride) for number in range(min(stride, pixels))]
+            for size, pad, dilation, stride, pixels in zip(
+                (spec.kh, spec.kw), spec.pad[::2], spec.dilation, spec.stride, (spec.h, spec.w), strict=True
             )
         )
         self._correlations = [

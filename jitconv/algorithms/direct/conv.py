@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from jitconv.algorithm import Algorithm, Plan, never_refuses
+from jitconv.algorithm import Algorithm, Plan
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.filters import filter_strides, taps
 from jitconv.algorithms._shared.views import Array, strides
@@ -36,6 +36,12 @@ k3x3f512, whose products take 1354 in a plan; winograd took 1617."""
 PACK_FROM = 2**22
 """Multiply-adds from which filters of one panel are packed all the same, to begin with a cache line. Below,
 a call takes less than some 100 µs, and packing 3 to 8 µs of them. A choice."""
+
+MOST_STRIDE = 2**16
+"""Columns that are alike modulo the stride lie side by side in a buffer: a table has a place for each run."""
+
+MOST_PHASES = 2**16
+"""A gradient of pictures has tables for each remainder modulo both strides: a second of Python. A choice."""
 
 LEAST_FILTERS = 4
 """Filters, and channels, of a group from which the tile is used: a quarter of a vector. Not measured."""
@@ -128,6 +134,17 @@ def tiled(spec: ConvSpec) -> bool:
     return spec.groups == 1 or min(spec.f, spec.c) // spec.groups >= LEAST_FILTERS
 
 
+def _why_not(op: str, spec: ConvSpec) -> str | None:
+    down, across = spec.stride
+    if max(down, across) > MOST_STRIDE:
+        return f"needs strides of at most {MOST_STRIDE}, got {down}x{across}"
+    if op == "conv_backward" and down * across > MOST_PHASES:
+        return (
+            f"needs a stride of at most {MOST_PHASES} phases, vertical times horizontal, got {down}x{across}"
+        )
+    return None
+
+
 def _workspace(op: str, spec: ConvSpec) -> int:
     """Packed filters and rows of pictures of two tasks; for dw a padded or reordered copy of both."""
     if not tiled(spec):
@@ -180,7 +197,7 @@ def jitconv_algorithms() -> list[Algorithm]:
         Algorithm(
             op,
             "direct",
-            why_not=never_refuses,
+            why_not=partial(_why_not, op),
             cost=partial(_cost, op),
             workspace=partial(_workspace, op),
             build=build,

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from jitconv.algorithm import Algorithm, never_refuses, unprepared
+from jitconv.algorithm import Algorithm, unprepared
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.pooling import divisors, shared
 from jitconv.algorithms._shared.views import Array, nhwc
@@ -38,6 +38,9 @@ COLUMN_BYTES_PER_SECOND = {
     "avg_pool_backward": 1.2e9,
 }
 """Of one thread; asv_benchmarks/benchmarks/rates.py."""
+
+MOST_TAPS = 2**20
+"""Of a window: a row holds all of them, padding too, and a gradient adds them one by one."""
 
 
 def max_forward(spec: PoolSpec, x: Array, y: Array, indices: Array | None) -> None:
@@ -122,6 +125,12 @@ def positions(winner: Array, spec: PoolSpec, some: slice) -> Array:
     return ih * spec.w + iw
 
 
+def _why_not(spec: PoolSpec) -> str | None:
+    if spec.kh * spec.kw > MOST_TAPS:
+        return f"needs windows of at most {MOST_TAPS} taps, got {spec.kh}x{spec.kw}"
+    return None
+
+
 def _workspace(op: str, spec: PoolSpec) -> int:
     """A patch, its columns and places of their maxima; for a gradient the pictures that it is for."""
     count, some = block_shape(spec)
@@ -155,7 +164,7 @@ def jitconv_algorithms() -> list[Algorithm]:
         Algorithm(
             op,
             "im2col",
-            why_not=never_refuses,
+            why_not=_why_not,
             cost=partial(_cost, op),
             workspace=partial(_workspace, op),
             build=unprepared(run),

@@ -80,8 +80,9 @@ def windows(spec: PoolSpec) -> Iterator[tuple[int, int, int, Array, Array]]:
 
 
 def _inside(place: int, taps: int, stride: int, lead: int, dilation: int, size: int) -> Array:
-    positions = place * stride - lead + np.arange(taps) * dilation
-    return positions[(positions >= 0) & (positions < size)]
+    start = place * stride - lead
+    first, beyond = max(0, -(start // dilation)), min(taps, -((start - size) // dilation))
+    return start + np.arange(first, beyond) * dilation
 
 
 def _cost(op: str, spec: PoolSpec) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.errors import DtypeError, ParameterError, ShapeError
+from jitconv.errors import DtypeError, ParameterError, ShapeError, shown
 from jitconv.specs.values import integer, real
 
 Array = np.ndarray[Any, Any]
@@ -48,7 +48,9 @@ def check_axes(name: str, array: Array, axes: str) -> None:
 def hparameter(hparameters: Any, key: str, least: int) -> int:
     """Return an integer of the dictionary `hparameters`, of at least `least`."""
     if not isinstance(hparameters, Mapping):
-        raise ParameterError(f"hparameters must be a dictionary with the key {key!r}; got {hparameters!r}")
+        raise ParameterError(
+            f"hparameters must be a dictionary with the key {key!r}; got {shown(hparameters)}"
+        )
     if key not in hparameters:
         raise ParameterError(f"hparameters lacks the key {key!r}; it has {list(hparameters)}")
     return integer(f"hparameters[{key!r}]", hparameters[key], least)
