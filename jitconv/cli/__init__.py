@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from jitconv.cli import bench, compare, edges, look, train
+from jitconv.cli import bench, cache, compare, edges, look, train
 from jitconv.errors import JitconvError
 
 app = typer.Typer(
@@ -23,6 +23,8 @@ COMMANDS = (compare.compare, edges.edges, bench.bench, bench.warmup, train.train
 
 for command in COMMANDS:
     app.command()(command)
+
+app.add_typer(cache.app, name="cache")
 
 
 def main() -> None:

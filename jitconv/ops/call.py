@@ -11,8 +11,15 @@ import numpy as np
 
 from jitconv.algorithm import Plan
 from jitconv.config import Settings, current
-from jitconv.errors import AlgorithmError, DtypeError, JitconvError, ParameterError, ShapeError
-from jitconv.jit import workspace
+from jitconv.errors import (
+    AlgorithmError,
+    DtypeError,
+    JitconvError,
+    ParameterError,
+    ShapeError,
+    UnsupportedError,
+)
+from jitconv.jit import forks, workspace
 from jitconv.selector import Explanation, revision, select
 from jitconv.specs import Spec
 
@@ -174,8 +181,10 @@ class Call:
             raise self.blamed(error) from error
         return tuple(outputs) if made is None else self.taken(made, outputs, out)
 
-    def blamed(self, error: Exception) -> AlgorithmError:
-        """Return an error that names the algorithm and its plugin."""
+    def blamed(self, error: Exception) -> JitconvError:
+        """Return an error that names the algorithm and its plugin, unless no algorithm could have worked."""
+        if isinstance(error, forks.CompilerUnavailable):
+            return UnsupportedError(f"{self.op}: {error}")
         choice = self.explanation.choice
         return AlgorithmError(
             f"{self.op}: algorithm {choice.name!r} of plugin {choice.plugin!r} failed on {self.spec}: "
