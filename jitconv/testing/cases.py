@@ -66,6 +66,11 @@ n1h4w8c90 k3x3f140 s1 p1 g2 bias       | few pixels and many filters, in groups
 n2h9w67c3 k3x3f13 s2x3 p1 d1x2 flip     | few channels, rows of more than a panel, stride 3, dilated
 n2h7w90c8 k2x3f8 s1x4 p0.1.2.0 g2 bias  | few channels in groups, stride 4
 n1h30w33c6 k9x7f6 s3x1 p4.2.0.3 g2     | a large kernel, groups, a stride
+n3h31w37c3 k3x3f40 s2 p1               | few channels, more rows than a block has
+n17h5w7c3 k3x3f4 s2 p1                 | few channels, more pictures than tasks
+n1h8w8c3 k1x1f4 s256                   | a stride beyond the picture
+n1h5w6c3 k3x3f4 s1 p4                  | pads larger than the kernel
+n1h1w1c2 k1x3f2 s1x2 p0x3 d1x3 g2      | depthwise, one pixel, pads as large as the dilated kernel
 """
 
 POOL = """
