@@ -174,8 +174,12 @@ class Call:
             raise self.blamed(error) from error
         return tuple(outputs) if made is None else self.taken(made, outputs, out)
 
-    def blamed(self, error: Exception) -> AlgorithmError:
-        """Return an error that names the algorithm and its plugin."""
+    def blamed(self, error: Exception) -> Exception:
+        """Return an error that names the algorithm and its plugin, unless it is the machine's memory that
+        failed.
+        """
+        if out_of_memory(error):
+            return MemoryError(f"{self.op}: not enough memory for {self.spec}")
         choice = self.explanation.choice
         return AlgorithmError(
             f"{self.op}: algorithm {choice.name!r} of plugin {choice.plugin!r} failed on {self.spec}: "
@@ -213,6 +217,15 @@ class Call:
             if array is not None and one is not None:
                 np.copyto(array, one)
         return tuple(outputs)
+
+
+def out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error came of a MemoryError: in compiled threads that one is found only when the kernel has
+    returned, and Python then makes a SystemError of it.
+    """
+    while error is not None and not isinstance(error, MemoryError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _plain(array: Array) -> Array:
