@@ -16,6 +16,7 @@ from jitconv.algorithms.direct import (
     rows_pictures,
 )
 from jitconv.algorithms.direct import pool as direct_pool
+from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import parse
 from jitconv.testing import draw
 from jitconv.testing.cases import cases
@@ -125,7 +126,7 @@ def test_blocks_of_rows_are_not_far_smaller_than_what_is_copied_beside_them():
 def test_maxima_by_rows_are_those_of_every_window(ties, columns, window, dtype):
     kh, kw = int(window[1]), int(window[3])
     spec = parse(f"n2h{3 * kh}w{columns * kw}c3 {window} ties={ties}", layout="NCHW", dtype=dtype)
-    assert pool_rows.serves(spec)
+    assert pool_rows.serves(spec) == (kw <= VECTOR_BYTES // np.dtype(dtype).itemsize)
     rng = np.random.default_rng(0)
     x = rng.integers(-2, 3, spec.x_shape).astype(dtype)
     for value in (np.nan, np.inf, -np.inf, -0.0):
