@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from jitconv.jit import shortage
 from jitconv.jit.threads import numba_threads, team
 
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
@@ -46,7 +47,7 @@ class Kernel:
         twin = self._compiled.get(parallel) or self._twin(parallel)
         if parallel:
             with numba_threads(threads):
-                twin(*arguments)
+                shortage.run(twin, arguments)
         else:
             twin(*arguments)
 
