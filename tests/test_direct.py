@@ -6,8 +6,17 @@ import numpy as np
 import pytest
 
 import jitconv
-from jitconv.algorithms.direct import backward, planes_filters, pointwise, pool_rows, rows
+from jitconv.algorithms.direct import (
+    backward,
+    planes_filters,
+    pointwise,
+    pool_rows,
+    rows,
+    rows_filters,
+    rows_pictures,
+)
 from jitconv.algorithms.direct import pool as direct_pool
+from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import parse
 from jitconv.testing import draw
 from jitconv.testing.cases import cases
@@ -30,7 +39,8 @@ def test_gradients_in_parts_are_those_of_all_pictures(monkeypatch, problem):
     wanted = direct.build_backward(spec), direct._workspace("conv_backward", spec)
     monkeypatch.setattr(backward, "TURNED_BYTES", 2 * 10**3)
     assert backward.pictures_at_once(spec) < spec.n
-    assert not backward.by_rows(spec)
+    assert not rows_pictures.serves(spec)
+    assert not rows_filters.serves(spec)
     got = direct.build_backward(spec), direct._workspace("conv_backward", spec)
     assert got[1] <= wanted[1]
     found = []
@@ -59,7 +69,7 @@ def test_filters_of_planes_are_those_of_pixels(monkeypatch, problem):
     found = []
     for least in (1, 2**30):
         monkeypatch.setattr(planes_filters, "LEAST_FILTERS", least)
-        assert not backward.by_rows(spec)
+        assert not rows_filters.serves(spec)
         assert planes_filters.serves(spec) == (least == 1 or spec.kh * spec.kw == 1)
         found.append(np.empty_like(w))
         direct.build_backward(spec)(dy, x, w, None, found[-1], None)
@@ -81,16 +91,32 @@ def test_cases_reach_few_channels_by_rows():
     assert any(spec.groups > 1 for spec in found)
 
 
-def test_cases_reach_gradients_by_rows():
-    found = [
-        case.spec
-        for case in cases("conv_backward")
-        if direct.tiled(case.spec) and backward.by_rows(case.spec)
-    ]
+def test_cases_reach_gradients_of_pictures_by_rows():
+    found = [spec for spec in tiled_gradients() if rows_pictures.serves(spec)]
     assert {spec.stride[1] for spec in found} >= {1, 2, 3}
     assert any(spec.stride[0] > spec.kh or spec.stride[1] > spec.kw for spec in found), "a phase without taps"
     assert any(spec.groups > 1 for spec in found)
     assert any(spec.flip_kernel for spec in found)
+    assert any(rows_pictures.geometry(one).block * one.stride[0] < one.h for one in found), "second blocks"
+
+
+def test_cases_reach_gradients_of_filters_by_rows():
+    found = [spec for spec in tiled_gradients() if rows_filters.serves(spec)]
+    assert {spec.stride[1] for spec in found} >= {1, 2, 4}
+    assert any(spec.groups > 1 for spec in found)
+    assert any(spec.flip_kernel for spec in found)
+    assert any(rows_filters.blocking(spec)[0] < spec.oh for spec in found), "second blocks"
+
+
+def tiled_gradients():
+    return [case.spec for case in cases("conv_backward") if direct.tiled(case.spec)]
+
+
+def test_blocks_of_rows_are_not_far_smaller_than_what_is_copied_beside_them():
+    spec = parse("n4h200w200c3 k3x3f64 s1 p64 d64 nchw float64")
+    its, (block, tall, _) = rows_pictures.geometry(spec), rows_filters.blocking(spec)
+    assert its.tall <= 3 * its.block
+    assert tall <= 3 * block
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -100,7 +126,7 @@ def test_cases_reach_gradients_by_rows():
 def test_maxima_by_rows_are_those_of_every_window(ties, columns, window, dtype):
     kh, kw = int(window[1]), int(window[3])
     spec = parse(f"n2h{3 * kh}w{columns * kw}c3 {window} ties={ties}", layout="NCHW", dtype=dtype)
-    assert pool_rows.serves(spec)
+    assert pool_rows.serves(spec) == (kw <= VECTOR_BYTES // np.dtype(dtype).itemsize)
     rng = np.random.default_rng(0)
     x = rng.integers(-2, 3, spec.x_shape).astype(dtype)
     for value in (np.nan, np.inf, -np.inf, -0.0):

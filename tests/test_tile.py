@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jitconv.jit.libraries import assembly
-from jitconv.jit.tile import TALLEST, UNROLLED, WIDEST, tile, tile_across, tiles, tiles_across
+from jitconv.jit.tile import TALLEST, UNROLLED, WIDEST, tile, tile_across, tiles, tiles_across, vectors_of
 from jitconv.jit.vectors import VECTOR_BYTES
 
 
@@ -91,12 +91,12 @@ def test_segments():
     rng = np.random.default_rng(1)
     a = rng.integers(-4, 5, (2, 5, 4)).astype(np.float32)  # segment, k, row
     b = rng.integers(-4, 5, (2, 5, 6)).astype(np.float32)  # segment, k, column
-    c = np.empty((4, 6), np.float32)
+    c, wide = np.empty((4, 6), np.float32), vectors_of(6, 4)
     segments = np.array([0, 0, 20, 5], np.int64)
-    run_across(4, 1, a.reshape(-1), 4, b.reshape(-1), 6, 1, segments, 5, c.reshape(-1), 6, 6)
+    run_across(4, wide, a.reshape(-1), 4, b.reshape(-1), 6, 1, segments, 5, c.reshape(-1), 6, 6)
     np.testing.assert_array_equal(c, np.einsum("ski,skj->ij", a, b))
     rows = np.ascontiguousarray(a.transpose(0, 2, 1)).reshape(-1)
-    run(4, 1, rows, 5, b.reshape(-1), 6, 1, segments, 5, c.reshape(-1), 0, 0, c.reshape(-1), 6, 6, 0)
+    run(4, wide, rows, 5, b.reshape(-1), 6, 1, segments, 5, c.reshape(-1), 0, 0, c.reshape(-1), 6, 6, 0)
     np.testing.assert_array_equal(c, np.einsum("ski,skj->ij", a, b))
 
 

@@ -199,12 +199,14 @@ def deal(v, hands, kept, x, at, x_row, rows, count, out, to, out_row, places):
     v.loop(I64(0), rows, 1, [], row)
 
 
-@emitted("merge", [(1,), (2,), (4,)])
+@emitted("merge", [(2,), (4,)])
 def merge(v, hands, x, at, x_row, rows, places, out, to, out_row, count):
     """Undo `deal`: take in turn from as many runs as there are `hands`, for `count` elements of each row.
 
-    Rows that follow one another in `out` are written as whole vectors, and what is too much is written over
-    by the next row: on AMD's cores a masked store takes as long as MASKED. Only the last one has masks.
+    The runs can be read to the end of their last vectors; there is at least one row. Rows that follow one
+    another in `out` are written as whole vectors, and what is too much is written over by the next row; only
+    the last one has masks. With masks in all rows dx of 100 pictures 31x31 of 3 channels, 25 filters 3x3,
+    took 506 instead of 443 µs, in float64 1199 instead of 1124 (two Zen 3 cores).
     """
     build = v.build
     starts = [v.at(x, at, build.load(v.at(places, I64(hand)))) for hand in range(hands)]

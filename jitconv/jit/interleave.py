@@ -68,7 +68,7 @@ def _plane_reduction(name: str, start: float, combine: Any) -> Any:
 
         whole = build.and_(count, I64(-v.lanes))
         v.loop(I64(0), whole, v.lanes, [], lambda p, _: step(p, None))
-        v.loop(whole, count, v.lanes, [], lambda p, _: step(p, v.within(p, count)))
+        v.loop(whole, count, v.lanes, [], lambda p, _: step(p, v.below(build.sub(count, p))))
         rows = square.transposed([build.load(total) for total in totals])
         while len(rows) > 1:
             rows = [combine(build, one, other) for one, other in zip(rows[::2], rows[1::2], strict=True)]

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from jitconv.jit import forks
+from jitconv.jit import forks, shortage
 from jitconv.jit.threads import numba_threads, team
 
 FASTMATH = {"nsz", "contract", "afn", "reassoc"}
-"""All of fast-math but `nnan` and `ninf`, with which max(1, NaN, 3) became 3, and `arcp`: one of a kernel's two
-compilations divided where the other multiplied by a reciprocal, so bits depended on the number of threads."""
+"""All of fast-math but `nnan` and `ninf`, with which max(1, NaN, 3) became 3, and `arcp`: one of a kernel's
+two compilations divided where the other multiplied by a reciprocal, so bits depended on the number of threads.
+"""
 
 FLAGS: dict[str, Any] = {
     "fastmath": FASTMATH,
@@ -46,7 +47,7 @@ class Kernel:
         twin = self._compiled.get(parallel) or self._twin(parallel)
         if parallel:
             with numba_threads(threads):
-                twin(*arguments)
+                shortage.run(twin, arguments)
         else:
             twin(*arguments)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from typing import Any
 
 import numba
 import numpy as np
+from llvmlite import binding
+from numba import types
 
+from jitconv.jit import shortage
 from jitconv.jit.kernels import FLAGS
 from jitconv.jit.workspace import LINE
 
@@ -21,11 +25,22 @@ def inlined(piece: Callable[..., Any]) -> Any:
     return numba.njit(_nrt=False, **FLAGS)(piece)
 
 
+_note = ctypes.CFUNCTYPE(None)(shortage.note)
+binding.add_symbol("jitconv_shortage", ctypes.cast(_note, ctypes.c_void_p).value)
+note_shortage = types.ExternalFunction("jitconv_shortage", types.void())
+
+
 @numba.njit(**FLAGS)
 def buffer(size, like):
     """Return undefined elements that begin with a cache line: the one piece that makes an array."""
     spare = LINE // like.itemsize
-    whole = np.empty(size + spare, like.dtype)
+    try:
+        whole = np.empty(size + spare, like.dtype)
+    except Exception:
+        note_shortage()
+        whole = np.empty(0, like.dtype)
+    if whole.size == 0:  # a raise within the handler is one that Numba does not know
+        raise MemoryError
     skipped = (LINE - whole.ctypes.data % LINE) % LINE // like.itemsize
     return whole[skipped : skipped + size]
 

@@ -19,10 +19,13 @@ Values = list[Any]
 
 
 class Run:
-    """Writes the loops over windows, channels and taps."""
+    """Writes the loops over windows, channels and taps; positions are numbers of 64 bits if `large`."""
 
-    def __init__(self, v: Vectors, windows: Any, channels: Any, rows: Any, cols: Any) -> None:
+    def __init__(
+        self, v: Vectors, windows: Any, channels: Any, rows: Any, cols: Any, *, large: int = 0
+    ) -> None:
         self.v, self.build = v, v.build
+        self.whole = I64 if large else I32
         self.windows, self.channels, self.rows, self.cols = windows, channels, rows, cols
 
     def each_window(self, write: Callable[[Any, Any, Values], None]) -> None:
@@ -101,8 +104,8 @@ class Run:
         return self.v.variable(self.splat(value))
 
     def splat(self, value: Any) -> Any:
-        """Return a position in 32 bits, in all lanes."""
-        return self.v.splat(self.build.trunc(value, I32))
+        """Return a position in all lanes."""
+        return self.v.splat(value if self.whole is I64 else self.build.trunc(value, self.whole))
 
     def nan(self, value: Any) -> Any:
         """Return where a value is a NaN."""

@@ -120,6 +120,8 @@ class _Gradient:
         # dy's lanes end at `across`: what x has beyond must not be read, it could be an infinity
         last = build.add(build.mul(self.across, I64(2)), shift)
         limit = build.select(build.icmp_signed("<", last, self.limit), last, self.limit)
+        # a tap may lie wholly before the row: a mask takes its bound for an unsigned number
+        limit = build.select(build.icmp_signed("<", limit, I64(0)), I64(0), limit)
         masked, offset = apart(v, build.add(twice, shift), limit), build.add(twice, column)
         return lambda picture: masked(v.at(picture, offset))
 

@@ -24,9 +24,10 @@ def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),)) -
 
     ``write(vectors, *arguments)`` writes it for the arguments of the call: pointers to what arrays hold,
     floating-point numbers, and int64. Where there are sizes there is a function for each, and the first
-    arguments of a call choose one; `write` gets those as Python's integers, from 0 to 15. The functions are
-    compiled once for all kernels, apart from them: each has the registers to itself. The pieces of a
-    module have different names.
+    arguments of a call choose one; `write` gets those as Python's integers, from 0 to 15. A size that there
+    is not ends the process: nothing else would tell that nothing was written. The functions are compiled once
+    for all kernels, apart from them: each has the registers to itself. The pieces of a module have different
+    names.
     """
 
     def piece(write: Callable[..., None]) -> Any:
@@ -48,9 +49,9 @@ def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),)) -
                     _write(ir.Function(module, kind, symbols[size]), size, write)
 
             provide(library, context, functions)
-            end = builder.append_basic_block("end")
+            end, unknown = (builder.append_basic_block(name) for name in ("end", "unknown"))
             key = reduce(lambda key, size: builder.add(builder.mul(key, I64(16)), size), chosen, I64(0))
-            choice = builder.switch(key, end)
+            choice = builder.switch(key, unknown)
             for size in sizes:
                 block = builder.append_basic_block("size")
                 choice.add_case(I64(reduce(lambda key, one: key * 16 + one, size, 0)), block)
@@ -58,6 +59,10 @@ def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),)) -
                 function = cgutils.get_or_insert_function(builder.module, kind, symbols[size])
                 builder.call(function, values)
                 builder.branch(end)
+            builder.position_at_end(unknown)
+            trap = ir.FunctionType(ir.VoidType(), ())
+            builder.call(cgutils.get_or_insert_function(builder.module, trap, "llvm.trap"), ())
+            builder.unreachable()
             builder.position_at_end(end)
             return context.get_dummy_value()
 

@@ -12,6 +12,13 @@ from typing import Any
 from jitconv.jit.runs import Run, Values
 from jitconv.jit.vectors import I64, Vectors, emitted
 
+SMALL = 2**31 - 1
+"""Up to so many positions fit in the numbers of 32 bits that pieces count with unless they are told that
+there may be more: these fill half as many registers."""
+
+LARGE = [(0,), (1,)]
+"""Whether there may be more."""
+
 
 @emitted()
 def maxima(v, x, at, rows, cols, down, right, step, windows, channels, y, to, y_step):
@@ -40,14 +47,15 @@ def maxima(v, x, at, rows, cols, down, right, step, windows, channels, y, to, y_
     run.each_window(window)
 
 
-@emitted()
-def winners(v, x, at, rows, cols, down, right, step, windows, channels, y, to, y_step,
+@emitted(sizes=LARGE)
+def winners(v, large, x, at, rows, cols, down, right, step, windows, channels, y, to, y_step,
             position, p_down, p_right, p_step, positions):  # fmt: skip
     """As `maxima`, and put the first winner's position into `positions`, which lie as y does.
 
-    `position` is that of the first window's first tap, and `p_down`, `p_right` and `p_step` lead on.
+    `position` is that of the first window's first tap, and `p_down`, `p_right` and `p_step` lead on; there
+    may be more than `SMALL` if `large`.
     """
-    run = Run(v, windows, channels, rows, cols)
+    run = Run(v, windows, channels, rows, cols, large=large)
 
     def window(w: Any, c: Any, masks: Values) -> None:
         begin = run.place(position, (w, p_step))
@@ -67,7 +75,7 @@ def winners(v, x, at, rows, cols, down, right, step, windows, channels, y, to, y
         wide = Vectors(v.build, I64, v.lanes)
         for n, value in enumerate(run.values(winner)):
             place = v.build.gep(positions, [run.place(target, (I64(n), v.lanes))])
-            wide.store(v.build.sext(value, wide.kind), place, masks[n])
+            wide.store(value if large else v.build.sext(value, wide.kind), place, masks[n])
 
     run.each_window(window)
 
@@ -116,13 +124,12 @@ def spread(v, dx, at, rows, cols, down, right, step, windows, channels, dy, star
 def _route(name: str, shared: bool) -> Any:
     """Return the piece for the first of several maxima, or that for all of them."""
 
-    @emitted(name)
-    def route(v, x, at, rows, cols, down, right, step, windows, channels, dy, start, dy_step,
+    @emitted(name, LARGE)
+    def route(v, large, x, at, rows, cols, down, right, step, windows, channels, dy, start, dy_step,
               dx, dx_at, first, last, adding, dividing):  # fmt: skip
-        run, build = Run(v, windows, channels, rows, cols), v.build
+        run, build = Run(v, windows, channels, rows, cols, large=large), v.build
         added = build.icmp_signed("!=", adding, I64(0))
         divided = v.where(dividing)
-        ones = v.constant(1.0)
 
         def window(w: Any, c: Any, masks: Values) -> None:
             best, winner = [run.lowest() for _ in masks], [run.number(I64(0)) for _ in masks]
@@ -151,15 +158,17 @@ def _route(name: str, shared: bool) -> Any:
                 return [build.or_(one, other) for one, other in zip(marks, equal, strict=True)]
 
             if shared:
-                count = [v.variable(v.zeros) for _ in masks]
+                one, count = run.splat(I64(1)), [run.number(I64(0)) for _ in masks]
 
                 def tally(r: Any, q: Any) -> None:
                     for mark, place in zip(marked(r, q), count, strict=True):
                         number = build.load(place)
-                        build.store(build.select(mark, build.fadd(number, ones), number), place)
+                        build.store(build.select(mark, build.add(number, one), number), place)
 
                 run.each_tap(tally)
-                shares = [build.fdiv(one, ties) for one, ties in zip(parts, run.values(count), strict=True)]
+                # float32 would count to 2^24 and stay there
+                ties = [build.uitofp(number, v.kind) for number in run.values(count)]
+                shares = [build.fdiv(*pair) for pair in zip(parts, ties, strict=True)]
                 parts = [build.select(divided, a, b) for a, b in zip(shares, parts, strict=True)]
 
             def give(r: Any, q: Any) -> None:
@@ -177,8 +186,8 @@ def _route(name: str, shared: bool) -> Any:
 
 route = _route("route", shared=False)
 """Search each window of x for its first maximum and add dy there, to the taps in rows first..last-1 of
-the window only; where `adding` is 0, put it there, and zeros at the other taps. The first tap of the
-first window is at x[at], and would be at dx[dx_at]."""
+the window only; where `adding` is 0, put it there, and zeros at the other taps. A window has more than
+`SMALL` taps only if `large`. The first tap of the first window is at x[at], and would be at dx[dx_at]."""
 
 route_shared = _route("route_shared", shared=True)
 """As `route`, but all elements equal to the maximum get dy; where `dividing` is not 0, a share of it."""

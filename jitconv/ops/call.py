@@ -212,10 +212,12 @@ class Call:
 
         return refuse
 
-    def blamed(self, error: Exception) -> JitconvError:
+    def blamed(self, error: Exception) -> Exception:
         """Return an error that names the algorithm and its plugin, unless no algorithm could have worked."""
         if isinstance(error, forks.CompilerUnavailable):
             return UnsupportedError(f"{self.op}: {error}")
+        if out_of_memory(error):
+            return MemoryError(f"{self.op}: not enough memory for {self.spec}")
         choice = self.explanation.choice
         return AlgorithmError(
             f"{self.op}: algorithm {choice.name!r} of plugin {choice.plugin!r} failed on {self.spec}: "
@@ -262,6 +264,15 @@ def memory() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
         return 2**47
+
+
+def out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error came of a MemoryError: in compiled threads that one is found only when the kernel has
+    returned, and Python then makes a SystemError of it.
+    """
+    while error is not None and not isinstance(error, MemoryError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _plain(array: Array) -> Array:

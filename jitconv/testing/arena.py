@@ -33,7 +33,7 @@ LOGGED = 4096
 """So many arrays of a call are remembered."""
 
 MOST_ARRAYS = 12_000
-"""Of a call: each needs two mappings, of which Linux gives a process 65,530. Further ones are plain memory."""
+"""Of a call: each needs two mappings, of which Linux gives a process 65,530. Further ones are plain."""
 
 EXIT = 86
 """What a process that touched a guard page exits with."""

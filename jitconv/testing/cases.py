@@ -74,6 +74,11 @@ n1h517w3c2 k3x3f3 s2x1 p1              | more than 512 rows
 n1h2w519c2 k2x3f3 s1x2 p1              | more than 512 columns
 n17h5w6c3 k3x3f4 s1 p1 bias            | more than 16 pictures
 n1h20w20c128 k3x3f128 s1 p1            | 59 million multiply-adds
+n3h31w37c3 k3x3f40 s2 p1               | few channels, more rows than a block has
+n17h5w7c3 k3x3f4 s2 p1                 | few channels, more pictures than tasks
+n1h8w8c3 k1x1f4 s256                   | a stride beyond the picture
+n1h5w6c3 k3x3f4 s1 p4                  | pads larger than the kernel
+n1h1w1c2 k1x3f2 s1x2 p0x3 d1x3 g2      | depthwise, one pixel, pads as large as the dilated kernel
 """
 
 POOL = """

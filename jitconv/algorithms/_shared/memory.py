@@ -27,7 +27,7 @@ def fetch(source, at, strides, size, top, left, height, width, channels, scratch
         if top + r < 0 or top + r >= size[0]:
             clear(scratch[base : base + width * channels])
             continue
-        first, last = max(0, -left), min(width, size[1] - left)
+        first, last = min(width, max(0, -left)), min(width, size[1] - left)
         clear(scratch[base : base + first * channels])
         clear(scratch[base + max(first, last) * channels : base + width * channels])
         row = at + (top + r) * down

@@ -17,15 +17,12 @@ from jitconv.algorithms._shared.filters import filter_strides, taps
 from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.views import Array, strides
 from jitconv.algorithms._shared.weights import SLICED_BYTES, SLICES, WeightGradient, buffered
-from jitconv.algorithms.direct import planes_filters
+from jitconv.algorithms.direct import planes_filters, rows_filters, rows_pictures
 from jitconv.algorithms.direct.axes import taps_of_phase
 from jitconv.algorithms.direct.correlate import Correlation, Correlator, wider
 from jitconv.algorithms.direct.pack import packer
-from jitconv.algorithms.direct.rows_filters import RowsFilters
-from jitconv.algorithms.direct.rows_pictures import RowsPictures
 from jitconv.algorithms.direct.spread import Spread, suits
 from jitconv.jit.tile import padded_columns
-from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
 TURNED_BYTES = 32 * 2**20
@@ -35,22 +32,21 @@ cache, and within the workspace that `auto` allows. A choice."""
 
 def build(spec: ConvSpec) -> Plan:
     """Return a plan of dx, dw and db."""
-    if by_rows(spec):
-        return build_by_rows(spec)
     if (at_once := pictures_at_once(spec)) < spec.n:
         return build_in_parts(spec, at_once)
     dx_of, dw_of = input_gradient(spec), filter_gradient(spec)
     x_as_stored, w_as_stored = takes_stored(spec)
+    sums_bias = rows_filters.serves(spec)
     outputs = (spec.n, spec.oh, spec.ow, spec.f)
 
     def plan(dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None) -> None:
-        if db is not None:
+        if db is not None and not (sums_bias and dw is not None):
             bias_gradient(spec, dy, db)
         if dx is not None and x_as_stored:
             dx_of(dy.reshape(-1), w, dx)
             dx = None
         if dw is not None and w_as_stored:
-            dw_of(x, dy.reshape(-1), dw)
+            dw_of(x, dy.reshape(-1), dw, db)
             dw = None
         if dx is None and dw is None:
             return
@@ -58,50 +54,35 @@ def build(spec: ConvSpec) -> Plan:
             if dx is not None:
                 dx_of(upstream, w, dx)
             if dw is not None:
-                dw_of(x, upstream, dw)
-
-    return plan
-
-
-def by_rows(spec: ConvSpec) -> bool:
-    """Whether rows of pixels are vectors: in NCHW, of channels that fill at most one."""
-    itemsize = np.dtype(spec.dtype).itemsize
-    return spec.layout == "NCHW" and spec.c // spec.groups * itemsize <= VECTOR_BYTES
-
-
-def build_by_rows(spec: ConvSpec) -> Plan:
-    """Return a plan that takes all arrays as they are stored."""
-    dx_of, dw_of = RowsPictures(spec), RowsFilters(spec)
-
-    def plan(dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None) -> None:
-        if dx is not None:
-            dx_of(dy, w, dx)
-        if dw is not None:
-            dw_of(x, dy, dw, db)
-        elif db is not None:
-            bias_gradient(spec, dy, db)
+                dw_of(x, upstream, dw, None)
 
     return plan
 
 
 def input_gradient(spec: ConvSpec) -> Callable[[Array, Array, Array], None]:
     """Return what fills dx: ``(dy, w, dx) -> None``."""
+    if rows_pictures.serves(spec):
+        return rows_pictures.RowsPictures(spec)
     return Spread(spec) if suits(spec) else Phases(spec)
 
 
-def filter_gradient(spec: ConvSpec) -> Callable[[Array, Array, Array], None]:
-    """Return what fills dw: ``(x, dy, dw) -> None``."""
+def filter_gradient(spec: ConvSpec) -> Callable[[Array, Array, Array, Array | None], None]:
+    """Return what fills dw: ``(x, dy, dw, db) -> None``; db is filled by rows alone."""
+    if rows_filters.serves(spec):
+        return rows_filters.RowsFilters(spec)
     if planes_filters.serves(spec):
-        return planes_filters.PlanesFilters(spec)
+        by_planes = planes_filters.PlanesFilters(spec)
+        return lambda x, dy, dw, _: by_planes(x, dy, dw)
     gradient = WeightGradient(spec)
-    return lambda x, dy, dw: gradient(x, dy, dw, None)
+    return lambda x, dy, dw, _: gradient(x, dy, dw, None)
 
 
 def takes_stored(spec: ConvSpec) -> tuple[bool, bool]:
     """Return whether the gradients dx and dw take dy as it is stored, not a copy as pixels."""
     if spec.layout == "NHWC":
         return True, True
-    return one_phase(spec), planes_filters.serves(spec)
+    by_planes = rows_filters.serves(spec) or planes_filters.serves(spec)
+    return rows_pictures.serves(spec) or one_phase(spec), by_planes
 
 
 def one_phase(spec: ConvSpec) -> bool:
@@ -232,16 +213,18 @@ def phase(
 def workspace(spec: ConvSpec, tasks: int) -> int:
     """Return the bytes of dx or dw, what takes more, and of what both read; `tasks`: those of dx."""
     itemsize = np.dtype(spec.dtype).itemsize
-    if by_rows(spec):
-        dx, dw = RowsPictures(spec).elements, RowsFilters(spec).elements
-        return itemsize * max(dx * ("x" in spec.wrt), dw * ("w" in spec.wrt))
     group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
     part = replace(spec, n=pictures_at_once(spec))
     copied, upstream = turned_elements(part)
-    dx = spec.kh * spec.kw * spec.groups * group_f * padded_columns(group_c, itemsize) + tasks
+    if rows_pictures.serves(part):
+        dx = rows_pictures.elements(part)
+    else:
+        dx = spec.kh * spec.kw * spec.groups * group_f * padded_columns(group_c, itemsize) + tasks
     weights = math.prod(spec.w_shape)
     sliced = SLICES * weights * (weights * itemsize <= SLICED_BYTES)
-    if planes_filters.serves(spec):
+    if rows_filters.serves(part):
+        dw, sliced = rows_filters.elements(part), 0
+    elif planes_filters.serves(spec):
         dw = planes_filters.buffered(spec)
     else:
         dw = copied + 2 * weights + buffered(spec)

@@ -201,7 +201,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             cost=partial(_cost, op),
             workspace=partial(_workspace, op),
             build=build,
-            revision=7,
+            revision=8,
             prepare=prepare if op == "conv_forward" else None,
             prepared_cost=partial(_kept_cost, op) if op == "conv_forward" else None,
         )

@@ -196,7 +196,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             cost=partial(_cost, op),
             workspace=partial(_workspace, op),
             build=build,
-            revision=5,
+            revision=6,
         )
         for op, build in builds.items()
     ]

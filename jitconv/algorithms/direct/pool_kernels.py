@@ -16,7 +16,7 @@ from jitconv.jit.interleave import deinterleave, interleave
 from jitconv.jit.loops import inlined, met
 from jitconv.jit.numbers import unpacked
 from jitconv.jit.window_rows import FIRST, SPLIT
-from jitconv.jit.windows import maxima, means, route, route_shared, spread, winners
+from jitconv.jit.windows import SMALL, maxima, means, route, route_shared, spread, winners
 
 MAXIMA, WINNERS, MEANS = 0, 1, 2
 """What a forward loop computes."""
@@ -65,7 +65,7 @@ def reduce_row(
             maxima(x, corner, rows, cols, down, over, step, run, deep, y, target, pixel)
         elif what == WINNERS:
             winners(
-                x, corner, rows, cols, down, over, step, run, deep, y, target, pixel,
+                height * width > SMALL, x, corner, rows, cols, down, over, step, run, deep, y, target, pixel,
                 place, dilation[0] * width, dilation[1], stride[1], indices,
             )  # fmt: skip
         else:
@@ -133,6 +133,7 @@ def give_row(
     if upper == lower:
         return
     first, last = whole(width, counts[1], window[1], stride[1], pad[1], dilation[1])
+    large = window[0] * window[1] > SMALL
     ow = 0
     while ow < counts[1]:
         run = last - ow if ow == first and last > first else 1
@@ -162,13 +163,13 @@ def give_row(
             )
         elif what == FIRST:
             route(
-                x, at + place * pixel, bottom - top, cols, down, over, step, run, deep, dy, gradient, pixel,
-                dx, to + place * pixel, upper - top, lower - top, adding, 0,
+                large, x, at + place * pixel, bottom - top, cols, down, over, step, run, deep, dy, gradient,
+                pixel, dx, to + place * pixel, upper - top, lower - top, adding, 0,
             )  # fmt: skip
         else:
             route_shared(
-                x, at + place * pixel, bottom - top, cols, down, over, step, run, deep, dy, gradient, pixel,
-                dx, to + place * pixel, upper - top, lower - top, adding, what == SPLIT,
+                large, x, at + place * pixel, bottom - top, cols, down, over, step, run, deep, dy, gradient,
+                pixel, dx, to + place * pixel, upper - top, lower - top, adding, what == SPLIT,
             )  # fmt: skip
         ow += run
 

@@ -19,6 +19,9 @@ from jitconv.specs import PoolSpec
 TASKS = 8
 """So that two to eight threads have equal parts. A choice."""
 
+MOST_TAPS = 2**24
+"""Of a window: they are counted in the arrays' own type, and float32 counts so far."""
+
 RULES = {"first": FIRST, "all": ALL, "split": SPLIT}
 
 
@@ -29,7 +32,8 @@ def serves(spec: PoolSpec) -> bool:
     """
     wide = lanes(np.dtype(spec.dtype))
     suit = spec.kw in COLUMNS and spec.kw <= wide <= spec.ow
-    return spec.layout == "NCHW" and suit and tiling(spec) and not spec.indices
+    counted = spec.kh * spec.kw <= MOST_TAPS
+    return spec.layout == "NCHW" and suit and counted and tiling(spec) and not spec.indices
 
 
 def _maxima(pictures, results, rows, columns, windows):

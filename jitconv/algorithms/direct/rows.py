@@ -91,7 +91,9 @@ class ByRows:
         most = SCRATCH_BYTES // (group_c * row * itemsize)
         work = spec.madds // 40
         wanted = TASKS if threads_pay(work) else 1
-        blocks = max(-(-spec.oh // max(1, (most - below) // down)), min(spec.oh, -(-wanted // spec.n)))
+        # at least as many rows as are copied beside them
+        most = max(1, below // down, (most - below) // down)
+        blocks = max(-(-spec.oh // most), min(spec.oh, -(-wanted // spec.n)))
         block = -(-spec.oh // blocks)
         splits = max(1, min(wanted // (spec.n * blocks), spec.f // spec.groups // 12))
         tall = (block - 1) * down + below + 1

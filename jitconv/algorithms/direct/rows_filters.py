@@ -14,7 +14,7 @@ from numba import prange
 
 from jitconv.algorithms._shared.memory import clear
 from jitconv.algorithms._shared.views import Array
-from jitconv.algorithms.direct.padded_rows import copy_rows
+from jitconv.algorithms.direct.padded_rows import DEALT, copy_rows, few_channels
 from jitconv.algorithms.direct.rows import geometry
 from jitconv.jit import Kernel
 from jitconv.jit.dots import TALL, all_dots, lane_sums
@@ -25,13 +25,15 @@ from jitconv.specs import ConvSpec
 
 SCRATCH_BYTES = 128 * 1024
 """Rows of the channels that are copied at once: every tile of filters reads them from the second-level cache.
-"""
+256 KiB made no difference of more than 2 % on four problems of 3 and 6 channels (two Zen 3 cores)."""
 
 TILE_BYTES = 16 * 1024
-"""Rows of dy of a tile, which stay in the first-level cache while it meets all taps."""
+"""Rows of dy of a tile, which stay in the first-level cache while it meets all taps. 24, 32 and 64 KiB were
+2 to 12 % slower on k7x7f64 s2, 8 KiB 15 to 19 % on k3x3f64 in float64, 64 KiB 2 to 5 % faster there; on two
+other problems nothing differed by more than 4 % (two Zen 3 cores)."""
 
 PARTS = 8
-"""The blocks are summed in so many parts, on every number of threads; they are added at last."""
+"""The blocks are summed in so many parts, on every number of threads; they are added at last. A choice."""
 
 INTS = 15
 """Numbers of `_filters` before its tables."""
@@ -87,38 +89,57 @@ def _filters(pictures, upstream, products, bias_sums, numbers):
 FILTERS = Kernel(_filters)
 
 
+def blocking(spec: ConvSpec) -> tuple[int, int, int]:
+    """Return the rows of dy of a block, the rows of x that are copied for it, and in how many parts all
+    blocks are summed.
+    """
+    itemsize, down = np.dtype(spec.dtype).itemsize, spec.stride[0]
+    below = (spec.kh - 1) * spec.dilation[0]
+    copied = SCRATCH_BYTES // (spec.c // spec.groups * geometry(spec)[0] * down * itemsize)
+    # at least as many rows as are copied beside them
+    most = max(1, below // down, min(copied - below // down, TILE_BYTES // (TALL * spec.ow * itemsize)))
+    block = -(-spec.oh // max(-(-spec.oh // most), min(spec.oh, -(-PARTS // max(1, spec.n)))))
+    parts = min(PARTS, max(1, spec.n * -(-spec.oh // block)))
+    return block, (block - 1) * down + below + 1, parts
+
+
+def serves(spec: ConvSpec) -> bool:
+    """Whether channels are few, their columns are dealt by vectors, and rows of dy fill half of one.
+
+    With 1 or 2 columns this took 3 to 9 times as long as pixels, with 4 of 8 lanes 1.05 to 1.15, with 5 to 7
+    0.95 to 1.04; with other strides, of 4 to 11 columns, 0.6 to 1.6 (two Zen 3 cores).
+    """
+    lanes = VECTOR_BYTES // np.dtype(spec.dtype).itemsize
+    return few_channels(spec) and spec.stride[1] in DEALT and 2 * spec.ow > lanes
+
+
+def elements(spec: ConvSpec) -> int:
+    """Return the elements of the parts' sums, and of the buffers of two tasks."""
+    _, tall, parts = blocking(spec)
+    lanes = VECTOR_BYTES // np.dtype(spec.dtype).itemsize
+    weights, copied = math.prod(spec.w_shape), spec.c // spec.groups * tall * geometry(spec)[0]
+    return parts * (weights + spec.f) + 2 * (weights * lanes + copied)
+
+
 class RowsFilters:
     """The gradient of the filters of one problem."""
 
     def __init__(self, spec: ConvSpec) -> None:
-        itemsize = np.dtype(spec.dtype).itemsize
-        lanes = VECTOR_BYTES // itemsize
         row, places, taps = geometry(spec)
-        group_c, group_f, down = spec.c // spec.groups, spec.f // spec.groups, spec.stride[0]
-        below = (spec.kh - 1) * spec.dilation[0]
-        most = min(
-            SCRATCH_BYTES // (group_c * row * down * itemsize) - below // down,
-            TILE_BYTES // (TALL * spec.ow * itemsize),
-        )
-        most = max(1, most)
-        blocks = max(-(-spec.oh // most), min(spec.oh, -(-PARTS // max(1, spec.n))))
-        block = -(-spec.oh // blocks)
-        tall = (block - 1) * down + below + 1
-        offsets = [c * tall * row + tap for c in range(group_c) for tap in taps]
-        self._parts = min(PARTS, max(1, spec.n * -(-spec.oh // block)))
+        block, tall, self._parts = blocking(spec)
+        group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
         self._numbers = flat(
-            spec.n, spec.groups, group_f, group_c, spec.h, spec.w, spec.oh, spec.ow, down, spec.stride[1],
-            spec.pad[0], tall, row, block, self._parts, places, offsets,
+            spec.n, spec.groups, group_f, group_c, spec.h, spec.w, spec.oh, spec.ow, *spec.stride,
+            spec.pad[0], tall, row, block, self._parts, places,
+            [c * tall * row + tap for c in range(group_c) for tap in taps],
         )  # fmt: skip
         self._run = FILTERS.of(spec.madds // 40)
-        weights = math.prod(spec.w_shape)
-        self.elements = self._parts * (weights + spec.f) + 2 * (weights * lanes + group_c * tall * row)
-        """Of the parts' sums, and of the buffers of two tasks."""
+        self._f = spec.f
 
     def __call__(self, x: Array, dy: Array, dw: Array, db: Array | None) -> None:
         """Fill `dw`, and `db` if it is wanted, from pictures and gradients as they are stored."""
         products = np.empty((self._parts, dw.size), dw.dtype)
-        sums = np.empty((self._parts, dy.shape[1]), dw.dtype)
+        sums = np.empty((self._parts, self._f), dw.dtype)
         self._run(x, dy, products, sums, self._numbers)
         products.sum(axis=0, out=dw.reshape(-1))
         if db is not None:

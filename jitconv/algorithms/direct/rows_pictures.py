@@ -11,6 +11,7 @@ taps. A task copies padded rows of dy, of all filters; rows of the phases of col
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numba import prange
@@ -18,7 +19,8 @@ from numba import prange
 from jitconv.algorithms._shared.memory import clear
 from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.axes import taps_of_phase
-from jitconv.algorithms.direct.padded_rows import copy_rows, merge_rows
+from jitconv.algorithms.direct.padded_rows import copy_rows, few_channels, merge_rows
+from jitconv.algorithms.direct.rows import TASKS
 from jitconv.jit import Kernel
 from jitconv.jit.along import WIDE, along_rows
 from jitconv.jit.kernels import threads_pay
@@ -28,10 +30,8 @@ from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
 SCRATCH_BYTES = 256 * 1024
-"""Rows of dy that are copied at once."""
-
-TASKS = 8
-"""At least so many blocks, as in `rows.py`, and at most twice so many tasks."""
+"""Rows of dy that are copied at once. 64 KiB took 2 % less to 11 % longer, 128 and 512 KiB 7 % less to 6 %
+longer (six problems of 3 channels, two Zen 3 cores)."""
 
 INTS = 18
 """Numbers of `_pictures` before its tables."""
@@ -40,8 +40,8 @@ INTS = 18
 def _pictures(upstream, packed, gradients, numbers):
     """Run blocks of some rows of each phase, several in a task.
 
-    `tables` has the places of a row's phases, for each phase where its filters and its offsets begin, and
-    the offsets.
+    Behind `numbers` come the places of a row's phases, for each phase where its filters and its offsets
+    begin, and the offsets.
     """
     dy, out = upstream.ravel(), gradients.ravel()
     (
@@ -57,7 +57,7 @@ def _pictures(upstream, packed, gradients, numbers):
     no_start, left_of = packed, np.full(1, left)
     for task in prange(tasks):
         scratch = buffer(group_f * tall * row_of_scratch + WIDE * lanes, dy)
-        lines_of = buffer(group_c * block * down * pitch * (right > 1) + WIDE * lanes, dy)
+        lines_of = buffer(group_c * block * down * pitch * (right > 1), dy)
         clear(scratch)  # of the columns on either side once: no gradient is copied there
         for unit in range(task * units // tasks, (task + 1) * units // tasks):
             n, begin = unit // blocks, unit % blocks * block
@@ -96,46 +96,87 @@ def _pictures(upstream, packed, gradients, numbers):
 PICTURES = Kernel(_pictures)
 
 
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """How dx is divided, and what of dy is copied for a block."""
+
+    below: list[list[tuple[int, int]]]
+    """For each phase of the rows, the (offset, tap) of its taps."""
+    across: list[list[tuple[int, int]]]
+    top: int
+    """Rows of dy above those that lie over a block's first rows."""
+    left: int
+    tall: int
+    """Rows of dy that are copied, each of `row` elements."""
+    row: int
+    block: int
+    """Rows of each phase of a block."""
+    pitch: int
+    """Elements of a row of one phase."""
+
+
+def geometry(spec: ConvSpec) -> Geometry:
+    """Return the geometry of a problem."""
+    itemsize = np.dtype(spec.dtype).itemsize
+    lanes = VECTOR_BYTES // itemsize
+    (down, right), (top_pad, _, left_pad, _) = spec.stride, spec.pad
+    below = [taps_of_phase(spec.kh, phase, top_pad, spec.dilation[0], down) for phase in range(down)]
+    across = [taps_of_phase(spec.kw, phase, left_pad, spec.dilation[1], right) for phase in range(right)]
+    rows = [offset for taps in below for offset, _ in taps]
+    columns = [offset for taps in across for offset, _ in taps]
+    top, bottom = max(0, -min(rows)), max(0, *rows)
+    left = -(-max(0, -min(columns)) // lanes) * lanes  # what lies over a pixel begins with a vector
+    longest, widest = -(-spec.h // down), -(-spec.w // right)
+    row = -(-(left + max(spec.ow, widest + max(0, *columns)) + lanes) // lanes) * lanes
+    # at least as many rows as are copied beside them
+    most = max(1, top + bottom, SCRATCH_BYTES // (spec.f // spec.groups * row * itemsize) - top - bottom)
+    wanted = TASKS if threads_pay(work(spec)) else 1
+    block = -(-longest // max(-(-longest // most), min(longest, -(-wanted // max(1, spec.n)))))
+    return Geometry(below, across, top, left, block + top + bottom, row, block, -(-widest // lanes) * lanes)
+
+
+def work(spec: ConvSpec) -> int:
+    """Guess the nanoseconds of one thread."""
+    return spec.madds // 40
+
+
+def serves(spec: ConvSpec) -> bool:
+    """Whether channels are few, and every phase has pixels.
+
+    With few channels this took 0.13 to 0.99 of the time of pixels on some 50 problems, of most 0.2 to 0.8;
+    but 1.15 to 1.33 where a stride of 8 leaves most of 32x32 pixels without a tap of 3x3 (two Zen 3 cores).
+    """
+    return few_channels(spec) and spec.stride[0] <= spec.h and spec.stride[1] <= spec.w
+
+
+def elements(spec: ConvSpec) -> int:
+    """Return the elements of the filters in the order of their phases, and of the buffers of two tasks."""
+    its = geometry(spec)
+    copied = spec.f // spec.groups * its.tall * its.row
+    merged = spec.c // spec.groups * its.block * math.prod(spec.stride) * its.pitch * (spec.stride[1] > 1)
+    return math.prod(spec.w_shape) + 2 * (copied + merged)
+
+
 class RowsPictures:
     """The gradient of the pictures of one problem."""
 
     def __init__(self, spec: ConvSpec) -> None:
-        itemsize = np.dtype(spec.dtype).itemsize
-        lanes = VECTOR_BYTES // itemsize
-        group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
-        (down, right), (top_pad, _, left_pad, _) = spec.stride, spec.pad
-        below = [taps_of_phase(spec.kh, phase, top_pad, spec.dilation[0], down) for phase in range(down)]
-        across = [taps_of_phase(spec.kw, phase, left_pad, spec.dilation[1], right) for phase in range(right)]
-        rows = [offset for taps in below for offset, _ in taps]
-        columns = [offset for taps in across for offset, _ in taps]
-        top, bottom = -min(0, *rows), max(0, *rows)
-        left = -(-max(0, -min(columns)) // lanes) * lanes  # what lies over a pixel begins with a vector
-        longest, widest = -(-spec.h // down), -(-spec.w // right)
-        row = -(-(left + max(spec.ow, widest + max(0, *columns)) + lanes) // lanes) * lanes
-        most = max(1, SCRATCH_BYTES // (group_f * row * itemsize) - top - bottom)
-        work = spec.madds // 40
-        wanted = TASKS if threads_pay(work) else 1
-        blocks = max(-(-longest // most), min(longest, -(-wanted // max(1, spec.n))))
-        block = -(-longest // blocks)
-        tall = block + top + bottom
-        pitch = -(-widest // (WIDE * lanes)) * WIDE * lanes
+        its = geometry(spec)
+        group_c, group_f, (down, right) = spec.c // spec.groups, spec.f // spec.groups, spec.stride
         firsts, offsets, filters = [0], [], []
-        for taps_below in below:
-            for taps_across in across:
-                taps = [((top + oh) * row + ow, (kh, kw)) for oh, kh in taps_below for ow, kw in taps_across]
-                offsets += [f * tall * row + offset for f in range(group_f) for offset, _ in taps]
-                filters.append([tap for _, tap in taps])
+        for below in its.below:
+            for across in its.across:
+                taps = [(its.top + oh) * its.row + ow for oh, _ in below for ow, _ in across]
+                offsets += [f * its.tall * its.row + tap for f in range(group_f) for tap in taps]
+                filters.append([(kh, kw) for _, kh in below for _, kw in across])
                 firsts.append(len(offsets))
         self._places = packed_places(spec, filters)
         self._numbers = flat(
-            spec.n, spec.groups, group_f, group_c, spec.oh, spec.ow, spec.h, spec.w, down, right, top, left,
-            tall, row, block, right * pitch, len(offsets), longest,
-            [phase * pitch for phase in range(right)], firsts, offsets,
+            spec.n, spec.groups, group_f, group_c, spec.oh, spec.ow, spec.h, spec.w, down, right, its.top,
+            its.left, its.tall, its.row, its.block, right * its.pitch, len(offsets), -(-spec.h // down),
+            [phase * its.pitch for phase in range(right)], firsts, offsets,
         )  # fmt: skip
-        self._run = PICTURES.of(work)
-        merged = group_c * block * down * right * pitch * (right > 1)
-        self.elements = math.prod(spec.w_shape) + 2 * (group_f * tall * row + merged)
-        """Of the filters in the order of their phases, and of the buffers of two tasks."""
+        self._run = PICTURES.of(work(spec))
 
     def __call__(self, dy: Array, w: Array, dx: Array) -> None:
         """Fill `dx` from gradients as they are stored."""

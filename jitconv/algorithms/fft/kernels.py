@@ -24,7 +24,9 @@ def _products(a, a_row, depth, b, b_step, segments, tasks, start, start_row, sta
         start_at, rows, columns = tasks[6 * task + 3], tasks[6 * task + 4], tasks[6 * task + 5]
         for f in range(0, columns, WIDEST * lanes):
             count = min(WIDEST * lanes, columns - f)
-            tiles(rows, width_of(count, lanes), a, a_at, a_row, b, b_at + f, b_step, count % lanes,
+            vectors = width_of(count, lanes)
+            masked = count < vectors * lanes
+            tiles(rows, vectors, a, a_at, a_row, b, b_at + f, b_step, masked,
                   segments, 0, segments.size // 2, depth, start, start_at + f, start_row, started,
                   c, c_at + f, c_row, count, floor)  # fmt: skip
 
@@ -39,7 +41,9 @@ def _products_across(
         start_at, rows, columns = tasks[6 * task + 3], tasks[6 * task + 4], tasks[6 * task + 5]
         for f in range(0, columns, WIDEST * lanes):
             count = min(WIDEST * lanes, columns - f)
-            tiles_across(rows, width_of(count, lanes), a, a_at, a_step, b, b_at + f, b_step, count % lanes,
+            vectors = width_of(count, lanes)
+            masked = count < vectors * lanes
+            tiles_across(rows, vectors, a, a_at, a_step, b, b_at + f, b_step, masked,
                          segments, 0, segments.size // 2, depth, start, start_at + f, start_row, started,
                          c, c_at + f, c_row, count, floor)  # fmt: skip
 

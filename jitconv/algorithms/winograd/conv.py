@@ -156,7 +156,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             cost=partial(_cost, "conv_backward"),
             workspace=partial(_workspace, "conv_backward"),
             build=build_backward,
-            revision=2,
+            revision=3,
             error_class="winograd",
         ),
     ]

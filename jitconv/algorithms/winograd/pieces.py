@@ -74,19 +74,21 @@ def transform_strip(x, steps, size, pad, channels, grid, strip, rows, patches, a
     tile.
 
     `grid` holds a tile's side, the strips of a picture and the tiles of a strip; `rows` is a buffer of
-    `strip_size`. Columns are transformed first, once for the two tiles that share them.
+    `strip_size`. A negative `pad` leaves out the picture's first rows or columns: dx has one of 2 minus the
+    forward pass's. Columns are transformed first, once for the two tiles that share them.
     """
     side, down, across = grid
     patch, row, deep = side + 2, (across * side + 2) * channels, steps[3]
     top, picture = strip % down * side - pad[0], strip // down * steps[0]
     if deep == 1 and steps[2] == channels:
-        left, right = pad[1] * channels, min(row, (size[1] + pad[1]) * channels)
+        left, right = max(0, pad[1]) * channels, min(row, (size[1] + pad[1]) * channels)
+        start = picture + top * steps[1] + max(0, -pad[1]) * channels
         blank = patch * row
         clear(rows[blank : blank + row])
         for i in range(patch):
             clear(rows[i * row : i * row + left])
             clear(rows[i * row + right : (i + 1) * row])
-        _picture_down(side, x, picture + top * steps[1], steps[1], rows, blank, max(0, -top), size[0] - top,
+        _picture_down(side, x, start, steps[1], rows, blank, max(0, -top), size[0] - top,
                       rows, left, row, right - left)  # fmt: skip
     else:
         fetch(x, picture, steps[1:], size, top, -pad[1], patch, row // channels, channels, rows)
