@@ -10,8 +10,8 @@ from jitconv.jit import forks, shortage
 from jitconv.jit.threads import numba_threads, team
 
 FASTMATH = {"nsz", "contract", "afn", "reassoc"}
-"""All of fast-math but `nnan` and `ninf`, with which max(1, NaN, 3) became 3, and `arcp`: one of a kernel's
-two compilations divided where the other multiplied by a reciprocal, so bits depended on the number of threads.
+"""All of fast-math but `nnan` and `ninf`, with which max(1, NaN, 3) became 3, and `arcp`: one of two
+compilations divided where the other multiplied by a reciprocal: bits depended on the number of threads.
 """
 
 FLAGS: dict[str, Any] = {
