@@ -33,6 +33,10 @@ def check(
     random: Annotated[int, typer.Option(min=0, help="So many random problems of each op, too.")] = 300,
     seed: Annotated[int, typer.Option(min=0, help="Of the random problems.")] = 0,
     seconds: Annotated[float, typer.Option(min=0.1, help="A problem that takes longer hangs.")] = 120.0,
+    coverage: Annotated[
+        bool,
+        typer.Option("--coverage", help="Name the compiled loops of the algorithm that nothing reached."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check a kernel: values, memory, threads, bits, costs. Exit code 1 says that a check failed."""
@@ -54,6 +58,8 @@ def check(
         results += found
     if as_json:
         print(json.dumps([_record(result) for result in results], indent=1))
+    if coverage:
+        _cover(name, results, console)
     failed = [result for result in results if result.verdict == "failed"]
     if failed:
         console.print(f"\n[red]{len(failed)} of {len(results)} checks failed[/]: {escape(name)} is not right")
@@ -100,6 +106,16 @@ def _show(results: Sequence[Result], seconds: float, console: Console) -> None:
     for result in results:
         if result.verdict == "failed" or result.notes:
             console.print(f"\n{result}", markup=False, highlight=False)
+
+
+def _cover(name: str, results: Sequence[Result], console: Console) -> None:
+    from jitconv.plugins import registry
+    from jitconv.testing.coverage import unreached
+
+    ops = {result.op for result in results}
+    never = unreached([registry().find(op, name) for op in OPS if op in ops])
+    told = f"loops that nothing reached: {', '.join(never)}" if never else "every compiled loop was reached"
+    console.print(f"\n{told}", markup=False, highlight=False)
 
 
 def _record(result: Result) -> dict[str, Any]:

@@ -51,6 +51,11 @@ class Kernel:
         else:
             twin(*arguments)
 
+    @property
+    def ran(self) -> bool:
+        """Whether this process has run the kernel, or made it ready."""
+        return bool(self._compiled)
+
     def of(self, work: int) -> Callable[..., None]:
         """Return the kernel for calls of this `work`: the serial twin itself where there is no choice.
 
