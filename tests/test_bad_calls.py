@@ -88,6 +88,7 @@ def calls():
         "algorithms": (jitconv.algorithms, {"op": None}),
         "config": (configured, settings),
         "detect": (filters.detect, picture),
+        "grey": (filters.grey, {"picture": ones(5, 6, 3)}),
         "edge_weights": (filters.edge_weights, {"layout": "NHWC", "dtype": "float32"}),
     }
 

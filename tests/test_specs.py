@@ -264,3 +264,21 @@ def test_a_problem_string_with_an_unknown_dtype_or_layout_by_default():
         parse("n1h4w4c1 k2x2f1", dtype="float16")
     with pytest.raises(jitconv.ParameterError, match="layout must be one of"):
         parse("n1h4w4c1 k2x2f1", layout="HWCN")
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [None, 5, b"n1h4w4c1 k2", "n1h4w4c1 k2 p" + "9" * 5000, "n1h4w4c1 k2 s1" + " " * 10**6],
+    ids=type,
+)
+def test_what_is_no_problem_string_is_refused_in_a_few_lines(problem):
+    with pytest.raises(jitconv.ParameterError, match="a problem must be a text such as") as refusal:
+        parse(problem)
+    assert len(str(refusal.value)) < 600
+
+
+def test_a_stride_beyond_the_padded_picture_is_that_of_the_picture():
+    assert parse("n1h5w6c1 k3x3f1 s2147483647 p1") == parse("n1h5w6c1 k3x3f1 s7x8 p1")
+    assert parse("n1h5w6c1 k3x3 s9x8 p1") == parse("n1h5w6c1 k3x3 s7x8 p1")
+    assert parse("n1h2w2c1 k3x3 s3 ceil").stride == (3, 3)  # the window is larger still
+    assert parse("n1h5w6c1 k3x3f1 s6x8 p1").stride == (6, 8)

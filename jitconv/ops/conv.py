@@ -104,6 +104,8 @@ def conv_forward(
         When the arguments do not fit together, have no meaning, or are no float arrays.
     UnknownAlgorithmError, UnsupportedError
         When no plugin provides `algorithm`, or it refuses this problem.
+    TooLargeError
+        When results and workspace are more than the memory of this machine.
 
     Notes
     -----

@@ -12,7 +12,7 @@ from jitconv.errors import ParameterError
 from jitconv.ops import conv, pool, window
 from jitconv.ops.call import Operation
 from jitconv.selector import Explanation
-from jitconv.specs.values import choice, gradients, shape
+from jitconv.specs.values import choice, gradients, held, shape
 
 PUBLIC: dict[str, tuple[Operation, Callable[..., Any]]] = {
     "conv_forward": (conv.FORWARD, conv.conv_forward),
@@ -84,4 +84,6 @@ def _array(given: Any) -> Any:
 
 
 def _stand_in(name: str, extents: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-    return np.broadcast_to(np.zeros((), dtype), shape(name, extents))
+    extents = shape(name, extents)
+    held(name, extents)
+    return np.broadcast_to(np.zeros((), dtype), extents)

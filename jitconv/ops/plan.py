@@ -14,7 +14,7 @@ from jitconv.ops.call import NOT_THEIR_FAULT, Array, Call, Weights, named
 from jitconv.ops.conv import FORWARD
 from jitconv.selector import Explanation
 from jitconv.specs import ConvSpec
-from jitconv.specs.values import choice, real, shape
+from jitconv.specs.values import choice, held, real, shape
 
 
 class ConvPlan:
@@ -135,7 +135,9 @@ def plan_conv(
     """
     given = {"w": FORWARD.key(1, w), "b": FORWARD.key(2, b)}
     real({name: one[1] for name, one in given.items() if one is not None})
-    x = np.broadcast_to(np.zeros((), w.dtype), shape("x_shape", x_shape))
+    extents = shape("x_shape", x_shape)
+    held("x_shape", extents)
+    x = np.broadcast_to(np.zeros((), w.dtype), extents)
     if activation is not None:
         choice("activation", activation, ACTIVATIONS)
     spec = FORWARD.spec((x, w, b), stride, pad, dilation, groups, layout, False)

@@ -10,7 +10,7 @@ import numpy as np
 from jitconv.errors import DtypeError, ParameterError, ShapeError
 from jitconv.ops.call import Array, Operation
 from jitconv.specs import PoolSpec
-from jitconv.specs.values import Operand, real, shape
+from jitconv.specs.values import Operand, held, real, shape
 
 Pair = int | tuple[int, int]
 Pad = int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]] | str
@@ -59,6 +59,7 @@ def _avg_backward_spec(
     dy: Operand, x_shape: Any, window: Any, stride: Any, pad: Any, dilation: Any, ceil_mode: bool,
     count_include_pad: bool, layout: str,
 ) -> PoolSpec:  # fmt: skip
+    held("x_shape", x_shape)
     spec = PoolSpec.of(
         x_shape, window, stride=stride, pad=pad, dilation=dilation, ceil_mode=ceil_mode,
         count_include_pad=count_include_pad, layout=layout, dtype=real({"dy": dy[1]}),
@@ -130,8 +131,8 @@ def max_pool_forward(
     ------
     ShapeError, ParameterError, DtypeError
         When the arguments do not fit together, have no meaning, or are no float arrays.
-    UnknownAlgorithmError, UnsupportedError
-        When no plugin provides `algorithm`, or it refuses this problem.
+    UnknownAlgorithmError, UnsupportedError, TooLargeError
+        When no plugin provides `algorithm`, it refuses this problem, or memory is too small for it.
 
     Examples
     --------
@@ -291,15 +292,7 @@ def avg_pool_backward(
            [0.25, 0.25]])
     """
     call = AVG_BACKWARD.call(
-        algorithm,
-        (dy,),
-        shape("x_shape", x_shape),
-        window,
-        stride,
-        pad,
-        dilation,
-        ceil_mode,
-        count_include_pad,
-        layout,
-    )
+        algorithm, (dy,), shape("x_shape", x_shape), window, stride, pad, dilation, ceil_mode,
+        count_include_pad, layout,
+    )  # fmt: skip
     return call.run((dy,))[0]  # type: ignore[return-value]

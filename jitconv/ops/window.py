@@ -78,6 +78,8 @@ def distribute_value(dz: Array | float, shape: int | tuple[int, int], *, algorit
     ------
     ShapeError, ParameterError, DtypeError, UnknownAlgorithmError, UnsupportedError
         When the arguments have no meaning, or `dz` is neither a float nor an array of them.
+    TooLargeError
+        When the result is more than the memory of this machine.
 
     Examples
     --------

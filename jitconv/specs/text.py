@@ -27,12 +27,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from jitconv.errors import ParameterError
+from jitconv.errors import ParameterError, shown
 from jitconv.specs.conv import ConvSpec
 from jitconv.specs.pool import PoolSpec
 from jitconv.specs.window import WindowSpec
 
 EXAMPLES = "'n16h56w56c64 k3x3f64 s1 p1' (conv), 'n16h56w56c64 k2x2 s2' (pool) or 'n196h2w2' (windows)"
+
+LONGEST = 1000
+"""Characters; a number of more than 4,300 digits Python does not read."""
 
 _SIZE = re.compile(r"n(\d+)h(\d+)w(\d+)(?:c(\d+))?")
 _KERNEL = re.compile(r"k(\d+)(?:x(\d+))?(?:f(\d+))?")
@@ -64,6 +67,8 @@ def parse(problem: str, *, layout: str = "NHWC", dtype: str = "float32") -> Conv
     ParameterError, ShapeError
         When a word is unknown or the numbers do not fit together.
     """
+    if not isinstance(problem, str) or len(problem) > LONGEST:
+        raise ParameterError(f"a problem must be a text such as {EXAMPLES}; got {shown(problem)}")
     words = problem.lower().split()
     size = _SIZE.fullmatch(words[0]) if words else None
     if size is None:

@@ -36,12 +36,14 @@ MOST_STEPS = 2**60
 
 def integer(name: str, value: Any, least: int, most: int = MOST) -> int:
     """Return `value` as an int of at least `least` and at most `most`; a bool or a float is no integer."""
-    try:
-        if isinstance(value, (bool, np.bool_)):
-            raise TypeError
-        number = int.__index__(operator.index(value))  # a subclass's own arithmetic goes no further
-    except TypeError:
-        raise ParameterError(f"{name} must be an integer; got {shown(value)}") from None
+    number: int = value
+    if type(value) is not int:
+        try:
+            if isinstance(value, (bool, np.bool_)):
+                raise TypeError
+            number = int.__index__(operator.index(value))  # a subclass's own arithmetic goes no further
+        except TypeError:
+            raise ParameterError(f"{name} must be an integer; got {shown(value)}") from None
     if not least <= number <= most:
         bounds = f"at least {least}" if number < least else f"at most {most}"
         raise ParameterError(f"{name} must be {bounds}; got {shown(value)}")
@@ -175,19 +177,17 @@ def extents(op: str, named: dict[str, int], given: str = "") -> None:
 
 
 def shape(name: str, given: Any) -> tuple[int, ...]:
-    """Return a shape as a tuple of ints that are not negative, of no more numbers than an array may hold."""
-    if isinstance(given, (str, bytes, bytearray, memoryview)) or not isinstance(given, Sequence):
-        flat = isinstance(given, np.ndarray) and given.ndim == 1
-        if not flat:
+    """Return a shape as a tuple of ints that are not negative."""
+    if not isinstance(given, (tuple, list)):  # asked first: a class of `collections.abc` takes longer
+        several = isinstance(given, Sequence) and not isinstance(given, (str, bytes, bytearray, memoryview))
+        if not several and not (isinstance(given, np.ndarray) and given.ndim == 1):
             raise ShapeError(f"{name} must be a tuple of ints; got {shown(given)}")
     if len(given) > MOST_AXES:
         raise ShapeError(f"{name} must have at most {MOST_AXES} axes; got {len(given)}: {shown(given)}")
     try:
-        extents = tuple(integer(name, extent, 0, MOST_NUMBERS) for extent in given)
+        return tuple([integer(name, extent, 0, MOST_NUMBERS) for extent in given])
     except ParameterError as error:
         raise ShapeError(f"{error} in {shown(given)}") from None
-    held(name, extents)
-    return extents
 
 
 def held(what: str, shape: Sequence[int], source: str = "") -> None:
