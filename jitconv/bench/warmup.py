@@ -33,12 +33,13 @@ class Warmth:
     loaded: int
     """Kernels that came from there."""
     seconds: float
-    folder: Path
+    folder: Path | None
 
     def __str__(self) -> str:
+        place = f"they are in {self.folder}" if self.folder else "no folder is known to keep them in"
         return (
             f"{self.compiled} kernels compiled, {self.loaded} loaded from disk, for {self.problems} problems "
-            f"in {self.seconds:.1f} s; they are in {self.folder}"
+            f"in {self.seconds:.1f} s; {place}"
         )
 
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from jitconv.bench.console import substitute_characters
-from jitconv.cli import bench, check, compare, edges, look, train
+from jitconv.cli import bench, cache, check, compare, edges, look, train
 from jitconv.cli.interrupt import interruptible
 from jitconv.errors import JitconvError
 
@@ -37,6 +37,8 @@ COMMANDS = (
 
 for command in COMMANDS:
     app.command()(command)
+
+app.add_typer(cache.app, name="cache")
 
 
 WRONG, MISTAKE, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141

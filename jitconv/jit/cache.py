@@ -37,7 +37,7 @@ class KernelCache(_Cache):  # type: ignore[misc]
     @property
     def cache_path(self) -> str:
         """The folder of the files, as Numba's statistics show it."""
-        return str(tree())
+        return str(tree() or "")
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled code for a signature, or None."""

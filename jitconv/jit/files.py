@@ -8,24 +8,31 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
+import stat
 import sys
 import tempfile
-import time
 from functools import lru_cache
 from pathlib import Path
 
-KEEP_TREES = 4
-"""Kernels of this many source trees are kept, the last used ones; older ones are deleted."""
+from jitconv.jit.target import toolchain
+from jitconv.jit.trust import warn_once, why_distrusted, why_distrusted_folder
+from jitconv.jit.usage import keep_within
 
 
-def cache_root() -> Path:
-    """Return the folder of compiled kernels: `JITCONV_CACHE_DIR` or the user's cache folder."""
-    if chosen := os.environ.get("JITCONV_CACHE_DIR"):
-        return Path(chosen) / "kernels"
+def cache_root() -> Path | None:
+    """Return the folder of compiled kernels: in `JITCONV_CACHE_DIR`, or in the user's cache folder.
+
+    None where nobody knows the user's home, as in containers that run under a number without a name.
+    """
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("jitconv", appauthor=False)) / "kernels"
+    try:
+        if chosen := os.environ.get("JITCONV_CACHE_DIR"):
+            return Path(chosen).expanduser() / "kernels"
+        folder = Path(platformdirs.user_cache_dir("jitconv", appauthor=False))
+    except (RuntimeError, KeyError):
+        return None
+    return folder / "kernels" if folder.is_absolute() else None
 
 
 KERNEL_ROOMS = ("jit", "algorithms", "specs", "algorithm.py")
@@ -37,79 +44,108 @@ def source_digest(module: str) -> str | None:
     """Return a hash of every source file that a module's kernels are made of.
 
     These are the files of its package (or the one of a lone module); of jitconv's those in `KERNEL_ROOMS`
-    and the module's own. None for code that was typed in: nothing tells whether what it refers to is the
-    same next time.
+    and the module's own. In a zip it is the whole of it. None where no source is found, as for code that
+    was typed in: nothing tells whether what it refers to is the same next time.
     """
     package = module.partition(".")[0]
     loaded = sys.modules.get(package)
+    archive = getattr(getattr(loaded, "__loader__", None), "archive", None)
+    try:
+        files = [(Path(archive), package)] if archive else _sources(package, module)
+        digest = hashlib.sha256()
+        for file, name in files:
+            digest.update(name.encode())
+            digest.update(file.read_bytes())
+    except OSError:
+        return None
+    return digest.hexdigest() if files else None
+
+
+def _sources(package: str, module: str) -> list[tuple[Path, str]]:
+    loaded = sys.modules.get(package)
     folders = [Path(folder) for folder in getattr(loaded, "__path__", [])]
+    if not folders:
+        lone = getattr(loaded, "__file__", None)
+        return [(Path(lone), package)] if lone else []
     files = sorted((file, file.relative_to(folder)) for folder in folders for file in folder.rglob("*.py"))
     if package == "jitconv":
         own = Path(*module.split(".")[1:]).with_suffix(".py") if module != package else None
         files = [(file, name) for file, name in files if name.parts[0] in KERNEL_ROOMS or name == own]
-    if not files and getattr(loaded, "__file__", None):
-        files = [(Path(str(loaded.__file__)), Path(package))]  # type: ignore[union-attr]
-    digest = hashlib.sha256()
-    for file, name in files:
-        digest.update(str(name).encode())
-        digest.update(file.read_bytes())
-    return digest.hexdigest() if files else None
+    return [(file, str(name)) for file, name in files]
 
 
-@lru_cache(maxsize=1)
-def vector_bytes() -> int:
-    """Return the bytes of the vectors that kernels are written for: the machine's, or fewer if told.
-
-    `JITCONV_VECTOR_BYTES` (16, 32 or 64) lowers them, so that one machine can prove the code of others.
-    """
-    import llvmlite.binding
-
-    features = llvmlite.binding.get_host_cpu_features()
-    widest = 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
-    told = os.environ.get("JITCONV_VECTOR_BYTES", "").strip()
-    return min(widest, int(told)) if told in ("16", "32", "64") else widest
-
-
-@lru_cache(maxsize=1)
-def _toolchain() -> str:
-    import llvmlite
-    import llvmlite.binding
-    import numba
-    import numpy
-
-    versions = sys.version, numba.__version__, llvmlite.__version__, numpy.__version__
-    features = llvmlite.binding.get_host_cpu_features().flatten()
-    return repr((versions, llvmlite.binding.get_host_cpu_name(), features, vector_bytes()))
-
-
-@lru_cache(maxsize=1)
-def tree() -> Path:
-    """Return the folder for this source tree and toolchain, and drop the least recently used ones."""
-    key = hashlib.sha256((str(source_digest("jitconv")) + _toolchain()).encode()).hexdigest()[:16]
-    mine = cache_root() / key
-    mine.mkdir(parents=True, exist_ok=True)
-    os.utime(mine, (time.time(),) * 2)
-    with contextlib.suppress(OSError):  # another process may be deleting the same ones
-        trees = sorted(mine.parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-        for old in trees[KEEP_TREES:]:
-            shutil.rmtree(old, ignore_errors=True)
-    return mine
+def tree() -> Path | None:
+    """Return the folder for this source tree and toolchain, which may not exist; None without a cache."""
+    root, source = cache_root(), source_digest("jitconv")
+    if root is None or source is None:
+        return None
+    return root / hashlib.sha256((source + toolchain()).encode()).hexdigest()[:16]
 
 
 def read(name: str) -> bytes | None:
-    """Return what was written to a file; None if there is none, or one cut short or damaged."""
+    """Return what was written to a file; None if there is none, a damaged one, or one of somebody else's."""
+    mine = tree()
+    if mine is None or not _trusted(mine):
+        return None
     try:
-        stored = (tree() / name).read_bytes()
+        stored = _read_ours(mine / name)
     except OSError:
         return None
     checksum, payload = stored[:32], stored[32:]
-    return payload if hashlib.sha256(payload).digest() == checksum else None
+    return payload if _checksum(mine / name, payload) == checksum else None
 
 
 def write(name: str, payload: bytes) -> None:
     """Write a file; an unwritable folder or a full disk costs a compilation next time, nothing else."""
+    mine = tree()
+    if mine is None:
+        return
     with contextlib.suppress(OSError):
-        _write_beside(tree() / name, hashlib.sha256(payload).digest() + payload)
+        mine.parent.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (mine.parent, mine):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        if _trusted(mine):
+            _write_beside(mine / name, _checksum(mine / name, payload) + payload)
+            keep_within(mine.parent)
+
+
+def _trusted(mine: Path) -> bool:
+    reason = why_distrusted_folder(mine.parent) or why_distrusted_folder(mine)
+    if reason is not None:
+        warn_once(reason)
+    return reason is None
+
+
+def _checksum(path: Path, payload: bytes) -> bytes:
+    """Return a hash of the place as well: whole files that have changed places are told apart."""
+    return hashlib.sha256(f"{path.parent.name}/{path.name}\n".encode() + payload).digest()
+
+
+WITHOUT_WAITING = (
+    os.O_RDONLY
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)  # a pipe in the place of a file has no end to wait for
+)
+
+
+def _read_ours(path: Path) -> bytes:
+    """Return what a regular file holds that nobody else could have written, and mark it as used."""
+    handle = os.open(path, WITHOUT_WAITING)
+    try:
+        seen = os.fstat(handle)
+        if not stat.S_ISREG(seen.st_mode):
+            return b""
+        if reason := why_distrusted(path, seen):
+            warn_once(reason)
+            return b""
+        with contextlib.suppress(OSError):  # a folder that is read-only keeps its times
+            os.utime(path)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(handle)
 
 
 def _write_beside(path: Path, payload: bytes) -> None:
@@ -117,6 +153,7 @@ def _write_beside(path: Path, payload: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(payload)
+        os.chmod(beside, 0o644)  # the folder decides who may read: an image may be filled by root for others
         os.replace(beside, path)
     except BaseException:
         Path(beside).unlink(missing_ok=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from jitconv.jit import forks
 from jitconv.jit.threads import numba_threads, team
 
 FASTMATH = {"nsz", "contract", "afn", "reassoc"}
@@ -39,7 +39,6 @@ class Kernel:
     def __init__(self, loop: Callable[..., None]) -> None:
         self.loop = loop
         self._compiled: dict[bool, Callable[..., None]] = {}
-        self._lock = threading.Lock()
 
     def __call__(self, work: int, *arguments: Any) -> None:
         threads = team() if threads_pay(work) else 1
@@ -60,7 +59,7 @@ class Kernel:
         return partial(self, work) if threads_pay(work) else self._twin(False)
 
     def _twin(self, parallel: bool) -> Callable[..., None]:
-        with self._lock:
+        with forks.compiling:
             twin = self._compiled.get(parallel) or self._compile(parallel)
             self._compiled[parallel] = twin
         return twin
@@ -71,6 +70,11 @@ class Kernel:
         from jitconv.jit.cache import KernelCache
         from jitconv.jit.files import source_digest
 
+        if numba.config.DISABLE_JIT:
+            raise forks.CompilerUnavailable(
+                "NUMBA_DISABLE_JIT switches Numba's compiler off, which all kernels need: unset it, or take "
+                "what needs none by algorithm='naive'"
+            )
         twin: Any = numba.njit(parallel=parallel, **FLAGS)(self.loop)
         source = source_digest(self.loop.__module__)
         if source is not None:

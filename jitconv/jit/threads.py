@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
+import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import lru_cache
+from typing import Any
+
+from jitconv.jit import forks
 
 limit: ContextVar[int | None] = ContextVar("jitconv_threads", default=None)
 """The most threads that a kernel may use in this context; None leaves it to Numba."""
@@ -15,36 +18,31 @@ limit: ContextVar[int | None] = ContextVar("jitconv_threads", default=None)
 SAFE_LAYERS = ("omp", "tbb")
 """Threading layers of Numba that several Python threads may enter at once; `workqueue` aborts."""
 
-_forked_from_threads = False
-
-
-def _note_fork() -> None:
-    # GNU OpenMP kills a forked child at its first parallel region, if its parent had run one.
-    global _forked_from_threads
-    pool = sys.modules.get("numba.np.ufunc.parallel")
-    _forked_from_threads = _forked_from_threads or getattr(pool, "_is_initialized", False)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_fork)
-
 
 @lru_cache(maxsize=1)
-def _layer() -> str:
+def _why_layer_unusable() -> str | None:
     import numba
     from numba.np.ufunc import parallel
 
-    parallel._launch_threads()
-    return str(numba.threading_layer())
+    with forks.compiling:
+        try:
+            parallel._launch_threads()
+        except (ValueError, ImportError, RuntimeError) as error:
+            told = numba.config.THREADING_LAYER
+            return f"Numba cannot load a threading layer (NUMBA_THREADING_LAYER={told}): {_one_line(error)}"
+    layer = numba.threading_layer()
+    if layer not in SAFE_LAYERS:
+        return f"Numba's threading layer {layer!r} is not safe to enter from several threads"
+    return None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def why_serial() -> str | None:
     """Return why kernels run on one thread in this process, or None if they need not."""
-    if _forked_from_threads:
-        return "this process was forked from one whose threads were running"
-    if _layer() not in SAFE_LAYERS:
-        return f"Numba's threading layer {_layer()!r} is not safe to enter from several threads"
-    return None
+    return forks.why_serial() or _why_layer_unusable()
 
 
 def team() -> int:
@@ -74,18 +72,67 @@ def numba_threads(count: int) -> Iterator[None]:
 
 
 @lru_cache(maxsize=1)
-def _libraries() -> object:
+def _blas_libraries() -> list[Any]:
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController()
+    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
+
+
+class _Blas:
+    """Holds BLAS to the least limit of those inside, and gives it its threads back after the last.
+
+    The setting is the process's: whoever restored what was there at the beginning of its own use, while
+    others were inside, restored one of theirs.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._limits: list[int] = []
+        self._before: list[int] = []
+
+    def enter(self, most: int) -> None:
+        """Count somebody in."""
+        with self._lock:
+            if not self._limits:
+                self._before = [library.num_threads for library in _blas_libraries()]
+            self._limits.append(most)
+            self._apply()
+
+    def leave(self, most: int) -> None:
+        """Count somebody out."""
+        with self._lock:
+            self._limits.remove(most)
+            self._apply()
+
+    def _apply(self) -> None:
+        for library, before in zip(_blas_libraries(), self._before, strict=True):
+            wanted = min([before, *self._limits])
+            if library.num_threads != wanted:
+                library.set_num_threads(wanted)
+
+    def begin_in_child(self) -> None:
+        """Forget who was inside in the parent: none of their threads is here, their lock may be held."""
+        self._lock = threading.Lock()
+        if self._limits:
+            self._limits = []
+            self._apply()
+
+
+_blas = _Blas()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _blas.begin_in_child())
 
 
 @contextlib.contextmanager
 def blas_threads() -> Iterator[None]:
-    """Hold NumPy's matrix products to `limit`. The setting is the process's, not the thread's."""
+    """Hold NumPy's matrix products to `limit`; a BLAS that has fewer threads gets no more."""
     most = limit.get()
     if most is None:
         yield
         return
-    with _libraries().limit(limits=most, user_api="blas"):  # type: ignore[attr-defined]
+    _blas.enter(most)
+    try:
         yield
+    finally:
+        _blas.leave(most)

@@ -11,8 +11,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from jitconv.jit.files import vector_bytes
 from jitconv.jit.libraries import provide, symbol
+from jitconv.jit.target import vector_bytes
 
 VECTOR_BYTES = vector_bytes()
 

@@ -19,9 +19,10 @@ from jitconv.errors import (
     ParameterError,
     ShapeError,
     TooLargeError,
+    UnsupportedError,
     shown,
 )
-from jitconv.jit import workspace
+from jitconv.jit import forks, workspace
 from jitconv.selector import Candidate, Explanation, revision, select
 from jitconv.specs import Spec
 from jitconv.specs.values import nbytes
@@ -211,8 +212,10 @@ class Call:
 
         return refuse
 
-    def blamed(self, error: Exception) -> AlgorithmError:
-        """Return an error that names the algorithm and its plugin."""
+    def blamed(self, error: Exception) -> JitconvError:
+        """Return an error that names the algorithm and its plugin, unless no algorithm could have worked."""
+        if isinstance(error, forks.CompilerUnavailable):
+            return UnsupportedError(f"{self.op}: {error}")
         choice = self.explanation.choice
         return AlgorithmError(
             f"{self.op}: algorithm {choice.name!r} of plugin {choice.plugin!r} failed on {self.spec}: "
