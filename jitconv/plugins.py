@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import pkgutil
-import threading
 import traceback
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import pluggy
 from jitconv import algorithms, hooks
 from jitconv.algorithm import OPS, Algorithm
 from jitconv.errors import ParameterError, PluginError, UnknownAlgorithmError, nearest, shown
+from jitconv.jit import forks
 
 BUILTIN = "jitconv"
 """The provider's name of what jitconv itself registers."""
@@ -218,7 +218,6 @@ def _version(distribution: str) -> str:
 
 _registry: Registry | None = None
 _loading: Registry | None = None
-_lock = threading.RLock()
 
 
 def registry() -> Registry:
@@ -228,7 +227,7 @@ def registry() -> Registry:
     """
     global _registry, _loading
     if _registry is None:
-        with _lock:
+        with forks.compiling:  # no fork comes between: its child would wait for ever
             if _loading is not None:
                 return _loading
             if _registry is None:
@@ -244,6 +243,6 @@ def registry() -> Registry:
 def replace(new: Registry | None) -> Registry | None:
     """Put another registry in place, or None to have it loaded anew; return the one before."""
     global _registry
-    with _lock:
+    with forks.compiling:  # no fork comes between: its child would wait for ever
         before, _registry = _registry, new
     return before

@@ -21,7 +21,7 @@ BELOW = {
     "store": {"errors"},
     "config": {"errors", "jit", "specs"},
     "algorithms": {"algorithm", "hooks", "specs", "jit"},
-    "plugins": {"hooks", "algorithm", "algorithms", "errors"},
+    "plugins": {"hooks", "algorithm", "algorithms", "errors", "jit"},
     "selector": {"plugins", "store", "config", "algorithm", "errors", "jit", "specs"},
     "ops": {"specs", "selector", "config", "algorithm", "errors", "plugins", "jit"},
 }

@@ -17,13 +17,16 @@ PATIENCE = 60.0
 OPENMP = re.compile(rb"/lib(gomp|iomp5|omp)[-.][^/\n]*$", re.M)
 """Runtimes of OpenMP among the files that a process has mapped, also under names that wheels give them."""
 
+FORKED_WITHOUT_EXEC = 0x40
+"""PF_FORKNOEXEC among the flags in /proc/self/stat."""
+
 
 class CompilerUnavailable(RuntimeError):  # noqa: N818 (no fault of whoever asked for code)
     """Kernels cannot be compiled in this process; says why, and what to do instead."""
 
 
 compiling = threading.RLock()
-"""Held while compiled code is asked for or threads are launched, in steps that no fork may cut in two."""
+"""Held while plugins are loaded, kernels made or threads launched: what no fork may cut in two."""
 
 _why_serial: str | None = None
 
@@ -46,24 +49,46 @@ def why_serial() -> str | None:
 def _running() -> str | None:
     # GNU OpenMP kills or hangs a forked child at its first parallel region if its parent had run one:
     # Numba's own, or one of PyTorch, scikit-learn and others, as a process has the library once.
-    pool = sys.modules.get("numba.np.ufunc.parallel")
-    if getattr(pool, "_is_initialized", False):
+    if _numba_pool():
         return "this process was forked from one whose threads were running"
-    return "this process was forked from one where a library ran threads of OpenMP" if _openmp() else None
+    if _more_threads_than_python() and _openmp():
+        return "this process was forked from one where a library ran threads of OpenMP"
+    return None
+
+
+def _numba_pool() -> bool:
+    return bool(getattr(sys.modules.get("numba.np.ufunc.parallel"), "_is_initialized", False))
+
+
+def _more_threads_than_python() -> bool:
+    """Whether threads run that Python does not know; some may be those of BLAS."""
+    try:
+        return len(os.listdir("/proc/self/task")) > threading.active_count()
+    except OSError:
+        return False  # elsewhere than on Linux the runtimes of OpenMP outlive a fork
 
 
 def _openmp() -> bool:
-    """Whether OpenMP is loaded, and threads run that Python does not know; they may be another's.
-
-    Elsewhere than on Linux the runtimes of OpenMP outlive a fork, and there is no such folder.
-    """
     try:
-        if len(os.listdir("/proc/self/task")) <= threading.active_count():
-            return False
         with open("/proc/self/maps", "rb") as maps:
             return OPENMP.search(maps.read()) is not None
     except OSError:
         return False
+
+
+def _forked_before_import() -> str | None:
+    """Return the same for a process that was forked when nobody here could see it.
+
+    Linux tells whether a process was forked and has not begun a program since.
+    """
+    try:
+        with open("/proc/self/stat", encoding="utf-8", errors="replace") as told:
+            flags = int(told.read().rpartition(")")[2].split()[6])
+    except (OSError, ValueError, IndexError):
+        return None
+    if flags & FORKED_WITHOUT_EXEC and (_numba_pool() or _openmp()):
+        return "this process was forked before it imported jitconv, maybe from one with threads of OpenMP"
+    return None
 
 
 def _numba_lock() -> Any:
@@ -113,6 +138,8 @@ class _Abandoned:
     def _is_owned(self) -> bool:
         return False
 
+
+_why_serial = _forked_before_import()
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_wait, after_in_parent=_go_on, after_in_child=_begin)

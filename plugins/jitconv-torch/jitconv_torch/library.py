@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from jitconv.config import current
+from jitconv.jit.forks import why_serial
 
 _forked = False
 
@@ -39,7 +40,7 @@ def held(plan: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(plan)
     def run(*arrays: Any) -> Any:
-        most = 1 if _forked else current().threads
+        most = 1 if _forked or why_serial() else current().threads
         if most is None:
             return plan(*arrays)
         before = torch.get_num_threads()
