@@ -205,3 +205,58 @@ if not child:
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     assert _python(code) == "7"
+
+
+RAN_BEFORE = {
+    "torch": "torch.nn.functional.conv2d(torch.randn(8, 16, 64, 64), torch.randn(16, 16, 3, 3))",
+    "jitconv": "jitconv.create_mask(np.random.rand(900, 9, 11), algorithm='direct')",
+}
+"""What starts threads of OpenMP in the parent, which torch and jitconv share."""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.parametrize(
+    ("ran", "imported"), [("torch", "in the parent"), ("torch", "in the child"), ("jitconv", "in the parent")]
+)
+def test_a_child_hangs_in_neither_whichever_ran_in_its_parent(ran: str, imported: str) -> None:
+    first = "import jitconv" if imported == "in the parent" else ""
+    code = f"""
+import os, signal, numpy as np, torch
+{first}
+torch.set_num_threads(2)
+{RAN_BEFORE[ran]}
+child = os.fork()
+if not child:
+    signal.alarm(60)
+    import jitconv
+    x, w = np.ones((4, 56, 56, 64), "float32"), np.ones((3, 3, 64, 64), "float32")
+    jitconv.conv_forward(x, w, algorithm="torch")
+    right = jitconv.create_mask(np.random.rand(900, 9, 11), algorithm="direct").sum() == 900
+    told = str(jitconv.explain("conv_forward", x, w, algorithm="torch"))
+    os._exit(7 if right and "kernels run on one thread: this process was forked" in told else 8)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert _python(code) == "7"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_workers_of_a_data_loader_call_jitconv_first() -> None:
+    code = """
+import os, numpy as np, torch
+from torch.utils.data import DataLoader, Dataset
+import jitconv
+
+class Masks(Dataset):
+    def __len__(self):
+        return 4
+    def __getitem__(self, place):
+        x = np.random.default_rng(place).random((900, 9, 11))
+        return torch.from_numpy(jitconv.create_mask(x, algorithm="direct")).sum()
+
+torch.set_num_threads(2)
+torch.nn.functional.conv2d(torch.randn(8, 16, 64, 64), torch.randn(16, 16, 3, 3))
+loader = DataLoader(Masks(), batch_size=2, num_workers=2, timeout=90, multiprocessing_context="fork")
+print([batch.tolist() for batch in loader], flush=True)
+os._exit(0)
+"""
+    assert _python(code) == "[[900, 900], [900, 900]]"
