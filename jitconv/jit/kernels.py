@@ -66,6 +66,7 @@ class Kernel:
 
     def _compile(self, parallel: bool) -> Callable[..., None]:
         import numba
+        import numpy.ma  # noqa: F401 (else Numba does at the first call, where a fork may come between)
 
         from jitconv.jit.cache import KernelCache
         from jitconv.jit.files import source_digest
