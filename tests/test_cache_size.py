@@ -2,7 +2,9 @@
 
 import json
 import os
+import subprocess
 import sys
+import textwrap
 import time
 
 import pytest
@@ -162,3 +164,35 @@ def test_clear_says_what_it_could_not_remove(cache, monkeypatch, capsys):
     monkeypatch.setattr(usage, "drop", lambda file: False)
     assert run("clear", monkeypatch=monkeypatch) == 2
     assert "1 files in" in capsys.readouterr().err
+
+
+def test_processes_may_write_read_and_drop_at_once(tmp_path):
+    script = """
+    import random, sys
+    from jitconv.jit import files, usage
+    usage.MOST_BYTES = 3000
+    random.seed(sys.argv[1])
+    seen = 0
+    for _ in range(300):
+        place = random.randrange(8)
+        files.write(f"{place}.kernel", bytes([place]) * 1000)
+        place = random.randrange(8)
+        read = files.read(f"{place}.kernel")
+        assert read in (None, bytes([place]) * 1000)
+        seen += read is not None
+    print(seen)
+    """
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(script), str(seed)],
+            env={**os.environ, "JITCONV_CACHE_DIR": str(tmp_path)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for seed in range(3)
+    ]
+    outputs = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0] * 3, outputs
+    assert all(int(out) > 0 for out, _ in outputs)
+    assert sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file()) <= 3000

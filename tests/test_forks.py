@@ -7,18 +7,20 @@ import pytest
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 SMALL = """
-    import ctypes, os, signal, sys, threading, time
+    import ctypes, os, signal, sys, threading, traceback
     import numpy as np
     z = np.array([[1.0, 3.0], [3.0, 0.0]])
 
     def in_child(what):
         child = os.fork()
         if child == 0:
-            signal.alarm(60)  # what hangs is killed
+            signal.alarm(120)  # what hangs is killed
             try:
                 os.write(1, str(what()).encode())
-            finally:
                 os._exit(0)
+            except BaseException:
+                traceback.print_exc()
+            os._exit(1)
         _, status = os.waitpid(child, 0)
         assert os.waitstatus_to_exitcode(status) == 0, status
 
@@ -88,14 +90,20 @@ def test_a_child_of_a_process_with_openmp_loaded_and_no_threads_may_use_threads(
 def test_a_fork_waits_for_a_kernel_that_is_being_compiled(run_python, tmp_path):
     script = """
     import jitconv
-    from numba.core.compiler_lock import global_compiler_lock as lock
+    from numba.core import event
+    begun = threading.Event()
+    class Told(event.Listener):
+        def on_start(self, told):
+            begun.set()
+        def on_end(self, told):
+            pass
+    event.register("numba:compile", Told())
     def mask():
         return jitconv.create_mask(z, algorithm="direct").tolist()
     thread = threading.Thread(target=mask)
     thread.start()
-    while lock._lock.acquire(blocking=False):  # until the thread compiles
-        lock._lock.release()
-        time.sleep(0.001)
+    begun.wait()
+    assert thread.is_alive()
     in_child(mask)
     thread.join()
     """

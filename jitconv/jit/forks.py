@@ -5,6 +5,7 @@ The child has the forking thread alone, and a copy of the memory of all.
 
 from __future__ import annotations
 
+import logging  # noqa: F401 (registers its hook before ours: its lock, which compilers need, is taken last)
 import os
 import re
 import sys

@@ -1,0 +1,96 @@
+"""BLAS's threads are the process's: held to the least limit of those inside, given back after the last."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import numpy as np
+import pytest
+
+import jitconv
+from jitconv.jit import threads
+
+
+class Library:
+    """What threadpoolctl has of a BLAS: a number that is read and set."""
+
+    def __init__(self, count):
+        self.num_threads = count
+
+    def set_num_threads(self, count):
+        """Set it."""
+        self.num_threads = count
+
+
+@pytest.fixture
+def library(monkeypatch):
+    """Put a BLAS of eight threads in the place of NumPy's."""
+    one = Library(8)
+    monkeypatch.setattr(threads, "_blas_libraries", lambda: [one])
+    monkeypatch.setattr(threads, "_blas", threads._Blas())
+    return one
+
+
+def limited(count):
+    """Return a context in which BLAS is held to so many threads."""
+    threads.limit.set(count)
+    return threads.blas_threads()
+
+
+@pytest.fixture(autouse=True)
+def limit_as_before():
+    """Leave no limit behind."""
+    token = threads.limit.set(None)
+    yield
+    threads.limit.reset(token)
+
+
+def test_whoever_leaves_first_takes_nothing_from_the_others(library):
+    first, second = limited(1), limited(1)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert library.num_threads == 1
+    second.__exit__(None, None, None)
+    assert library.num_threads == 8
+
+
+def test_the_least_limit_of_those_inside_holds(library):
+    seen = []
+    one, four, two = (threads.blas_threads() for _ in range(3))
+    for context, count in ((four, 4), (one, 1), (two, 2)):
+        threads.limit.set(count)
+        context.__enter__()
+        seen.append(library.num_threads)
+    for context in (one, four, two):
+        context.__exit__(None, None, None)
+        seen.append(library.num_threads)
+    assert seen == [4, 1, 1, 2, 2, 8]
+
+
+def test_a_limit_gives_no_more_than_there_were(library):
+    library.num_threads = 2
+    with limited(16):
+        assert library.num_threads == 2
+    assert library.num_threads == 2
+
+
+def test_an_error_inside_counts_as_leaving(library):
+    with pytest.raises(ZeroDivisionError), limited(1):
+        raise ZeroDivisionError
+    assert library.num_threads == 8
+
+
+def test_python_threads_leave_blas_as_it_was():
+    x, w = np.ones((1, 8, 8, 4), np.float32), np.ones((3, 3, 4, 4), np.float32)
+    before = [library.num_threads for library in threads._blas_libraries()]
+    together = Barrier(4)
+
+    def work(count):
+        together.wait()
+        for _ in range(100):
+            with jitconv.config(threads=count):
+                jitconv.conv_forward(x, w, algorithm="im2col")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, (1, 1, 2, 3)))
+    assert [library.num_threads for library in threads._blas_libraries()] == before
