@@ -88,11 +88,13 @@ class Algorithm:
     name : str
         Unique among the algorithms of the op.
     why_not : callable
-        ``spec -> None`` if able, else the reason in words.
+        ``spec -> None`` if able, else the reason in words, which follows "refuses: it ...".
     cost : callable
-        ``spec -> float``, predicted seconds on this machine.
+        ``spec -> float``, predicted seconds on this machine, finite and at least 0; or ``None`` if
+        unknown: `auto` then takes any other first, but for mode "measure".
     workspace : callable
-        ``spec -> int``, bytes needed beyond operands and outputs.
+        ``spec -> int``, bytes needed beyond operands and outputs, at least 0: the most that a call on
+        two threads holds at once, to within a tenth or 64 KiB; more threads may each hold a buffer more.
     build : callable
         ``spec -> Plan``.
     revision : int
@@ -116,14 +118,14 @@ class Algorithm:
     op: str
     name: str
     why_not: Callable[[Any], str | None]
-    cost: Callable[[Any], float]
+    cost: Callable[[Any], float | None]
     workspace: Callable[[Any], int]
     build: Callable[[Any], Plan]
     revision: int = 1
     error_class: str = "direct"
     deterministic: bool = True
     prepare: Callable[..., Plan] | None = None
-    prepared_cost: Callable[[Any], float] | None = None
+    prepared_cost: Callable[[Any], float | None] | None = None
 
     def __post_init__(self) -> None:
         if self.op not in OPS:

@@ -62,14 +62,18 @@ def config(
     threads : int
         The most threads that a kernel may use; by default as many as Numba has.
     max_workspace : int
-        Bytes of workspace that `auto` may choose; by default 64 MiB and twice the output.
+        Bytes of workspace that `auto` may choose; by default 64 MiB, once what the operands take (who
+        packs weights or pads pictures copies them) and twice what the outputs do. Where every algorithm
+        needs more, `auto` takes the one that needs least, and `explain` says so.
     deterministic : bool
-        Whether `auto` leaves out what may give other bits with another thread count.
+        Whether `auto` leaves out what may give other bits with another thread count; it then chooses by
+        predicted times in either mode, as measured ones may choose otherwise on every run.
     accuracy : {"normal", "strict"}
         With "strict" `auto` leaves out algorithms whose error is not that of a plain sum, and that
         spread a NaN or an infinity beyond its window.
     allow : str or several
-        Third-party algorithms, or plugins, that become candidates of `auto`.
+        Third-party algorithms, or plugins, that become candidates of `auto`. A plugin that could not be
+        loaded is a `PluginError`, of the first call inside.
     deny : str or several
         Algorithms, or plugins, that `auto` leaves out.
     mode : {"predict", "measure"}

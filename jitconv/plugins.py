@@ -8,10 +8,10 @@ import pkgutil
 import traceback
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
+from importlib import import_module, resources
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -19,6 +19,9 @@ from jitconv import algorithms, hooks
 from jitconv.algorithm import OPS, Algorithm
 from jitconv.errors import ParameterError, PluginError, UnknownAlgorithmError, nearest, shown
 from jitconv.jit import forks
+
+if TYPE_CHECKING:
+    from importlib.abc import Traversable
 
 BUILTIN = "jitconv"
 """The provider's name of what jitconv itself registers."""
@@ -34,6 +37,8 @@ class Plugin:
     algorithms: tuple[Algorithm, ...] = ()
     error: str | None = None
     """The traceback of a failed one; the reason of a blocked or incompatible one."""
+    hint: str | None = None
+    """What may have been forgotten, of a loaded one that provides nothing."""
 
 
 _revisions = itertools.count()
@@ -83,7 +88,19 @@ class Registry:
             raise UnknownAlgorithmError(
                 f"{op}: algorithm must be 'auto' or one of {', '.join(map(repr, known))}; got {shown(name)}"
                 + nearest(name, known)
+                + self.failures()
             ) from None
+
+    def failed(self) -> list[str]:
+        """Return the names of the plugins that could not be loaded."""
+        loaded = {plugin.name for plugin in self.plugins if plugin.state == "loaded"}
+        broken = [plugin.name for plugin in self.plugins if plugin.state in ("failed", "incompatible")]
+        return [name for name in broken if name not in loaded]
+
+    def failures(self) -> str:
+        """Return the end of a message on an unknown name, which a plugin that failed may have provided."""
+        names = self.failed()
+        return f"; plugin {', '.join(map(repr, names))} failed, see `jitconv plugins`" if names else ""
 
     def provider(self, algorithm: Algorithm) -> str:
         """Return the name of the plugin that provides an algorithm."""
@@ -107,12 +124,15 @@ class Registry:
         """
         others = [p for p in self.manager.get_plugins() if self._names.get(p, BUILTIN) not in allowed]
         hook = self.manager.subset_hook_caller("jitconv_select", remove_plugins=others)
+        whose = "jitconv_select of plugin " + " or ".join(
+            repr(self._names.get(asked.plugin, BUILTIN)) for asked in hook.get_hookimpls()
+        )
         try:
             chosen: Algorithm | None = hook(spec=spec, candidates=tuple(candidates))
         except Exception as error:
-            raise PluginError(f"jitconv_select failed on {spec}: {type(error).__name__}: {error}") from error
-        if chosen is not None and chosen not in candidates:
-            raise PluginError(f"jitconv_select must return one of its candidates; got {chosen!r}")
+            raise PluginError(f"{whose} failed on {spec}: {type(error).__name__}: {error}") from error
+        if chosen is not None and not any(chosen is one for one in candidates):
+            raise PluginError(f"{whose} must return None or one of its candidates; got {chosen!r}")
         return chosen
 
     def _load_entry_points(self) -> None:
@@ -146,15 +166,26 @@ class Registry:
         self._refuse_clashes(name, records)
         hook = self.manager.subset_hook_caller("jitconv_suites", remove_plugins=others)
         suites = {suite: tuple(problems) for returned in hook() for suite, problems in returned.items()}
-        for suite in suites.keys() & self._suites.keys():
-            raise PluginError(f"the suite {suite!r} of {name!r} is already there; rename one of them")
+        if suites:
+            for suite in suites.keys() & {*self._suites, *shipped_suites()}:
+                raise PluginError(f"the suite {suite!r} of {name!r} is already there; rename one of them")
         self._suites.update(suites)
         for algorithm in records:
             self._providers[algorithm.op, algorithm.name] = name
             self._by_op[algorithm.op][algorithm.name] = algorithm
         self._names[plugin] = name
         self.revision = next(_revisions)
-        return Plugin(name, release, "loaded", records)
+        hint = None if records or suites else self._hint(plugin)
+        return Plugin(name, release, "loaded", records, hint=hint)
+
+    def _hint(self, plugin: Any) -> str | None:
+        """Return what its author may have forgotten, of a plugin without algorithms and suites."""
+        marked = {caller.name for caller in self.manager.get_hookcallers(plugin) or ()}
+        if "jitconv_select" in marked:
+            return None
+        if marked:
+            return f"provides nothing: {', '.join(sorted(marked))} returned nothing"
+        return "provides nothing: no hook is marked; put @jitconv.hookimpl on jitconv_algorithms"
 
     def _refuse_clashes(self, name: str, records: Sequence[Algorithm]) -> None:
         seen: set[tuple[str, str]] = set()
@@ -192,6 +223,12 @@ def builtin_modules() -> Iterator[ModuleType]:
         module = import_module(found.name)
         if hasattr(module, "jitconv_algorithms"):
             yield module
+
+
+def shipped_suites() -> dict[str, Traversable]:
+    """Return the file of each suite that jitconv comes with, by name."""
+    folder = resources.files("jitconv") / "data" / "suites"
+    return {file.name[:-4]: file for file in folder.iterdir() if file.name.endswith(".txt")}
 
 
 def _names(variable: str, known: Sequence[str]) -> set[str] | None:

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 import jitconv
+import jitconv.cli.look
 import jitconv.plugins
 from jitconv import Algorithm, hookimpl
 from jitconv.algorithm import OPS, no_workspace, unprepared
+from jitconv.bench.suites import layers
 
 X = np.arange(4, dtype=np.float32).reshape(1, 2, 2)
 
@@ -97,9 +99,30 @@ def test_a_plugin_module_is_a_plugin(registry):
     assert registry.provider(registry.find("create_mask", "blind")) == "blindness"
 
 
-def test_a_plugin_may_provide_nothing(registry):
-    assert registry.register("idle", Plugin()).state == "loaded"
-    assert state(registry, "idle").algorithms == ()
+def unmarked():
+    """Return a plugin whose author forgot the marker."""
+    module = ModuleType("forgetful")
+    module.jitconv_algorithms = lambda: [masker()]
+    return module
+
+
+@pytest.mark.parametrize(
+    ("plugin", "hint"),
+    [
+        (unmarked(), "provides nothing: no hook is marked; put @jitconv.hookimpl on jitconv_algorithms"),
+        (Plugin(jitconv_algorithms=lambda: None), "provides nothing: jitconv_algorithms returned nothing"),
+        (Plugin(jitconv_algorithms=lambda: ()), "provides nothing: jitconv_algorithms returned nothing"),
+        (Plugin(jitconv_select=lambda: None), None),
+        (Plugin(jitconv_suites=lambda: {"mine": ["n1h2w2"]}), None),
+        (provider(masker()), None),
+    ],
+    ids=["unmarked", "None", "empty", "select", "suites", "algorithm"],
+)
+def test_a_plugin_that_provides_nothing_is_loaded_with_a_hint(registry, capsys, plugin, hint):
+    found = registry.register("idle", plugin)
+    assert (found.state, found.hint) == ("loaded", hint)
+    jitconv.cli.look.plugins()
+    assert ("idle provides nothing: " in " ".join(capsys.readouterr().out.split())) == (hint is not None)
 
 
 def test_a_plugin_registered_later_is_seen_by_calls_that_are_cached(registry):
@@ -371,7 +394,7 @@ def test_jitconv_select_sees_only_what_is_permitted(registry):
 def test_jitconv_select_must_return_a_candidate(registry):
     registry.register("liar", provider(jitconv_select=lambda: masker("invented")))
     refusal = pytest.raises(
-        jitconv.PluginError, match="jitconv_select must return one of its candidates; got"
+        jitconv.PluginError, match="plugin 'liar' must return None or one of its candidates; got"
     )
     with jitconv.config(allow="liar"), refusal:
         jitconv.create_mask(X)
@@ -379,7 +402,7 @@ def test_jitconv_select_must_return_a_candidate(registry):
 
 def test_jitconv_select_that_raises_is_an_error_of_jitconvs(registry):
     registry.register("moody", provider(jitconv_select=lambda: 1 / 0))
-    failure = pytest.raises(jitconv.PluginError, match=r"jitconv_select.*ZeroDivisionError")
+    failure = pytest.raises(jitconv.PluginError, match=r"jitconv_select of plugin 'moody'.*ZeroDivision")
     with jitconv.config(allow="moody"), failure:
         jitconv.create_mask(X)
     jitconv.create_mask(X)
@@ -395,6 +418,125 @@ def test_suites_that_raise_hurt_nobody_else(registry):
     registry.register("one", provider(jitconv_suites=lambda: {"tiny": ["n1h2w2c1 k1x1f1"]}))
     registry.register("moody", provider(jitconv_suites=lambda: 1 / 0))
     assert registry.suites() == {"tiny": ("n1h2w2c1 k1x1f1",)}
+
+
+def test_a_suite_that_jitconv_comes_with_cannot_be_replaced(registry):
+    plugin = registry.register("usurper", provider(jitconv_suites=lambda: {"resnet50": ["n1h2w2c1 k1x1f1"]}))
+    assert plugin.state == "failed"
+    assert "the suite 'resnet50' of 'usurper' is already there; rename one of them" in plugin.error
+    assert len(layers("resnet50", batch=None, layout="NHWC", dtype="float32")) > 1
+
+
+# Names of plugins that failed
+
+
+def test_a_failed_plugin_is_named_where_its_algorithm_is_asked_for(registry):
+    registry.register("unlucky", Plugin(jitconv_algorithms=lambda: 1 / 0))
+    with pytest.raises(jitconv.UnknownAlgorithmError) as failure:
+        jitconv.create_mask(X, algorithm="blind")
+    assert str(failure.value).endswith("got 'blind'; plugin 'unlucky' failed, see `jitconv plugins`")
+    with pytest.raises(jitconv.UnknownAlgorithmError, match="plugin 'unlucky' failed"):
+        jitconv.create_mask(X, algorithm="unlucky")
+    with (
+        jitconv.config(allow="blind"),
+        pytest.raises(jitconv.UnknownAlgorithmError, match="'unlucky' failed"),
+    ):
+        jitconv.create_mask(X)
+
+
+def test_a_failed_plugin_cannot_be_allowed_but_denied(registry):
+    registry.register("unlucky", Plugin(jitconv_algorithms=lambda: 1 / 0))
+    with (
+        jitconv.config(allow="unlucky"),
+        pytest.raises(jitconv.PluginError, match="that plugin failed, see `jitconv plugins`"),
+    ):
+        jitconv.create_mask(X)
+    with jitconv.config(deny="unlucky"):
+        still_works()
+
+
+# What algorithms answer
+
+MEANINGLESS = [
+    *(("cost", answer) for answer in ("fast", -1.0, float("nan"), float("inf"), True, [1.0], 10**400)),
+    *(("workspace", answer) for answer in ("64 MiB", -1, 1.5, float("nan"), None, True)),
+    *(("why_not", answer) for answer in (True, False, "", " ", 0, ["no"])),
+]
+
+
+def answering(what, answer):
+    """Return an algorithm of which one answer is this."""
+    return replace(masker("odd", cost=1.0), **{what: lambda spec: answer})
+
+
+@pytest.mark.parametrize(("what", "answer"), MEANINGLESS, ids=str)
+def test_an_answer_without_a_meaning_harms_nobody_else(registry, what, answer):
+    registry.register("guest", provider(answering(what, answer)))
+    registry.register("other", provider(masker("other")))  # two that are sorted by what they answer
+    still_works()
+    jitconv.create_mask(X, algorithm="direct")
+    found = {one.name: one for one in jitconv.explain("create_mask", X).candidates}
+    assert found["odd"].verdict == "failed"
+    assert f"{what} must return " in found["odd"].reason
+    assert found["odd"].reason.endswith(f"got {answer!r}")
+    str(jitconv.explain("create_mask", X))
+
+
+@pytest.mark.parametrize(("what", "answer"), MEANINGLESS, ids=str)
+@pytest.mark.parametrize("mode", ["predict", "measure"])
+def test_an_answer_without_a_meaning_is_an_error_of_who_is_permitted(registry, what, answer, mode):
+    registry.register("guest", provider(answering(what, answer)))
+    message = rf"algorithm 'odd' of plugin 'guest' failed to judge n1h2w2: {what} must return "
+    with jitconv.config(allow="odd", mode=mode), pytest.raises(jitconv.AlgorithmError, match=message):
+        jitconv.create_mask(X)
+    with pytest.raises(jitconv.AlgorithmError, match=message):
+        jitconv.create_mask(X, algorithm="odd")
+
+
+@pytest.mark.parametrize("cost", [0, 1, np.float32(1), np.int64(1)], ids=repr)
+def test_any_real_number_of_seconds_is_a_cost(registry, cost):
+    registry.register("guest", provider(answering("cost", cost)))
+    (odd,) = (one for one in jitconv.explain("create_mask", X).candidates if one.name == "odd")
+    assert (type(odd.cost), odd.cost, odd.verdict) == (float, float(cost), "excluded")
+
+
+def test_an_unknown_cost_is_never_the_least(registry):
+    registry.register("guest", provider(answering("cost", None)))
+    with jitconv.config(allow="odd"):
+        explanation = jitconv.explain("create_mask", X)
+        assert [one.name for one in explanation.candidates] == ["direct", "naive", "odd"]
+        assert explanation.candidates[-1].verdict == "able"
+        str(explanation)
+    with jitconv.config(allow="odd", deny=["direct", "naive"]):
+        choice = jitconv.explain("create_mask", X).choice
+    assert (choice.name, choice.reason) == ("odd", "nobody able knows its time, and this is the first")
+
+
+@pytest.mark.parametrize("cost", [None, 0.0])
+def test_whatever_a_guest_claims_all_that_promise_something_are_measured(registry, cost):
+    registry.register("guest", provider(answering("cost", cost)))
+    with jitconv.config(allow="odd", mode="measure"):
+        reason = jitconv.explain("create_mask", X).choice.reason
+    assert reason.startswith("the least measured time (")
+    assert "odd " in reason
+    assert "direct " in reason
+
+
+def test_who_cannot_be_chosen_is_asked_only_to_explain(registry):
+    asked = []
+    registry.register("guest", provider(answering("cost", 1.0), masker("slow", why_not=asked.append)))
+    jitconv.create_mask(X)
+    jitconv.create_mask(X, algorithm="direct")
+    with jitconv.config(allow="slow", deny="slow"):
+        jitconv.create_mask(X)
+    with jitconv.config(allow="slow"):
+        jitconv.create_mask(X, algorithm="odd")
+    assert asked == []
+    explanation = jitconv.explain("create_mask", X, algorithm="direct")
+    assert asked == []
+    assert {one.name for one in explanation.candidates} == {"direct", "naive", "odd", "slow"}
+    assert len(explanation.candidates) == 4
+    assert len(asked) == 1
 
 
 # Algorithms that fail

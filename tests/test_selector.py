@@ -101,12 +101,75 @@ def test_max_workspace_excludes_in_words():
         assert verdicts(jitconv.explain("conv_forward", X, W))["im2col"][0] != "excluded"
 
 
-def test_the_default_workspace_is_64_mib_and_twice_the_output():
+def test_the_default_workspace_is_64_mib_the_operands_and_twice_the_output():
     explanation = jitconv.explain("conv_forward", (1, 64, 64, 512), (31, 31, 512, 64))
-    most = 64 * 2**20 + 2 * 4 * 34 * 34 * 64
+    operands, output = 4 * (64 * 64 * 512 + 31 * 31 * 512 * 64), 4 * 34 * 34 * 64
+    most = 64 * 2**20 + operands + 2 * output
     for one in explanation.candidates:
         assert (one.verdict == "excluded") == ((one.workspace or 0) > most), one
-    assert verdicts(explanation)["fft"][0] == "excluded"  # the spectra of a panel of 31x31x512 filters
+    verdict, reason = verdicts(explanation)["fft"]  # the spectra of a panel of 31x31x512 filters
+    assert verdict == "excluded"
+    assert reason.endswith(f"by default config(max_workspace=...) gives {most / 2**20:.1f} MiB")
+
+
+@pytest.mark.parametrize(
+    ("x", "w", "options"),
+    [
+        ((1, 2048, 7, 7), (2048, 2048, 3, 3), {"pad": 1, "layout": "NCHW"}),
+        ((1, 512, 7, 7), (4096, 512, 7, 7), {"layout": "NCHW"}),  # a dense layer of 411 MB
+        ((1, 56, 56, 128), (31, 31, 128, 128), {"pad": 15}),
+        ((1, 1, 1, 27), (1, 1, 27, 6), {}),  # one window: what a call takes at all
+    ],
+    ids=str,
+)
+def test_large_weights_and_small_problems_are_not_left_to_the_plain_loops(x, w, options):
+    assert jitconv.explain("conv_forward", x, w, **options).choice.name == "direct"
+
+
+def test_the_plain_loops_predict_what_they_copy():
+    costs = {
+        layout: next(one for one in jitconv.algorithms("conv_forward") if one.name == "naive").cost(
+            jitconv.ConvSpec(1, 7, 7, 512, 3, 3, 512, pad=(1, 1, 1, 1), layout=layout)
+        )
+        for layout in ("NHWC", "NCHW")
+    }
+    assert costs["NCHW"] > 10 * costs["NHWC"]  # each of 49 windows makes one matrix of all filters
+
+
+@pytest.mark.parametrize("settings", [{}, {"max_workspace": 0}], ids=str)
+def test_what_needs_least_is_taken_where_nothing_fits(settings):
+    with jitconv.config(**settings):
+        explanation = jitconv.explain("conv_forward", (1, 10, 10, 1), (3, 3, 1, 1), pad=3000, dilation=3000)
+    chosen, *rest = explanation.candidates
+    assert chosen.verdict == "chosen"
+    assert chosen.workspace == min(one.workspace for one in explanation.candidates if one.workspace)
+    assert chosen.reason.startswith("needs the least workspace, and none fits: ")
+    assert chosen.reason.endswith("gives 0.0 MiB" if settings else "gives 64.0 MiB")
+    assert {one.verdict for one in rest} == {"excluded", "refused"}
+
+
+def test_a_limit_of_nothing_still_runs():
+    x, w = arrays()
+    wanted = jitconv.conv_forward(x, w, algorithm="naive")
+    with jitconv.config(max_workspace=0):
+        np.testing.assert_allclose(jitconv.conv_forward(x, w), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_settings_that_bar_everything_are_told_with_every_reason():
+    everything = [one.name for one in jitconv.algorithms("conv_forward")]
+    with (
+        jitconv.config(deny=everything, max_workspace=0),
+        pytest.raises(jitconv.UnsupportedError, match="no algorithm is left") as failure,
+    ):
+        jitconv.explain("conv_forward", X, W)
+    assert "loosen config(...)" in str(failure.value)
+    for name in everything:
+        assert f"{name}: " in str(failure.value)
+
+
+def test_a_deterministic_choice_is_not_made_by_stopwatch():
+    with jitconv.config(mode="measure", deterministic=True):
+        assert jitconv.explain("conv_forward", X, W).choice.reason == "the least predicted time"
 
 
 def test_third_parties_are_excluded_until_allowed(registry):

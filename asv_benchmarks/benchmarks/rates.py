@@ -7,6 +7,7 @@ in has one row for each problem of `GENERAL`.
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -32,6 +33,11 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("conv_backward", "naive", "SECONDS_PER_WINDOW", "n1h32w32c3 k3x3f8"),
     ("conv_forward", "naive", "MADDS_PER_SECOND", "n1h8w8c256 k5x5f256"),
     ("conv_backward", "naive", "MADDS_PER_SECOND", "n1h8w8c256 k5x5f256"),
+    *(
+        (op, "naive", "STRIDED_PER_SECOND", problem)
+        for op in ("conv_forward", "conv_backward")
+        for problem in ("n1h7w7c256 k3x3f256 p1 nchw", "n1h7w7c1024 k3x3f512 p1 nchw")
+    ),
     *((op, "naive", "SECONDS_PER_WINDOW", "n1h32w32c16 k3x3 s1") for op in POOL_OPS),
     *((op, "naive", "SECONDS_PER_WINDOW", "n2000h4w4") for op in WINDOW_OPS),
     *(
@@ -62,6 +68,8 @@ ROWS: list[tuple[str, str, str, str]] = [
     *((op, "direct", "ELEMENTS_PER_SECOND", "n65536h4w4") for op in WINDOW_OPS),
     ("conv_forward", "im2col", "MADDS_PER_SECOND", "n1h28w28c512 k1x1f2048"),
     ("conv_forward", "im2col", "MADDS_PER_SECOND", "n1h14w14c256 k3x3f1024 p1"),
+    ("conv_forward", "im2col", "FILTERS_PER_SECOND", "n1h3w3c1024 k3x3f1024 nchw"),
+    ("conv_forward", "im2col", "FILTER_BYTES_PER_SECOND", "n1h7w7c512 k7x7f1024"),
     *(
         (op, "im2col", "COLUMN_BYTES_PER_SECOND", problem)
         for op in ("conv_forward", "conv_backward")
@@ -110,8 +118,10 @@ def steps(op: str, constant: str, problem: str) -> float:
         return spec.n * getattr(spec, "oh", 1) * getattr(spec, "ow", 1) * getattr(spec, "groups", 1)
     if constant == "FEW_BYTES_PER_SECOND":
         return spec.traffic(op)
-    if constant == "FEW_MADDS_PER_SECOND":
+    if constant in ("FEW_MADDS_PER_SECOND", "STRIDED_PER_SECOND"):  # each window's filters are copied
         return madds
+    if constant in ("FILTERS_PER_SECOND", "FILTER_BYTES_PER_SECOND"):
+        return math.prod(spec.w_shape) * (4 if constant.startswith("FILTER_BYTES") else 1)
     if constant == "COLUMN_BYTES_PER_SECOND":
         return column_bytes(spec)
     if constant == "TRANSFORMED_PER_SECOND":

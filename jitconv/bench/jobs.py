@@ -136,7 +136,7 @@ def cropped(job: Job, seconds: float) -> Job:
     """Return the job, or a corner of it that the naive algorithm is predicted to end within `seconds`."""
     cost = registry().find(job.op, "naive").cost
     spec = job.spec
-    while cost(spec) > seconds:
+    while (cost(spec) or 0.0) > seconds:
         smaller = _smaller(spec)
         if smaller == spec:
             break

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import resources
-from typing import TYPE_CHECKING
 
 from jitconv.errors import ParameterError, nearest
-from jitconv.plugins import registry
+from jitconv.plugins import registry, shipped_suites
 from jitconv.specs import ConvSpec, PoolSpec, parse
-
-if TYPE_CHECKING:
-    from importlib.abc import Traversable
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +20,7 @@ class Layer:
 
 def names() -> list[str]:
     """Return the names of all suites."""
-    shipped = [file.name[:-4] for file in _folder().iterdir() if file.name.endswith(".txt")]
-    return sorted({*shipped, *registry().suites()})
+    return sorted({*shipped_suites(), *registry().suites()})
 
 
 def layers(suite: str, *, batch: int | None, layout: str, dtype: str) -> list[Layer]:
@@ -55,7 +49,7 @@ def layers(suite: str, *, batch: int | None, layout: str, dtype: str) -> list[La
     if suite in added:
         lines = [f"1 {problem}" for problem in added[suite]]
     else:
-        lines = (_folder() / f"{suite}.txt").read_text().splitlines()
+        lines = shipped_suites()[suite].read_text().splitlines()
     found = []
     for line in lines:
         if line.startswith("#"):
@@ -68,7 +62,3 @@ def layers(suite: str, *, batch: int | None, layout: str, dtype: str) -> list[La
             raise ParameterError(f"a suite holds convolutions and poolings; {suite} has {problem!r}")
         found.append(Layer(suite, spec, int(times)))
     return found
-
-
-def _folder() -> Traversable:
-    return resources.files("jitconv") / "data" / "suites"

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from jitconv.bench.suites import Layer
+from jitconv.config import current
 from jitconv.jit import cache
 from jitconv.jit.files import cache_root
 from jitconv.ops import Weights, prepare
-from jitconv.plugins import registry
-from jitconv.selector import WORTH_MEASURING
+from jitconv.selector import promising, select
 from jitconv.specs import Spec
 from jitconv.testing import draw
 
@@ -79,9 +79,6 @@ def warm(
 
 
 def _promising(op: str, spec: Spec) -> list[str]:
-    """Return the algorithms that are able and not far too slow; the plain loops have no kernels."""
-    plugins = registry()
-    able = [one for one in plugins.algorithms(op) if one.why_not(spec) is None]
-    costs = {one.name: one.cost(spec) for one in able}
-    most = WORTH_MEASURING * min(costs.values())
-    return [name for name, cost in costs.items() if cost <= most]
+    """Return the candidates of `auto` that are not far too slow; the plain loops have no kernels."""
+    candidates = select(op, spec, "auto", current()).candidates
+    return [one.name for one in promising([one for one in candidates if one.verdict in ("chosen", "able")])]

@@ -33,6 +33,7 @@ def plugins(
                 "state": one.state,
                 "algorithms": [{"op": a.op, "name": a.name, "revision": a.revision} for a in one.algorithms],
                 "error": one.error,
+                "hint": one.hint,
             }
             for one in found
         ], indent=1) + "\n")  # fmt: skip
@@ -55,6 +56,8 @@ def plugins(
         if one.error:
             console.print(Text.assemble("\n", (one.name, "bold"), f" is {one.state}:"))
             console.print(one.error.rstrip(), soft_wrap=True)
+        if one.hint:
+            console.print(Text.assemble("\n", (one.name, "bold"), f" {one.hint}."))
 
 
 def explain(

@@ -6,6 +6,7 @@ Document Processing", 2006.
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
@@ -35,6 +36,13 @@ MADDS_PER_SECOND = 35e9
 COLUMN_BYTES_PER_SECOND = {"conv_forward": 4e9, "conv_backward": 1.5e9}
 """The product's rate, and that of making and scattering columns: asv_benchmarks/benchmarks/rates.py; that
 of copying the product to the result and the fixed part of each block's product are estimates."""
+
+FILTER_BYTES_PER_SECOND = 12e9
+"""Filters that a product reads: they take the time of few pixels, as in a dense layer. An estimate."""
+
+FILTERS_PER_SECOND = 0.2e9
+"""Elements of NCHW filters that become a matrix, or come from one: 0.5e9 of 0.6 M, 0.1e9 of 9 and 26 M;
+asv_benchmarks/benchmarks/rates.py."""
 
 
 def forward(spec: ConvSpec, x: Array, w: Array, b: Array | None, y: Array) -> None:
@@ -139,11 +147,21 @@ def _workspace(op: str, spec: ConvSpec) -> int:
 
 
 def _cost(op: str, spec: ConvSpec) -> float:
+    """Predict a time, that of a call which makes its filters a matrix."""
+    moves = 1 if op == "conv_forward" else 2 * ("w" in spec.wrt) + ("x" in spec.wrt)
+    turned = moves * math.prod(spec.w_shape) if spec.layout == "NCHW" else 0
+    return _kept_cost(op, spec) + turned / FILTERS_PER_SECOND
+
+
+def _kept_cost(op: str, spec: ConvSpec) -> float:
+    """Predict a time with filters that are a matrix."""
     copied = (
         column_bytes(spec) / COLUMN_BYTES_PER_SECOND[op] + nbytes(spec.outputs(op)) / RESULT_BYTES_PER_SECOND
     )
     products = spec.groups * sum(1 for _ in blocks(spec))
-    return seconds(CALL + copied + products * PRODUCT, spec.flops(op) / 2, MADDS_PER_SECOND)
+    read = math.prod(spec.w_shape) * np.dtype(spec.dtype).itemsize
+    overhead = CALL + copied + products * PRODUCT
+    return seconds(overhead, spec.flops(op) / 2, MADDS_PER_SECOND, read, FILTER_BYTES_PER_SECOND)
 
 
 @hookimpl
@@ -159,6 +177,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             build=unprepared(run),
             deterministic=False,  # the matrix product is NumPy's BLAS, which promises nothing
             prepare=prepare if op == "conv_forward" else None,
+            prepared_cost=partial(_kept_cost, op) if op == "conv_forward" else None,
         )
         for op, run in (("conv_forward", forward), ("conv_backward", backward))
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import partial
 
@@ -13,9 +14,15 @@ from jitconv.algorithms._shared.views import Array, hwcf, nhwc, padded, padded_b
 from jitconv.hooks import hookimpl
 from jitconv.specs import ConvSpec
 
+CALL = {"conv_forward": 12e-6, "conv_backward": 15e-6}
 SECONDS_PER_WINDOW = {"conv_forward": 9.5e-6, "conv_backward": 13e-6}
-MADDS_PER_SECOND = 5e9
-"""Of one thread; asv_benchmarks/benchmarks/rates.py."""
+MADDS_PER_SECOND = {"conv_forward": 10e9, "conv_backward": 2.5e9}
+STRIDED_PER_SECOND = {"conv_forward": 0.3e9, "conv_backward": 0.2e9}
+"""Of one thread; asv_benchmarks/benchmarks/rates.py. The last: elements of filters that do not lie as one
+matrix, which every window's product copies; 1e9 to 0.03e9, the less the more filters there are."""
+
+PADDED_PER_SECOND = 4e9
+"""Bytes of padded pictures that are filled and read again. An estimate, not fitted."""
 
 
 def forward(spec: ConvSpec, x: Array, w: Array, b: Array | None, y: Array) -> None:
@@ -66,8 +73,14 @@ def groups(spec: ConvSpec) -> Iterator[tuple[slice, slice]]:
 
 
 def _cost(op: str, spec: ConvSpec) -> float:
-    windows = spec.n * spec.oh * spec.ow * spec.groups
-    return seconds(windows * SECONDS_PER_WINDOW[op], spec.flops(op) / 2, MADDS_PER_SECOND)
+    forward = op == "conv_forward"
+    products = 1 if forward else ("x" in spec.wrt) + ("w" in spec.wrt)
+    windows = spec.n * spec.oh * spec.ow
+    overhead = CALL[op] + windows * spec.groups * SECONDS_PER_WINDOW[op]
+    if spec.kh * spec.kw > 1 and (spec.layout == "NCHW" or spec.groups > 1 or spec.flip_kernel):
+        overhead += products * windows * math.prod(spec.w_shape) / STRIDED_PER_SECOND[op]
+    moved = padded_bytes(spec) * (1 if forward else 2)
+    return seconds(overhead, products * spec.madds, MADDS_PER_SECOND[op], moved, PADDED_PER_SECOND)
 
 
 @hookimpl

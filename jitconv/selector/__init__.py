@@ -1,0 +1,148 @@
+"""Chooses an algorithm for a problem, and says why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from jitconv.algorithm import OPS, Algorithm
+from jitconv.config import Settings
+from jitconv.errors import PluginError, UnknownAlgorithmError, UnsupportedError, nearest, shown
+from jitconv.plugins import BUILTIN, Registry, registry
+from jitconv.selector.explanation import VERDICTS, Candidate, Explanation
+from jitconv.selector.judge import barred, judge, limit_in_words
+from jitconv.selector.measure import fastest, promising
+from jitconv.specs import Spec
+from jitconv.specs.values import choice
+
+__all__ = ["VERDICTS", "Candidate", "Explanation", "algorithms", "promising", "revision", "select"]
+
+
+def revision() -> int:
+    """Return a number that changes whenever a plugin comes or goes."""
+    return registry().revision
+
+
+def select(op: str, spec: Spec, algorithm: str, settings: Settings, *, prepared: bool = False) -> Explanation:
+    """Choose the algorithm that `algorithm` names, or the best candidate for "auto".
+
+    Parameters
+    ----------
+    op, spec, algorithm, settings
+        The problem, a name or "auto", and what is in force.
+    prepared : bool
+        Whether the weights are given beforehand, as to `jitconv.plan_conv`: costs are those of a call
+        after that.
+
+    Raises
+    ------
+    UnknownAlgorithmError
+        When `algorithm`, or a name in the settings' `allow` or `deny`, is nobody's.
+    PluginError
+        When the settings' `allow` names a plugin that could not be loaded.
+    UnsupportedError
+        When a forced algorithm refuses, or the settings bar every candidate.
+    AlgorithmError
+        When a forced or permitted algorithm fails to judge the problem.
+    """
+    plugins = registry()
+    _check_names(plugins, settings)
+
+    def judged(ones: Sequence[Algorithm], needed: bool) -> list[Candidate]:
+        return [
+            judge(one, plugins.provider(one), spec, settings, prepared=prepared, needed=needed)
+            for one in ones
+        ]
+
+    every = plugins.algorithms(op)
+    if algorithm == "auto":
+        # what can not be chosen is not even asked: a guest that is slow to answer would slow down everyone
+        asked = [one for one in every if not barred(one, plugins.provider(one), settings)]
+    else:
+        asked = [plugins.find(op, algorithm)]
+    candidates = judged(asked, needed=True)
+    rest = [one for one in every if one not in asked]
+    if algorithm == "auto":
+        chosen = _best(op, spec, plugins, candidates, settings, prepared)
+    else:
+        chosen = _forced(op, spec, candidates[0])
+    if chosen is None:
+        reasons = "; ".join(f"{one.name}: {one.reason}" for one in (*candidates, *judged(rest, needed=False)))
+        raise UnsupportedError(f"{op}: no algorithm is left for {spec}; loosen config(...) ({reasons})")
+    losers = [one for one in candidates if one.algorithm is not chosen.algorithm]
+    return Explanation(op, spec, settings, chosen, lambda: losers + judged(rest, needed=False))
+
+
+def _forced(op: str, spec: Spec, candidate: Candidate) -> Candidate:
+    if candidate.verdict == "refused":
+        raise UnsupportedError(
+            f"{op}: algorithm {candidate.name!r} refuses {spec}: {candidate.reason}; "
+            "use algorithm='auto' or another"
+        )
+    return replace(candidate, verdict="chosen", reason="named by the caller")
+
+
+def _best(
+    op: str, spec: Spec, plugins: Registry, candidates: Sequence[Candidate], settings: Settings,
+    prepared: bool,
+) -> Candidate | None:  # fmt: skip
+    able = sorted((one for one in candidates if one.verdict == "able"), key=lambda one: one.order)
+    if not able:
+        return _least_needy(op, spec, candidates, settings)
+    records = [one.algorithm for one in able]
+    override = plugins.select(spec, records, {BUILTIN, *settings.allow})
+    if override is not None:
+        chosen = able[records.index(override)]
+        return replace(chosen, verdict="chosen", reason="chosen by a plugin's jitconv_select")
+    # a stopwatch may choose another algorithm, and with it other bits, on every run
+    if settings.mode == "measure" and len(able) > 1 and not settings.deterministic:
+        return fastest(op, spec, able, prepared)
+    known = able[0].cost is not None
+    reason = "the least predicted time" if known else "nobody able knows its time, and this is the first"
+    return replace(able[0], verdict="chosen", reason=reason)
+
+
+def _least_needy(
+    op: str, spec: Spec, candidates: Sequence[Candidate], settings: Settings
+) -> Candidate | None:
+    """Return what needs the least workspace, of those that the limit alone excludes."""
+    needy = [one for one in candidates if one.verdict == "excluded"]
+    if not needy:
+        return None
+    chosen = min(needy, key=lambda one: (one.workspace, one.order))
+    reason = f"needs the least workspace, and none fits: {limit_in_words(op, spec, settings)}"
+    return replace(chosen, verdict="chosen", reason=reason)
+
+
+def _check_names(plugins: Registry, settings: Settings) -> None:
+    named = (*settings.allow, *settings.deny)
+    if not named:
+        return
+    known = {one.name for one in plugins.plugins} | {one.name for op in OPS for one in plugins.algorithms(op)}
+    for name in named:
+        if name not in known:
+            raise UnknownAlgorithmError(
+                f"config: allow and deny must name algorithms or plugins ({', '.join(sorted(known))}); "
+                f"got {shown(name)}{nearest(name, sorted(known))}{plugins.failures()}"
+            )
+    for name in settings.allow:
+        if name in plugins.failed():
+            raise PluginError(f"config: allow={name!r}: that plugin failed, see `jitconv plugins`")
+
+
+def algorithms(op: str | None = None) -> tuple[Algorithm, ...]:
+    """Return every algorithm that a loaded plugin provides, for one op or for all.
+
+    Parameters
+    ----------
+    op : str, optional
+        Name of an op.
+
+    Raises
+    ------
+    ParameterError
+        When there is no such op.
+    """
+    if op is not None:
+        op = choice("op", op, OPS)
+    return registry().algorithms(op)
