@@ -93,8 +93,9 @@ class Algorithm:
         ``spec -> float``, predicted seconds on this machine, finite and at least 0; or ``None`` if
         unknown: `auto` then takes any other first, but for mode "measure".
     workspace : callable
-        ``spec -> int``, bytes needed beyond operands and outputs, at least 0: the most that a call on
-        two threads holds at once, to within a tenth or 64 KiB; more threads may each hold a buffer more.
+        ``spec -> int``, bytes needed beyond operands and outputs, at least 0: the most that a call holds
+        at once, to within a tenth or 64 KiB, on as many threads as are in force (`jitconv.jit.team`), each
+        with its buffers.
     build : callable
         ``spec -> Plan``.
     revision : int

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jitconv
@@ -21,21 +23,30 @@ PROBLEMS = {
 }
 
 
-def twins(op: str, side: int) -> dict[str, Callable[[], Any]]:
-    """Return a direct call on one thread, and one whose kernels are all threaded."""
-    run = ready(op, PROBLEMS[op].format(side), "direct")
+@contextlib.contextmanager
+def pay_from(nanoseconds: int) -> Iterator[None]:
+    """Put another number in the place of THREADS_PAY_FROM."""
+    before, kernels.THREADS_PAY_FROM = kernels.THREADS_PAY_FROM, nanoseconds
+    try:
+        yield
+    finally:
+        kernels.THREADS_PAY_FROM = before
 
-    def serial() -> None:
-        with jitconv.config(threads=1):
-            run()
+
+def twins(op: str, side: int) -> dict[str, Callable[[], Any]]:
+    """Return a direct call whose kernels are all serial, and one whose kernels are all threaded.
+
+    A plan binds its kernels when it is built (`Kernel.of`), by the constant of that moment.
+    """
+    problem = PROBLEMS[op].format(side)
+    with pay_from(sys.maxsize):
+        serial = ready(op, problem, "direct")
+    with pay_from(0):
+        run = ready(op, problem, "direct")
 
     def threaded() -> None:
-        with jitconv.config(threads=2):
-            before, kernels.THREADS_PAY_FROM = kernels.THREADS_PAY_FROM, 0
-            try:
-                run()
-            finally:
-                kernels.THREADS_PAY_FROM = before
+        with jitconv.config(threads=2), pay_from(0):
+            run()
 
     threaded()
     return {"serial": serial, "threaded": threaded}

@@ -24,7 +24,7 @@ from jitconv.errors import (
 )
 from jitconv.jit import forks, workspace
 from jitconv.selector import Candidate, Explanation, revision, select
-from jitconv.specs import Spec
+from jitconv.specs import PoolSpec, Spec
 from jitconv.specs.values import nbytes
 
 Array = np.ndarray[Any, Any]
@@ -145,7 +145,7 @@ class Weights(NamedTuple):
 class Call:
     """A problem, the choice made for it, and the plan; with `weights` `x` is its only operand."""
 
-    __slots__ = ("_outputs", "explanation", "new", "op", "plan", "spec", "weights")
+    __slots__ = ("_indices", "_outputs", "explanation", "new", "op", "plan", "spec", "weights")
 
     def __init__(
         self, op: str, spec: Spec, algorithm: str, settings: Settings, weights: Weights | None = None
@@ -154,6 +154,7 @@ class Call:
         self.spec = spec
         self.weights = None if weights is None else weights.copied()
         self.explanation: Explanation = select(op, spec, algorithm, settings, prepared=weights is not None)
+        self._indices = spec if isinstance(spec, PoolSpec) and op == "max_pool_backward" else None
         self._outputs = tuple(None if o is None else (o[0], np.dtype(o[1])) for o in spec.outputs(op))
         self.new = tuple(None if o is None else workspace.outputs(*o) for o in self._outputs)
         if not spec.n:
@@ -184,6 +185,8 @@ class Call:
             a if a is None or (type(a) is np.ndarray and a.flags.carray and a.dtype.isnative) else _plain(a)
             for a in operands
         ]
+        if self._indices is not None and plain[2] is not None:
+            _check_indices(plain[2], self._indices.h * self._indices.w)
         try:
             made = self.plan(*plain, *outputs)
         except NOT_THEIR_FAULT:
@@ -273,6 +276,15 @@ def out_of_memory(error: BaseException | None) -> bool:
     while error is not None and not isinstance(error, MemoryError):
         error = error.__cause__ or error.__context__
     return error is not None
+
+
+def _check_indices(indices: Array, plane: int) -> None:
+    """Refuse positions outside the plane: a kernel would write there."""
+    if not indices.size:
+        return
+    least, most = indices.min(), indices.max()
+    if least < 0 or most >= plane:
+        raise ParameterError(f"pool: indices must lie in 0..{plane - 1}; got {least}..{most}")
 
 
 def _plain(array: Array) -> Array:

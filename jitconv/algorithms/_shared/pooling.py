@@ -13,9 +13,17 @@ Array = np.ndarray[Any, Any]
 
 def divisors(spec: PoolSpec) -> Array:
     """Return what every window's sum is divided by, shaped (OH, OW)."""
+    return np.multiply.outer(*counts(spec)).astype(spec.dtype)
+
+
+def counts(spec: PoolSpec) -> tuple[Array, Array]:
+    """Return how many rows of each row of windows, and columns of each column, a divisor counts.
+
+    A window counts the product of both: kept in plans, these take (OH + OW) numbers and not OH·OW.
+    """
     rows = _counted(spec.oh, spec.kh, spec.stride[0], spec.dilation[0], spec.h, spec.pad[:2], spec)
     columns = _counted(spec.ow, spec.kw, spec.stride[1], spec.dilation[1], spec.w, spec.pad[2:], spec)
-    return np.multiply.outer(rows, columns).astype(spec.dtype)
+    return rows, columns
 
 
 def _counted(

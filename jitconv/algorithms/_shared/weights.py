@@ -10,6 +10,7 @@ from numba import prange
 from jitconv.algorithms._shared.bias import bias_of_pixels
 from jitconv.algorithms._shared.filters import put_back
 from jitconv.algorithms._shared.layout import pictures_nhwc
+from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array, hwcf
 from jitconv.jit import Kernel, team
 from jitconv.jit.kernels import threads_pay
@@ -17,7 +18,7 @@ from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.panels import deal
 from jitconv.jit.pixels import copy
-from jitconv.jit.tile import TALLEST, WIDEST, padded_columns, tiles_across, width_of
+from jitconv.jit.tile import TALLEST, WIDEST, tiles_across, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
@@ -109,10 +110,20 @@ def rows_at_once(spec: ConvSpec) -> int:
     return -(-rows // -(-rows * spec.ow // BLOCK_PIXELS))
 
 
-def buffered(spec: ConvSpec) -> int:
-    """Return the elements of the buffers of two tasks."""
-    padded = spec.groups * padded_columns(spec.f // spec.groups, np.dtype(spec.dtype).itemsize)
-    return 2 * rows_at_once(spec) * spec.ow * (padded + CHUNK)
+def elements(spec: ConvSpec) -> int:
+    """Return the elements of padded pictures as pixels, of dw if it is put back, of the slices' sums, and of
+    the buffers of the tasks that run at once.
+    """
+    itemsize, weights, slices = np.dtype(spec.dtype).itemsize, math.prod(spec.w_shape), slices_of(spec)
+    as_stored = spec.layout == "NHWC" and not any(spec.pad)
+    pictures = 0 if as_stored else spec.n * math.prod(spec.padded) * spec.c
+    put = weights * (spec.layout == "NCHW" or spec.flip_kernel)
+    sums = slices * weights * (slices > 1)
+    panels = spec.groups * -(-(spec.f // spec.groups * itemsize) // (WIDEST * VECTOR_BYTES))
+    apart = CHUNK * (spec.stride[1] * spec.c * itemsize >= PACKED_FROM)
+    task = rows_at_once(spec) * spec.ow * (panels * WIDEST * VECTOR_BYTES // itemsize + apart)
+    tasks = slices if slices > 1 else team()
+    return pictures + put + sums + at_once(spec.madds // 40, tasks) * task
 
 
 class WeightGradient:

@@ -16,7 +16,7 @@ from jitconv.algorithms._shared.bias import bias_gradient
 from jitconv.algorithms._shared.filters import filter_strides, taps
 from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.views import Array, strides
-from jitconv.algorithms._shared.weights import SLICED_BYTES, SLICES, WeightGradient, buffered
+from jitconv.algorithms._shared.weights import WeightGradient, elements
 from jitconv.algorithms.direct import planes_filters, rows_filters, rows_pictures
 from jitconv.algorithms.direct.axes import taps_of_phase
 from jitconv.algorithms.direct.correlate import Correlation, Correlator, wider
@@ -154,6 +154,9 @@ class Phases:
         self._packed = packer(
             taps(spec)[::-1], (filter_, channel, group), group_f, group_c, spec.groups, spec.dtype
         )
+        packed = spec.kh * spec.kw * spec.f * padded_columns(group_c, np.dtype(spec.dtype).itemsize)
+        self.elements = packed + max((one.elements for one in self._correlations if one), default=0)
+        """Of the packed filters, and of the phase that takes the most."""
 
     def __call__(self, dy: Array, w: Array, dx: Array) -> None:
         """Fill `dx` from flat gradients."""
@@ -210,23 +213,26 @@ def phase(
     )  # fmt: skip
 
 
-def workspace(spec: ConvSpec, tasks: int) -> int:
-    """Return the bytes of dx or dw, what takes more, and of what both read; `tasks`: those of dx."""
-    itemsize = np.dtype(spec.dtype).itemsize
-    group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
+def workspace(spec: ConvSpec) -> int:
+    """Return the bytes of dx or dw, what takes more, each with the copy of dy that it reads."""
     part = replace(spec, n=pictures_at_once(spec))
-    copied, upstream = turned_elements(part)
-    if rows_pictures.serves(part):
-        dx = rows_pictures.elements(part)
-    else:
-        dx = spec.kh * spec.kw * spec.groups * group_f * padded_columns(group_c, itemsize) + tasks
-    weights = math.prod(spec.w_shape)
-    sliced = SLICES * weights * (weights * itemsize <= SLICED_BYTES)
-    if rows_filters.serves(part):
-        dw, sliced = rows_filters.elements(part), 0
-    elif planes_filters.serves(spec):
-        dw = planes_filters.buffered(spec)
-    else:
-        dw = copied + 2 * weights + buffered(spec)
-    more_dw = weights * (part.n < spec.n)
-    return itemsize * (upstream + max(dx * ("x" in spec.wrt), (dw + sliced) * ("w" in spec.wrt)) + more_dw)
+    x_as_stored, w_as_stored = takes_stored(part)
+    _, upstream = turned_elements(part)
+    dx = _dx_elements(part) + upstream * (not x_as_stored) if "x" in spec.wrt else 0
+    dw = _dw_elements(part) + upstream * (not w_as_stored) if "w" in spec.wrt else 0
+    more = math.prod(spec.w_shape) * ("w" in spec.wrt) + spec.f * ("b" in spec.wrt)
+    return np.dtype(spec.dtype).itemsize * (max(dx, dw) + more * (part.n < spec.n))
+
+
+def _dx_elements(spec: ConvSpec) -> int:
+    """Return what `input_gradient` takes, by the same order of variants."""
+    if rows_pictures.serves(spec):
+        return rows_pictures.elements(spec)
+    return Spread(spec).elements if suits(spec) else Phases(spec).elements
+
+
+def _dw_elements(spec: ConvSpec) -> int:
+    """Return what `filter_gradient` takes, by the same order of variants."""
+    if rows_filters.serves(spec):
+        return rows_filters.elements(spec)
+    return planes_filters.PlanesFilters(spec).elements() if planes_filters.serves(spec) else elements(spec)

@@ -16,7 +16,7 @@ from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.filters import filter_strides, taps
 from jitconv.algorithms._shared.views import Array, strides
 from jitconv.algorithms.direct import backward, few, pointwise, rows, stream
-from jitconv.algorithms.direct.correlate import SCRATCH_BYTES, TASKS, Correlation, Correlator, wider
+from jitconv.algorithms.direct.correlate import Correlation, Correlator, wider
 from jitconv.algorithms.direct.pack import packer
 from jitconv.hooks import hookimpl
 from jitconv.jit.tile import WIDEST, padded_columns
@@ -44,7 +44,7 @@ MOST_PHASES = 2**16
 """A gradient of pictures has tables for each remainder modulo both strides: a second of Python. A choice."""
 
 LEAST_FILTERS = 4
-"""Filters, and channels, of a group from which the tile is used: a quarter of a vector. Not measured."""
+"""Filters, and channels, of a group from which the tile is used; asv_benchmarks/benchmarks/groups.py."""
 
 HELD_PIXELS = 64
 """Pixels of a plane up to which packed filters that are held meet pixels as rows, also in NCHW: a panel's
@@ -146,29 +146,28 @@ def _why_not(op: str, spec: ConvSpec) -> str | None:
 
 
 def _workspace(op: str, spec: ConvSpec) -> int:
-    """Packed filters and rows of pictures of two tasks; for dw a padded or reordered copy of both."""
+    """Return the bytes of packed filters and of the buffers of the variant that serves the problem."""
+    if not spec.n:
+        return 0
     if not tiled(spec):
         return few.workspace(op, spec)
-    if op == "conv_forward" and stream.serves(spec):
-        return stream.workspace(spec)
-    itemsize = np.dtype(spec.dtype).itemsize
-    group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
-    taps_of_all = spec.kh * spec.kw * spec.groups
-    rows = 2 * (spec.kh + 1) * ((spec.padded[1] + spec.kw) * spec.c + spec.ow * spec.f)
-    tasks = 2 * (2 * SCRATCH_BYTES // itemsize + rows)
-    if spec.n < TASKS:
-        tasks += spec.n * _fetched(op, spec)
     if op == "conv_forward":
-        return itemsize * (taps_of_all * group_c * padded_columns(group_f, itemsize) + tasks)
-    return backward.workspace(spec, tasks)
+        return np.dtype(spec.dtype).itemsize * _forward_elements(spec)
+    return backward.workspace(spec)
 
 
-def _fetched(op: str, spec: ConvSpec) -> int:
-    """Return how many elements of a padded picture are fetched once for all tasks; of dy for dx."""
-    if op == "conv_forward":
-        return math.prod(spec.padded) * spec.c
-    reach = (spec.kh * spec.dilation[0], spec.kw * spec.dilation[1])
-    return (spec.oh + reach[0]) * (spec.ow + reach[1]) * spec.f
+def _forward_elements(spec: ConvSpec) -> int:
+    """Return what `build_forward` takes, by the same order of variants."""
+    if pointwise.serves(spec) or pointwise.spares_packing(spec):
+        return pointwise.Pointwise(spec).elements()
+    if rows.serves(spec):
+        return rows.ByRows(spec).elements
+    if as_they_lie(spec):
+        return correlation(spec, b_step=spec.f).elements
+    if stream.serves(spec):
+        return stream.Streamed(spec).elements
+    columns = padded_columns(spec.f // spec.groups, np.dtype(spec.dtype).itemsize)
+    return correlation(spec).elements + spec.kh * spec.kw * spec.c * columns
 
 
 def _cost(op: str, spec: ConvSpec) -> float:

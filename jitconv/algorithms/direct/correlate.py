@@ -15,6 +15,7 @@ from numba import prange
 
 from jitconv.algorithms._shared.layout import fetched_nhwc
 from jitconv.algorithms._shared.memory import fetch, put
+from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
 from jitconv.jit.kernels import threads_pay
@@ -172,15 +173,20 @@ class Correlator:
         blocks, splits = _shares(batch, rows, -(-rows // block), panels, wanted,
                                  filters_weigh_more=weights > math.prod(size) * channels)  # fmt: skip
         block = -(-rows // blocks)
-        self._first = None
+        self._first, once = None, 0
         if fetched and splits > 1:
             # once for all shares of the panels: eight fetched 49 pixels of 2048 channels eight times
             tall = (rows - 1) * down + height
+            once = batch * tall * width * channels
             self._first = strides, size, batch, (-top, -left), tall, width, channels
             strides, size = (tall * width * channels, width * channels, channels, 1), (tall, width)
             fetched, window = False, (0, 0, height, width)
         else:
             window = (top, left, height, width)
+        scratch = ((block - 1) * down + height) * width * channels if fetched else 0
+        tasks = at_once(work, batch * -(-rows // block) * splits)
+        self.elements = once + tasks * (scratch + block * put_back)
+        """Of the pictures that are fetched once, and of the buffers of the tasks that run at once."""
         parts = _parts(geometry.depth, PASS_BYTES // (panel_width * itemsize))
         depth = geometry.depth // parts
         table = np.array(

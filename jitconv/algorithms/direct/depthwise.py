@@ -202,6 +202,7 @@ class Correlator:
             spec.n * rows.size * columns.size * spec.c * np.dtype(spec.dtype).itemsize > FAR,
         )  # fmt: skip
         self._work = spec.madds // 20
+        self.elements = 0
 
     def __call__(self, x: Array, w: Array, b: Array | None, y: Array, *, floor: bool = False) -> None:
         """Fill `y`; negative results become 0 with `floor`."""
@@ -221,6 +222,8 @@ class Gradients:
             (spec.h, spec.w), (spec.oh, spec.ow), spec.stride, *tables(spec, rows, columns, spec.c),
         )  # fmt: skip
         self._work = spec.madds // 20
+        self.elements = self._parts * spec.c * (spec.kh * spec.kw * ("w" in spec.wrt) + ("b" in spec.wrt))
+        """Of the parts' sums."""
 
     def __call__(self, dy: Array, x: Array, dw: Array | None, db: Array | None) -> None:
         """Fill `dw` and `db`, where they are wanted."""

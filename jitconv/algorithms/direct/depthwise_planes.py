@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
+from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.axes import COUNT, Axis
 from jitconv.algorithms.direct.depthwise import TASKS, add_block, add_sums, correlate_block, tables
@@ -107,6 +108,9 @@ class Correlator:
             (rows.outputs, columns.outputs), (rows.step, columns.step), *tables(spec, rows, columns, wide),
         )  # fmt: skip
         self._work = spec.madds // 20
+        pixels = rows.size * columns.size + rows.outputs * columns.outputs + spec.kh * spec.kw
+        self.elements = at_once(self._work, spec.n * -(-spec.c // wide)) * wide * pixels
+        """Of the buffers of the tasks that run at once."""
 
     def __call__(self, x: Array, w: Array, b: Array | None, y: Array, *, floor: bool = False) -> None:
         """Fill `y`; negative results become 0 with `floor`."""
@@ -126,6 +130,11 @@ class Gradients:
             spec.stride, *tables(spec, rows, columns, wide),
         )  # fmt: skip
         self._work = spec.madds // 20
+        taps, splits = spec.kh * spec.kw, -(-spec.c // wide)
+        task = wide * (spec.h * spec.w + spec.oh * spec.ow + taps * ("w" in spec.wrt) + 1)
+        sums = self._parts * spec.c * (taps * ("w" in spec.wrt) + 1)
+        self.elements = sums + at_once(self._work, self._parts * splits) * task
+        """Of the parts' sums, and of the buffers of the tasks that run at once."""
 
     def __call__(self, dy: Array, x: Array, dw: Array | None, db: Array | None) -> None:
         """Fill `dw` and `db`, where they are wanted."""

@@ -26,7 +26,11 @@ TURNED_PER_SECOND = 3e9
 """Elements of planes that become pixels, or pixels planes. An estimate, not fitted."""
 
 
-def build_forward(spec: ConvSpec) -> Plan:
+Correlator = depthwise.Correlator | depthwise_planes.Correlator | planes.Correlator
+Gradients = depthwise.Gradients | depthwise_planes.Gradients | planes_gradient.Gradients
+
+
+def build_forward(spec: ConvSpec) -> Correlator:
     """Return a plan of conv_forward; it takes ``floor=True`` besides, for negative results to become 0."""
     axes = both(spec, forward_axis)
     if by_channels(spec):
@@ -38,17 +42,7 @@ def build_forward(spec: ConvSpec) -> Plan:
 
 def build_backward(spec: ConvSpec) -> Plan:
     """Return a plan of conv_backward."""
-    forward, backward = both(spec, forward_axis), both(spec, backward_axis)
-    correlate: Callable[..., None]
-    gradients: Callable[..., None]
-    if by_channels(spec):
-        correlate, gradients = depthwise.Correlator(spec, *backward), depthwise.Gradients(spec, *forward)
-    elif depthwise_planes.serves(spec):
-        correlate = depthwise_planes.Correlator(spec, *backward)
-        gradients = depthwise_planes.Gradients(spec, *forward)
-    else:
-        correlate = planes.Correlator(spec, *backward, backward=True)
-        gradients = planes_gradient.Gradients(spec, *forward)
+    correlate, gradients = both_gradients(spec)
 
     def plan(dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None) -> None:
         if dx is not None:
@@ -57,6 +51,16 @@ def build_backward(spec: ConvSpec) -> Plan:
             gradients(dy, x, dw, db)
 
     return plan
+
+
+def both_gradients(spec: ConvSpec) -> tuple[Correlator, Gradients]:
+    """Return what fills dx, and what fills dw and db."""
+    forward, backward = both(spec, forward_axis), both(spec, backward_axis)
+    if by_channels(spec):
+        return depthwise.Correlator(spec, *backward), depthwise.Gradients(spec, *forward)
+    if depthwise_planes.serves(spec):
+        return depthwise_planes.Correlator(spec, *backward), depthwise_planes.Gradients(spec, *forward)
+    return planes.Correlator(spec, *backward, backward=True), planes_gradient.Gradients(spec, *forward)
 
 
 def by_channels(spec: ConvSpec) -> bool:
@@ -78,18 +82,13 @@ def copied(spec: ConvSpec) -> tuple[bool, bool]:
 
 
 def workspace(op: str, spec: ConvSpec) -> int:
-    """Return the bytes of each task's copied rows and of the parts of dw and db."""
+    """Return the bytes of the buffers of tasks, and of the parts of dw and db."""
     itemsize = np.dtype(spec.dtype).itemsize
-    sums = depthwise.TASKS * (spec.kh * spec.kw * spec.c // spec.groups + 1) * spec.f
-    elements = sums if op == "conv_backward" else 0
-    if depthwise_planes.serves(spec):
-        wide = depthwise_planes.channels_of_a_task(spec)
-        elements += depthwise.TASKS * wide * (spec.h * spec.w + spec.oh * spec.ow + spec.kh * spec.kw)
-    elif not by_channels(spec):
-        row = (spec.c * (spec.w + spec.stride[1]) + spec.f * (spec.ow + spec.w)) // spec.groups
-        elements += planes.TASKS * row * (spec.h + spec.extent[0]) * any(copied(spec))
-        elements += planes.TASKS * spec.kh * spec.kw * spec.c // spec.groups * spec.f // spec.groups * 64
-    return elements * itemsize
+    if op == "conv_forward":
+        return build_forward(spec).elements * itemsize
+    correlate, gradients = both_gradients(spec)
+    wants_sums = "w" in spec.wrt or "b" in spec.wrt
+    return max(correlate.elements * ("x" in spec.wrt), gradients.elements * wants_sums) * itemsize
 
 
 def cost(op: str, spec: ConvSpec) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
+from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array, strides
 from jitconv.algorithms.direct.axes import (
     BEGIN,
@@ -174,12 +175,26 @@ class Correlator:
             *tables(spec, rows, columns, tap, in_place=in_place),
         )  # fmt: skip
         self._work = spec.madds // 20
+        block, sources = rows_of_a_task(spec, longest), group_f if backward else group_c
+        pitch = -(-columns.size // columns.step) * columns.step
+        scratch = 0 if in_place else sources * rows_met(rows, block) * pitch
+        written = y_strides[2] == 1 and len(columns.phases) <= 2
+        lines = 0 if written else OUTPUTS * len(columns.phases) * int(columns.phases[0, COUNT])
+        tasks = min(spec.n * spec.groups * -(-longest // block), 8 * TASKS)
+        self.elements = at_once(self._work, tasks) * (scratch + lines)
+        """Of the buffers of the tasks that run at once."""
 
     def __call__(self, x: Array, w: Array, b: Array | None, y: Array, *, floor: bool = False) -> None:
         """Fill `y`; negative results become 0 with `floor`."""
         w = w.reshape(-1)
         CORRELATE(self._work, x.reshape(-1), *self._before, w, self._w_strides, w if b is None else b,
                   b is not None, y.reshape(-1), *self._after, floor)  # fmt: skip
+
+
+def rows_met(rows: Axis, block: int) -> int:
+    """Return how many rows of a plane `block` rows of one phase meet at most."""
+    reach = int(np.ptp(rows.offsets)) if rows.offsets.size else 0
+    return min(rows.size, (block - 1) * rows.step + reach + 1)
 
 
 def filter_places(spec: ConvSpec) -> tuple[int, int, int, int]:

@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numba import prange
 
+from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms._shared.weights import SLICED_BYTES, SLICES
 from jitconv.algorithms.direct.columns import copy_tap
@@ -118,12 +119,6 @@ def serves(spec: ConvSpec) -> bool:
     return spec.layout == "NCHW" and (one or spec.f // spec.groups >= LEAST_FILTERS)
 
 
-def buffered(spec: ConvSpec) -> int:
-    """Return the elements of the buffers of two tasks."""
-    panel_width = WIDEST * VECTOR_BYTES // np.dtype(spec.dtype).itemsize
-    return 2 * (BLOCK + LINE) * (spec.f + CHUNK + 2 * panel_width)
-
-
 class PlanesFilters:
     """dw of one problem."""
 
@@ -144,9 +139,17 @@ class PlanesFilters:
             (spec.h, spec.w), (spec.oh, spec.ow), spec.stride, spec.n, spec.c, spec.f, spec.groups, pixels,
             self._slices, as_it_lies, block, taps[::-1] if spec.flip_kernel else taps,
         )  # fmt: skip
-        work = spec.madds // 40
+        self._work = work = spec.madds // 40
+        panel_width = WIDEST * VECTOR_BYTES // np.dtype(spec.dtype).itemsize
+        self._task = block * (spec.f + CHUNK + panel_width * (1 if as_it_lies else 2))
+        self._sums = size * self._slices * (self._slices > 1)
         self._undivided = sliced or not threads_pay(work)
         self._run = GRADIENT.of(work)
+
+    def elements(self) -> int:
+        """Return the elements of the slices' sums, and of the buffers of the tasks that run at once."""
+        parts = 1 if self._undivided else team()
+        return self._sums + at_once(self._work, self._slices * parts) * self._task
 
     def __call__(self, x: Array, dy: Array, dw: Array) -> None:
         """Fill `dw`."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import prange
 
+from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array, strides
 from jitconv.algorithms.direct.axes import BEYOND, INNER, Axis, met_taps
-from jitconv.algorithms.direct.planes import TASKS, filter_places, gather, rows_of_a_task, tables
+from jitconv.algorithms.direct.planes import TASKS, filter_places, gather, rows_met, rows_of_a_task, tables
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
 from jitconv.jit.taps import PLAIN, READS_APART
@@ -132,6 +135,18 @@ class Gradients:
             spec.w), (spec.oh, spec.ow), spec.stride, *tables(spec, rows, columns, 1, in_place=in_place),
         )  # fmt: skip
         self._work = spec.madds // 20
+        self.elements = self._elements(spec, rows, block)
+        """Of the parts' sums, and of the buffers of the tasks that run at once."""
+
+    def _elements(self, spec: ConvSpec, rows: Axis, block: int) -> int:
+        lanes = VECTOR_BYTES // np.dtype(spec.dtype).itemsize
+        group_c, group_f, weights = spec.c // spec.groups, spec.f // spec.groups, math.prod(spec.w_shape)
+        pitch = -(-spec.w // spec.stride[1]) * spec.stride[1]
+        task = weights // spec.groups * lanes + group_f
+        task += 0 if self._x[1] else group_c * rows_met(rows, block) * pitch
+        task += 0 if self._dy[1] else group_f * block * spec.ow
+        sums = self._parts * (weights * ("w" in spec.wrt) + spec.f * ("b" in spec.wrt))
+        return sums + at_once(self._work, min(self._parts * spec.groups, 8 * TASKS)) * task
 
     def __call__(self, dy: Array, x: Array, dw: Array | None, db: Array | None) -> None:
         """Fill `dw` and `db`, where they are wanted."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numba import prange
 
+from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.columns import copy_apart, copy_panels, copy_taps, room_apart
 from jitconv.jit import Kernel, team
@@ -138,17 +139,33 @@ class Pointwise:
             (kh * spec.dilation[0] - spec.pad[0], kw * spec.dilation[1] - spec.pad[2])
             for kh in range(spec.kh) for kw in range(spec.kw)
         ], np.int64)  # fmt: skip
-        self._splits, self._taps = splits, spec.kh * spec.kw
+        self._splits, self._taps, self._tasks = splits, spec.kh * spec.kw, tasks
+        self._spec, self._blocks = spec, blocks
         self._after = (
             spec.n, spec.c, (spec.h, spec.w), spec.f, (spec.oh, spec.ow),
             np.ascontiguousarray(taps[::-1]) if spec.flip_kernel else taps, spec.stride, spec.groups,
             one, blocks,
         )  # fmt: skip
 
+    def splits(self) -> int:
+        """Return in how many shares the filters are divided, each with copies of the pixels of its own."""
+        return self._splits if self._taps == 1 else min(self._splits, team())
+
+    def elements(self) -> int:
+        """Return the elements of the buffers of the tasks that run at once, and of the repeated bias."""
+        spec, lanes = self._spec, self._panel // WIDEST
+        whole, pixels = spec.c // spec.groups * self._taps, spec.oh * spec.ow
+        longest = -(-whole // -(-whole // self._most))
+        panels = -(-pixels // self._panel)
+        widest = -(-panels // self._blocks) * self._panel
+        one = self._taps == 1 and not any(spec.pad)
+        apart = room_apart(widest, spec.ow, lanes) if one and pixels != spec.h * spec.w else 0
+        tasks = at_once(self._work, self._tasks * self.splits())
+        return tasks * longest * (widest + apart) + spec.f * self._panel * spec.bias
+
     def holding(self, w: Array, b: Array | None, *, floor: bool = False) -> Callable[[Array, Array], None]:
         """Return ``(x, y) -> None`` with filters and bias held; negative results become 0 with `floor`."""
         w = w.ravel()
         before = w, w if b is None else np.repeat(b, self._panel), b is not None
-        splits = self._splits if self._taps == 1 else min(self._splits, team())
-        work, after = self._work, (*self._after, splits, self._most, floor)
+        work, after = self._work, (*self._after, self.splits(), self._most, floor)
         return lambda x, y: POINTWISE(work, x.ravel(), *before, y.ravel(), *after)

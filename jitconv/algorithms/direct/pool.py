@@ -7,12 +7,12 @@ import math
 from collections.abc import Callable, Iterator
 from functools import partial
 
-import numba
 import numpy as np
 
 from jitconv.algorithm import Algorithm, Plan, never_refuses
 from jitconv.algorithms._shared.cost import seconds
-from jitconv.algorithms._shared.pooling import divisors
+from jitconv.algorithms._shared.pooling import counts
+from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct import pool_kernels, pool_planes, pool_rows
 from jitconv.algorithms.direct.pool_tasks import (
@@ -22,6 +22,7 @@ from jitconv.algorithms.direct.pool_tasks import (
     forward_tasks,
     geometry,
     halves,
+    task_count,
     tiling,
     whole_planes,
 )
@@ -59,7 +60,7 @@ CACHED_BYTES_PER_SECOND = {"NHWC": 24e9, "NCHW": 8e9}
 """Bytes of small problems, of one thread, seen in single layers of batch 1; not swept."""
 
 NO_INDICES = np.empty((0, 0, 0, 0), np.int64)
-NO_SHARE = {dtype: np.empty(0, dtype) for dtype in ("float32", "float64")}
+NO_DIVISORS = {dtype: np.empty(0, dtype) for dtype in ("float32", "float64")}
 
 
 def max_forward(spec: PoolSpec) -> Plan:
@@ -75,18 +76,18 @@ def max_forward(spec: PoolSpec) -> Plan:
                 across(middle, y, None)
 
         return two_passes
-    work, tasks, no_share = serial_time("max_pool_forward", spec), forward_tasks(spec), NO_SHARE[spec.dtype]
+    work, tasks, none = serial_time("max_pool_forward", spec), forward_tasks(spec), NO_DIVISORS[spec.dtype]
     if whole_planes("max_pool_forward", spec) and not spec.indices:
         return pool_planes.max_forward(spec, work)
     what = pool_kernels.WINNERS if spec.indices else pool_kernels.MAXIMA
     run, numbers = pool_kernels.FORWARD.of(work), flat(what, tasks, *geometry(spec))
-    return lambda x, y, indices: run(x, y, NO_INDICES if indices is None else indices, no_share, numbers)
+    return lambda x, y, indices: run(x, y, NO_INDICES if indices is None else indices, none, numbers)
 
 
 def max_backward(spec: PoolSpec) -> Plan:
     """Return the plan of max_pool_backward."""
     work, shapes = serial_time("max_pool_backward", spec), geometry(spec)
-    adding, no_share = int(not tiling(spec)), NO_SHARE[spec.dtype]
+    adding, none = int(not tiling(spec)), NO_DIVISORS[spec.dtype]
     tasks = backward_tasks("max_pool_backward", spec)
     if whole_planes("max_pool_backward", spec) and spec.ties == "first" and not spec.indices:
         return pool_planes.max_backward(spec, work)
@@ -96,7 +97,7 @@ def max_backward(spec: PoolSpec) -> Plan:
 
     def plan(dy: Array, x: Array, indices: Array | None, dx: Array) -> None:
         if indices is None:
-            run(dy, x, dx, no_share, adding, numbers)
+            run(dy, x, dx, none, adding, numbers)
         else:
             given = indices.ravel()
             pool_kernels.GIVEN_BACKWARD(work, dy.ravel(), given, dx.ravel(), GROUP, *shapes[:2])
@@ -115,11 +116,11 @@ def avg_forward(spec: PoolSpec) -> Plan:
                 across(middle, y)
 
         return two_passes
-    work, tasks, share = serial_time("avg_pool_forward", spec), forward_tasks(spec), shares(spec)
+    work, tasks, over = serial_time("avg_pool_forward", spec), forward_tasks(spec), divisors(spec)
     if whole_planes("avg_pool_forward", spec):
-        return pool_planes.avg_forward(spec, work, share)
+        return pool_planes.avg_forward(spec, work, share(spec))
     run, numbers = pool_kernels.FORWARD.of(work), flat(pool_kernels.MEANS, tasks, *geometry(spec))
-    return lambda x, y: run(x, y, NO_INDICES, share, numbers)
+    return lambda x, y: run(x, y, NO_INDICES, over, numbers)
 
 
 def avg_backward(spec: PoolSpec) -> Plan:
@@ -133,18 +134,26 @@ def avg_backward(spec: PoolSpec) -> Plan:
                 along(middle, dx)
 
         return two_passes
-    work, share, adding = serial_time("avg_pool_backward", spec), shares(spec), int(not tiling(spec))
+    work, over, adding = serial_time("avg_pool_backward", spec), divisors(spec), int(not tiling(spec))
     if whole_planes("avg_pool_backward", spec):
-        return pool_planes.avg_backward(spec, work, share)
+        return pool_planes.avg_backward(spec, work, share(spec))
     tasks = backward_tasks("avg_pool_backward", spec)
     run, numbers = pool_kernels.BACKWARD.of(work), flat(pool_kernels.SPREAD, tasks, *geometry(spec))
-    return lambda dy, dx: run(dy, dy, dx, share, adding, numbers)
+    return lambda dy, dx: run(dy, dy, dx, over, adding, numbers)
 
 
-def shares(spec: PoolSpec) -> Array:
-    """Return what every window's sum is multiplied by: a reciprocal is off by half a rounding at most."""
-    share: Array = 1 / divisors(spec).reshape(-1)
-    return share
+def divisors(spec: PoolSpec) -> Array:
+    """Return what the loops divide by: the rows that each row of windows counts, the columns, and a 1.
+
+    A window's sum is multiplied by 1 over the product: a reciprocal is off by half a rounding at most.
+    """
+    return np.concatenate([*counts(spec), [1]]).astype(spec.dtype)
+
+
+def share(spec: PoolSpec) -> Array:
+    """Return 1 over the divisor of the only window."""
+    rows, columns = counts(spec)
+    return 1 / (rows * columns).astype(spec.dtype)
 
 
 @contextlib.contextmanager
@@ -170,13 +179,19 @@ def _cost(op: str, spec: PoolSpec) -> float:
 
 
 def _workspace(op: str, spec: PoolSpec) -> int:
-    """Rows in the making, of each thread; what lies between two passes."""
+    """Rows in the making, of each task that runs at once; what lies between two passes."""
+    if not spec.n:
+        return 0
     if parts := halves(op, spec):
         middle = math.prod(parts[0].y_shape) * np.dtype(spec.dtype).itemsize
         return middle + max(_workspace(op, part) for part in parts)
     if op.startswith("max") and pool_rows.serves(spec):
         return 0
-    return buffer_bytes(op, spec) * int(numba.config.NUMBA_NUM_THREADS)
+    if op == "max_pool_backward" and spec.indices:
+        return 0
+    if whole_planes(op, spec) and not spec.indices and spec.ties == "first":
+        return 0
+    return buffer_bytes(op, spec) * at_once(serial_time(op, spec), task_count(op, spec))
 
 
 @hookimpl

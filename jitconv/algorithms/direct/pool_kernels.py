@@ -42,7 +42,7 @@ def whole(width, windows, taps, stride, pad, dilation):
 
 @inlined
 def reduce_row(
-    x, at, y, to, indices, share, what, oh, size, pixel, deep, counts, window, stride, pad, dilation
+    x, at, y, to, indices, divisors, what, oh, size, pixel, deep, counts, window, stride, pad, dilation
 ):
     """One row of windows of one picture.
 
@@ -69,12 +69,12 @@ def reduce_row(
                 place, dilation[0] * width, dilation[1], stride[1], indices,
             )  # fmt: skip
         else:
-            part = share[oh * counts[1] + ow]
+            part = divisors[counts[0] + counts[1]] / (divisors[oh] * divisors[counts[0] + ow])
             means(x, corner, rows, cols, down, over, step, run, deep, y, target, pixel, part)
         ow += run
 
 
-def _forward(pictures, results, positions, share, numbers):
+def _forward(pictures, results, positions, divisors, numbers):
     """Some rows of outputs at a time, of one picture or of interleaved planes."""
     x, y, indices = pictures.ravel(), results.ravel(), positions.ravel()
     ints = unpacked(numbers, 18)
@@ -95,8 +95,8 @@ def _forward(pictures, results, positions, share, numbers):
             for oh in range(begin, end):
                 reduce_row(
                     x, block * height * width * channels + low,
-                    y, (block * counts[0] + oh) * counts[1] * channels + low, indices,
-                    share, what, oh, (height, width), channels, deep, counts, window, stride, pad, dilation,
+                    y, (block * counts[0] + oh) * counts[1] * channels + low, indices, divisors,
+                    what, oh, (height, width), channels, deep, counts, window, stride, pad, dilation,
                 )  # fmt: skip
             continue
         source, result = np.empty(room_x, x.dtype), np.empty(room_y, x.dtype)
@@ -109,7 +109,7 @@ def _forward(pictures, results, positions, share, numbers):
         for oh in range(begin, end):
             reduce_row(
                 source, -top * width * lanes, result, (oh - begin) * counts[1] * lanes, places,
-                share, what, oh, (height, width), lanes, lanes, counts, window, stride, pad, dilation,
+                divisors, what, oh, (height, width), lanes, lanes, counts, window, stride, pad, dilation,
             )  # fmt: skip
         to, outputs = (block * lanes * counts[0] + begin) * counts[1], counts[0] * counts[1]
         deinterleave(x, result, y, to, outputs, planes, (end - begin) * counts[1])
@@ -119,7 +119,7 @@ def _forward(pictures, results, positions, share, numbers):
 
 @inlined
 def give_row(
-    x, at, dy, start, dx, to, share, what, adding, oh, some, size, pixel, deep,
+    x, at, dy, start, dx, to, divisors, what, adding, oh, some, size, pixel, deep,
     counts, window, stride, pad, dilation,
 ):  # fmt: skip
     """Give the gradients of one row of windows of one picture to the rows `some` of dx.
@@ -143,7 +143,7 @@ def give_row(
         place, gradient = (ih + top * dilation[0]) * width + column, start + ow * pixel
         down, over, step = dilation[0] * width * pixel, dilation[1] * pixel, stride[1] * pixel
         if what == SPREAD:
-            part = share[oh * counts[1] + ow]
+            part = divisors[counts[0] + counts[1]] / (divisors[oh] * divisors[counts[0] + ow])
             corner = to + ((ih + upper * dilation[0]) * width + column) * pixel
             spread(
                 dx,
@@ -174,7 +174,7 @@ def give_row(
         ow += run
 
 
-def _backward(upstream, pictures, gradients, share, adding, numbers):
+def _backward(upstream, pictures, gradients, divisors, adding, numbers):
     """Some rows of dx at a time, from all windows that meet them, in the order of the windows."""
     dy, x, dx = upstream.ravel(), pictures.ravel(), gradients.ravel()
     ints = unpacked(numbers, 18)
@@ -205,7 +205,7 @@ def _backward(upstream, pictures, gradients, share, adding, numbers):
             for oh in range(early, late):
                 start = (block * counts[0] + oh) * counts[1] * channels + low
                 give_row(
-                    x, at, dy, start, dx, at, share, what, adding, oh, (begin, end),
+                    x, at, dy, start, dx, at, divisors, what, adding, oh, (begin, end),
                     (height, width), channels, deep, counts, window, stride, pad, dilation,
                 )  # fmt: skip
             continue
@@ -226,7 +226,7 @@ def _backward(upstream, pictures, gradients, share, adding, numbers):
         for oh in range(early, late):
             give_row(
                 source, -top * width * lanes, gradient, (oh - early) * counts[1] * lanes,
-                target, -begin * width * lanes, share, what, adding, oh, (begin, end),
+                target, -begin * width * lanes, divisors, what, adding, oh, (begin, end),
                 (height, width), lanes, lanes, counts, window, stride, pad, dilation,
             )  # fmt: skip
         to = (block * lanes * height + begin) * width

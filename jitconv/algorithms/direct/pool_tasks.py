@@ -68,6 +68,13 @@ def _tasks(spec: PoolSpec, rows: int, row_elements: int, least: int) -> Task:
     return 1, band, min(group, spec.c)
 
 
+def task_count(op: str, spec: PoolSpec) -> int:
+    """Return how many tasks there are in NCHW, where each has buffers."""
+    forward = op.endswith("forward")
+    side, band, _ = forward_tasks(spec) if forward else backward_tasks(op, spec)
+    return -(-spec.n * spec.c // side) * -(-(spec.oh if forward else spec.h) // band)
+
+
 def buffer_bytes(op: str, spec: PoolSpec) -> int:
     """Return the bytes of a task's interleaved rows."""
     itemsize = np.dtype(spec.dtype).itemsize

@@ -11,6 +11,7 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.memory import clear
+from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.padded_rows import copy_rows
 from jitconv.jit import Kernel
@@ -106,6 +107,10 @@ class ByRows:
             biased: flat(numbers, biased, floor, len(offsets), places, offsets) for biased in (False, True)
         }
         self._run = BY_ROWS.of(work)
+        units = spec.n * -(-spec.oh // block) * splits
+        scratch = group_c * tall * row + WIDE * VECTOR_BYTES // itemsize
+        self.elements = at_once(work, min(units, 2 * TASKS)) * scratch
+        """Of the buffers of the tasks that run at once."""
 
     def __call__(self, x: Array, w: Array, b: Array | None, y: Array) -> None:
         """Fill `y`."""

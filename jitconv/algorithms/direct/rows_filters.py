@@ -13,6 +13,7 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.memory import clear
+from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.padded_rows import DEALT, copy_rows, few_channels
 from jitconv.algorithms.direct.rows import geometry
@@ -114,11 +115,11 @@ def serves(spec: ConvSpec) -> bool:
 
 
 def elements(spec: ConvSpec) -> int:
-    """Return the elements of the parts' sums, and of the buffers of two tasks."""
+    """Return the elements of the parts' sums, and of the buffers of the tasks that run at once."""
     _, tall, parts = blocking(spec)
     lanes = VECTOR_BYTES // np.dtype(spec.dtype).itemsize
     weights, copied = math.prod(spec.w_shape), spec.c // spec.groups * tall * geometry(spec)[0]
-    return parts * (weights + spec.f) + 2 * (weights * lanes + copied)
+    return parts * (weights + spec.f) + at_once(spec.madds // 40, parts) * (weights * lanes + copied)
 
 
 class RowsFilters:

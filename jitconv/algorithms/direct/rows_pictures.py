@@ -17,6 +17,7 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.memory import clear
+from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.axes import taps_of_phase
 from jitconv.algorithms.direct.padded_rows import copy_rows, few_channels, merge_rows
@@ -150,11 +151,15 @@ def serves(spec: ConvSpec) -> bool:
 
 
 def elements(spec: ConvSpec) -> int:
-    """Return the elements of the filters in the order of their phases, and of the buffers of two tasks."""
+    """Return the elements of the filters in the order of their phases, and of the buffers of the tasks that
+    run at once.
+    """
     its = geometry(spec)
     copied = spec.f // spec.groups * its.tall * its.row
     merged = spec.c // spec.groups * its.block * math.prod(spec.stride) * its.pitch * (spec.stride[1] > 1)
-    return math.prod(spec.w_shape) + 2 * (copied + merged)
+    longest = -(-spec.h // spec.stride[0])
+    units = spec.n * -(-longest // its.block)
+    return math.prod(spec.w_shape) + at_once(work(spec), min(units, 2 * TASKS)) * (copied + merged)
 
 
 class RowsPictures:

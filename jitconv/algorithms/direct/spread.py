@@ -7,17 +7,20 @@ dx[oh·stride - pad + kh, ow·stride - pad + kw, c] is the sum of what lands the
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.filters import taps_first
+from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.correlate import TASKS
 from jitconv.algorithms.direct.pack import packer
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
 from jitconv.jit.numbers import flat, unpacked
-from jitconv.jit.tile import WIDEST, tiles, width_of
+from jitconv.jit.tile import WIDEST, padded_columns, tiles, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
@@ -103,6 +106,10 @@ class Spread:
             (spec.pad[0], spec.pad[2]), spec.dilation, spec.f, -(-spec.h // bands),
         )  # fmt: skip
         self._run = SPREAD.of(spec.madds // 40)
+        columns = padded_columns(spec.kh * spec.kw * spec.c, np.dtype(spec.dtype).itemsize)
+        tasks = at_once(spec.madds // 40, spec.n * bands)
+        self.elements = columns * (spec.f + tasks * spec.ow) + math.prod(spec.w_shape) * spec.flip_kernel
+        """Of the packed filters, and of the products of the tasks that run at once."""
         # every tap of every channel is a filter of this product
         self._packed = packer(
             np.zeros(1, np.int64), (1, spec.f, 0), spec.f, spec.kh * spec.kw * spec.c, 1, spec.dtype

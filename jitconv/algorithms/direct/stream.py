@@ -12,6 +12,7 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.layout import pictures_nhwc
+from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer
@@ -75,13 +76,6 @@ def serves(spec: ConvSpec) -> bool:
     return rows_of_a_matrix and few and math.prod(spec.w_shape) * np.dtype(spec.dtype).itemsize >= LEAST_BYTES
 
 
-def workspace(spec: ConvSpec) -> int:
-    """Return the bytes of a padded copy of the pictures, and of two tasks."""
-    height, width = spec.padded
-    copied = spec.n * height * width * spec.c * any(spec.pad)
-    return copied * np.dtype(spec.dtype).itemsize + 2 * PASS_BYTES
-
-
 class Streamed:
     """The forward op of one problem."""
 
@@ -106,7 +100,11 @@ class Streamed:
             columns, spec.f, depth, table,
         )  # fmt: skip
         self._no_bias = np.empty(0, spec.dtype)
-        self._run = STREAM.of(spec.madds // 40)
+        work, wide = spec.madds // 40, WIDEST * VECTOR_BYTES // np.dtype(spec.dtype).itemsize * ABREAST
+        self._run = STREAM.of(work)
+        copied = spec.n * height * width * spec.c * any(spec.pad)
+        self.elements = copied + at_once(work, -(-spec.f // wide)) * depth * wide
+        """Of a padded copy of the pictures, and of the buffers of the tasks that run at once."""
 
     def __call__(self, x: Array, w: Array, b: Array | None, y: Array) -> None:
         """Fill `y`."""

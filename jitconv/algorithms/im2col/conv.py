@@ -134,16 +134,19 @@ def from_matrices(product: Array, spec: ConvSpec) -> Array:
 
 
 def _workspace(op: str, spec: ConvSpec) -> int:
-    """Filters as matrices, a patch, its columns; for a gradient its sum twice, or the pictures it is for."""
+    """Filters as matrices if they do not lie so, a patch and its columns; what gradients are summed in."""
     itemsize = np.dtype(spec.dtype).itemsize
-    filters = spec.kh * spec.kw * spec.c // spec.groups * spec.f * itemsize
+    filters = math.prod(spec.w_shape) * itemsize
+    lie = spec.layout == "NHWC" and spec.groups == 1 and not spec.flip_kernel
+    copied, block = 0 if lie else filters, block_bytes(spec)
     if op == "conv_forward":
-        return filters + patch_bytes(spec) + block_bytes(spec)
+        return copied + patch_bytes(spec) + block
     count, some = block_shape(spec)
-    grown = block_bytes(spec) + 2 * count * some * spec.ow * spec.f * itemsize
-    for_dw = 3 * filters + patch_bytes(spec)
-    for_dx = filters + pictures_bytes(spec) + block_bytes(spec) * (spec.groups > 1)
-    return grown + max(for_dw * ("w" in spec.wrt), for_dx * ("x" in spec.wrt))
+    upstream = count * some * spec.ow * spec.f * itemsize * (spec.layout == "NCHW")
+    for_dw = filters + max(copied, patch_bytes(spec) + block, block + upstream + filters)
+    regrouped = block * (1 < spec.groups < spec.c)
+    for_dx = copied + pictures_bytes(spec) + block + max(upstream, regrouped)
+    return max(for_dw * ("w" in spec.wrt), for_dx * ("x" in spec.wrt))
 
 
 def _cost(op: str, spec: ConvSpec) -> float:

@@ -42,6 +42,9 @@ COLUMN_BYTES_PER_SECOND = {
 MOST_TAPS = 2**20
 """Of a window: a row holds all of them, padding too, and a gradient adds them one by one."""
 
+SCATTERED_BYTES = 64 * 1024
+"""What NumPy's `add.at` takes for itself."""
+
 
 def max_forward(spec: PoolSpec, x: Array, y: Array, indices: Array | None) -> None:
     """Y = the maximum of each row of the column matrix; padding is -inf, and the last to be chosen."""
@@ -133,18 +136,22 @@ def _why_not(spec: PoolSpec) -> str | None:
 
 def _workspace(op: str, spec: PoolSpec) -> int:
     """A patch, its columns and places of their maxima; for a gradient the pictures that it is for."""
+    itemsize, place = np.dtype(spec.dtype).itemsize, np.dtype(np.int64).itemsize
+    if op == "max_pool_backward" and spec.indices:  # rows and columns of one picture's places
+        copied = itemsize * (spec.layout == "NCHW")
+        return SCATTERED_BYTES + spec.oh * spec.ow * spec.c * (2 * place + copied)
     count, some = block_shape(spec)
-    outputs = count * some * spec.ow * spec.c
-    gathered = pictures_bytes(spec) * op.endswith("backward")
+    outputs, block, forward = count * some * spec.ow * spec.c, block_bytes(spec), op.endswith("forward")
+    gathered = 0 if forward else pictures_bytes(spec)
     if op.startswith("avg"):
-        return (
-            patch_bytes(spec) * op.endswith("forward")
-            + gathered
-            + 2 * outputs * np.dtype(spec.dtype).itemsize
-        )
-    places = 6 * outputs * np.dtype(np.int64).itemsize
-    masks = 2 * outputs * spec.kh * spec.kw
-    return patch_bytes(spec) + gathered + places + masks + 2 * block_bytes(spec)
+        return (patch_bytes(spec) if forward else gathered) + outputs * itemsize
+    found = (4 if forward and spec.indices else 3) * place + 2
+    search = block + max(patch_bytes(spec), outputs * found)
+    if forward:  # the columns of one block are kept until those of the next are made
+        several = (count, some) != (spec.n, spec.oh)
+        return max(search, several * (2 * block + patch_bytes(spec) + outputs * place))
+    shares = 2 * block + outputs * (spec.kh * spec.kw + itemsize * (spec.ties == "split"))
+    return gathered + max(search, shares)
 
 
 def _cost(op: str, spec: PoolSpec) -> float:

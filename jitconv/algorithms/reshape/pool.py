@@ -31,6 +31,9 @@ the selector took this for the fastest wherever windows tile, and it was slower 
 SLOW_BYTES_PER_SECOND = 0.15e9
 """The same for maxima with their positions, or in NCHW: 6.5 MB took 41 to 62 ms, of which auto foresaw 1."""
 
+BUFFER_BYTES = 96 * 1024
+"""What NumPy's means, and its `add.at`, take for themselves: 64 to 130 KiB."""
+
 
 def max_forward(spec: PoolSpec, x: Array, y: Array, indices: Array | None) -> None:
     """Y = the maximum over the two axes of a window."""
@@ -94,12 +97,16 @@ def why_not(spec: PoolSpec) -> str | None:
 
 
 def _workspace(op: str, spec: PoolSpec) -> int:
-    x_bytes = spec.n * spec.h * spec.w * spec.c * np.dtype(spec.dtype).itemsize
+    itemsize = np.dtype(spec.dtype).itemsize
+    x_bytes = spec.n * spec.h * spec.w * spec.c * itemsize
+    if op == "max_pool_backward" and spec.indices:
+        copied = itemsize * (spec.layout == "NCHW")
+        return BUFFER_BYTES + spec.n * spec.oh * spec.ow * spec.c * (2 * np.dtype(np.int64).itemsize + copied)
     if op == "max_pool_backward":
         return 3 * x_bytes
     if op == "max_pool_forward":
         return x_bytes if spec.indices else 0
-    return x_bytes // (spec.kh * spec.kw) if op == "avg_pool_backward" else 0
+    return x_bytes // (spec.kh * spec.kw) if op == "avg_pool_backward" else BUFFER_BYTES
 
 
 def _cost(op: str, spec: PoolSpec) -> float:

@@ -13,7 +13,7 @@ from jitconv.algorithm import Algorithm, Plan
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.views import Array
-from jitconv.algorithms._shared.weights import WeightGradient
+from jitconv.algorithms._shared.weights import WeightGradient, elements
 from jitconv.algorithms.winograd.correlate import Winograd
 from jitconv.algorithms.winograd.cost import (
     MADDS_PER_SECOND,
@@ -111,9 +111,8 @@ def _workspace(op: str, spec: ConvSpec) -> int:
         return max(correlation_bytes(forward_sizes(spec, kept=kept)) for kept in (True, False))
     dx, dw = correlation_bytes(backward_sizes(spec)), weights_bytes(weights_sizes(spec))
     if weights_sizes(spec).tiles < LEAST_TILES:
-        itemsize = np.dtype(spec.dtype).itemsize
-        pixels = spec.n * (spec.padded[0] * spec.padded[1] * spec.c + spec.oh * spec.ow * spec.f)
-        dw = itemsize * (pixels + 2 * 9 * spec.c * spec.f)
+        upstream = spec.n * spec.oh * spec.ow * spec.f * (spec.layout == "NCHW")
+        dw = np.dtype(spec.dtype).itemsize * (elements(spec) + upstream)
     return max(dx * ("x" in spec.wrt), dw * ("w" in spec.wrt))
 
 

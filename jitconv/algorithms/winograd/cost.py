@@ -8,6 +8,7 @@ import numpy as np
 
 from jitconv.algorithms.winograd.pieces import LARGE, SMALL
 from jitconv.algorithms.winograd.sizes import PANEL, PANEL_CHANNELS, Sizes
+from jitconv.jit import team
 from jitconv.jit.tile import padded_columns
 from jitconv.specs import ConvSpec
 
@@ -33,9 +34,6 @@ SUMS_START = 16
 """Products of a sum that take as long as to begin and to store it. n1h112w112c{8,16} k3x3f64 took 1.09 and
 0.72 of the time of `direct`, where products alone predicted 0.65 and 0.48; with a start 1.01 and 0.68. A plan
 of n1h224w224c3 k3x3f64 came here, with 2.9 ms instead of 1.2 (two Zen 3 cores)."""
-
-TASKS = 2
-"""Threads whose buffers are counted."""
 
 SIDES = (LARGE, SMALL)
 
@@ -91,17 +89,17 @@ def correlation_bytes(sizes: Sizes) -> int:
     strip = (sizes.side + 3) * (sizes.grid[2] * sizes.side + 2) * sizes.channels
     results = sizes.side * ((sizes.side + 2) * sizes.grid[2] + sizes.counts[1]) * PANEL
     each = strip * sizes.itemsize + results
-    panel = sizes.points * (PANEL_CHANNELS + 1) * PANEL
+    panel, tasks = sizes.points * (PANEL_CHANNELS + 1) * PANEL, team()
     if sizes.by_panels:
         many = sizes.tiles
         patches = sizes.points * sizes.apart(many, sizes.pitch(sizes.channels)) * sizes.itemsize
         products = sizes.points * sizes.apart(many, PANEL // sizes.itemsize) * sizes.itemsize
-        in_panels = patches + TASKS * (each + panel + products)
+        in_panels = patches + tasks * (each + panel + products)
     many = (sizes.task if sizes.fused else sizes.group) * sizes.grid[2]
     apart = sizes.apart(many, sizes.pitch(sizes.channels)) + sizes.apart(many, sizes.columns)
     transformed = sizes.panels * sizes.points * (sizes.channels + 1) * PANEL
-    stage = sizes.points * apart * sizes.itemsize * (TASKS if sizes.fused else 1)
-    return max(transformed + stage + TASKS * each, in_panels if sizes.by_panels else 0)
+    stage = sizes.points * apart * sizes.itemsize * (tasks if sizes.fused else 1)
+    return max(transformed + stage + tasks * each, in_panels if sizes.by_panels else 0)
 
 
 def weights_bytes(sizes: Sizes) -> int:
@@ -112,4 +110,5 @@ def weights_bytes(sizes: Sizes) -> int:
     units = sizes.panels * -(-sizes.channels // sizes.chunk)
     sums = units * sizes.points * sizes.apart(sizes.chunk, PANEL // sizes.itemsize)
     strip = (sizes.side + 3) * (sizes.grid[2] * sizes.side + 2) * (sizes.channels + sizes.filters)
-    return (sizes.points * apart + sums + TASKS * strip) * sizes.itemsize + TASKS * 9 * sizes.chunk * PANEL
+    tasks = team()
+    return (sizes.points * apart + sums + tasks * strip) * sizes.itemsize + tasks * 9 * sizes.chunk * PANEL

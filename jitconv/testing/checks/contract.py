@@ -90,8 +90,9 @@ def run_cost(subject: Subject) -> None:
             return
         findings.ran("cost")
         more = replace(case.spec, **_larger(case.spec))
-        if algorithm.why_not(more) is None and algorithm.cost(more) < predicted:
-            findings.fail("cost", f"{predicted:.3g} s, but {algorithm.cost(more):.3g} s for {more}", case)
+        of_more = algorithm.cost(more) if algorithm.why_not(more) is None else None
+        if of_more is not None and of_more < predicted:
+            findings.fail("cost", f"{predicted:.3g} s, but {of_more:.3g} s for {more}", case)
         measured = _seconds(subject, case)
         off = max(predicted, 1e-9) / max(measured, 1e-9)
         if not 1 / ABSURD <= off <= ABSURD:
