@@ -139,11 +139,13 @@ def _workspace(op: str, spec: ConvSpec) -> int:
     filters = math.prod(spec.w_shape) * itemsize
     lie = spec.layout == "NHWC" and spec.groups == 1 and not spec.flip_kernel
     copied, block = 0 if lie else filters, block_bytes(spec)
+    one = spec.kh * spec.kw == spec.groups == 1 and spec.stride == (1, 1)
+    made = patch_bytes(spec) + (0 if one else block)  # the patch itself is the columns of 1x1
     if op == "conv_forward":
-        return copied + patch_bytes(spec) + block
+        return copied + made
     count, some = block_shape(spec)
     upstream = count * some * spec.ow * spec.f * itemsize * (spec.layout == "NCHW")
-    for_dw = filters + max(copied, patch_bytes(spec) + block, block + upstream + filters)
+    for_dw = filters + max(copied, made, block + upstream + filters)
     regrouped = block * (1 < spec.groups < spec.c)
     for_dx = copied + pictures_bytes(spec) + block + max(upstream, regrouped)
     return max(for_dw * ("w" in spec.wrt), for_dx * ("x" in spec.wrt))
