@@ -19,6 +19,7 @@ from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
 from jitconv.jit.kernels import threads_pay
+from jitconv.jit.loops import buffer
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.tile import WIDEST, tiles, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
@@ -93,15 +94,15 @@ def _correlate(pictures, packed, bias, results, numbers):
         last = min(first + block, rows)
         if fetched:
             height = (last - first - 1) * steps[0] + window[2]
-            scratch = np.empty(height * window[3] * channels, source.dtype)
+            scratch = buffer(height * window[3] * channels, source)
             begin = 0
             fetch(source, n * strides[0], strides[1:], size, first * steps[0] + window[0], window[1],
                   height, window[3], channels, scratch)  # fmt: skip
         else:
             scratch = source
             begin = n * strides[0] + (first * steps[0] + window[0]) * strides[1] + window[1] * strides[2]
-        buffer = np.empty(0 if in_place else (last - first) * columns * panel_width, source.dtype)
-        target = out if in_place else buffer
+        results = buffer(0 if in_place else (last - first) * columns * panel_width, source)
+        target = out if in_place else results
         c_row = out_strides[2] if in_place else panel_width
         for g in range(groups):
             for panel in range(split, panels, splits):
@@ -129,7 +130,7 @@ def _correlate(pictures, packed, bias, results, numbers):
                                   step, masked, table, begun, ended, depth, target, c_at, c_row, 1,
                                   target, c_at, c_row, count, floored)  # fmt: skip
                 if not in_place:
-                    put(buffer, panel_width, count, last - first, columns, out,
+                    put(results, panel_width, count, last - first, columns, out,
                         out_at + n * out_strides[0] + first * out_strides[1] + f * out_strides[3],
                         out_strides[1], out_strides[2], out_strides[3])  # fmt: skip
 

@@ -14,6 +14,7 @@ from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.axes import COUNT, Axis
 from jitconv.algorithms.direct.depthwise import TASKS, add_block, add_sums, correlate_block, tables
 from jitconv.jit import Kernel
+from jitconv.jit.loops import buffer
 from jitconv.jit.pixels import pixels_to_planes, planes_to_pixels
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
@@ -49,8 +50,8 @@ def _correlate(x, w, bias, biased, y, batch, channels, wide, taps, size, out_siz
     units = batch * splits
     tasks = min(units, 8 * TASKS)
     for task in prange(tasks):
-        weights = np.empty(taps * wide, x.dtype)
-        pixels, results = np.empty(plane * wide, x.dtype), np.empty(out_plane * wide, x.dtype)
+        weights = buffer(taps * wide, x)
+        pixels, results = buffer(plane * wide, x), buffer(out_plane * wide, x)
         held = -1
         for unit in range(task * units // tasks, (task + 1) * units // tasks):
             low, n = unit // batch * wide, unit % batch
@@ -78,8 +79,9 @@ def _gradients(x, dy, dw, db, wanted, batch, channels, wide, parts, taps, size, 
     for task in prange(parts * splits):
         part, low = task // splits, task % splits * wide
         count = min(wide, channels - low)
-        pixels, upstream = np.empty(plane * wide, x.dtype), np.empty(out_plane * wide, x.dtype)
-        sums = np.zeros(taps * wide, x.dtype)
+        pixels, upstream = buffer(plane * wide, x), buffer(out_plane * wide, x)
+        sums = buffer(taps * wide, x)
+        sums[:] = 0
         total = db[part * channels + low : part * channels + low + count]
         total[:] = 0
         for n in range(part * batch // parts, (part + 1) * batch // parts):

@@ -25,7 +25,7 @@ from jitconv.algorithms.direct.axes import (
     next_tile,
 )
 from jitconv.jit import Kernel
-from jitconv.jit.loops import inlined
+from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.taps import OUTPUTS, PLAIN, READS_APART, WRITES_APART, correlation
 from jitconv.specs import ConvSpec
 
@@ -93,9 +93,9 @@ def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides,
     tasks = min(units, 8 * TASKS)
     for task in prange(tasks):
         # chosen once for many planes: what counts the references to an array is shared by the threads
-        scratch = np.empty(0 if in_place else sources * most * pitch, x.dtype)
-        buffer = np.empty(0 if written else OUTPUTS * share, y.dtype)
-        source, target = x if in_place else scratch, y if written else buffer
+        scratch = buffer(0 if in_place else sources * most * pitch, x)
+        lines = buffer(0 if written else OUTPUTS * share, y)
+        source, target = x if in_place else scratch, y if written else lines
         unit = task * units // tasks
         # counted on: divisions are slow beside a plane of 7x7
         n, block_number, g = unit // groups // blocks, unit // groups % blocks, unit % groups - 1
@@ -148,7 +148,7 @@ def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides,
                             )  # fmt: skip
                         if not written:
                             for i in range(outputs):
-                                scatter(buffer[i * share : (i + 1) * share], length, out_size[1], y,
+                                scatter(lines[i * share : (i + 1) * share], length, out_size[1], y,
                                     to + i * row_phases.shape[0] * y_strides[1], y_strides[2])  # fmt: skip
                         q += outputs
 

@@ -12,7 +12,7 @@ from jitconv.algorithms._shared.views import Array, strides
 from jitconv.algorithms.direct.axes import BEYOND, INNER, Axis, met_taps
 from jitconv.algorithms.direct.planes import TASKS, filter_places, gather, rows_met, rows_of_a_task, tables
 from jitconv.jit import Kernel
-from jitconv.jit.loops import inlined
+from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.taps import PLAIN, READS_APART
 from jitconv.jit.taps_gradient import BLOCK, gradient
 from jitconv.jit.vectors import VECTOR_BYTES
@@ -50,10 +50,10 @@ def _gradients(x, x_strides, in_place, dy, dy_strides, dy_in_place, dw, w_stride
     tasks = min(parts * groups, 8 * TASKS)
     for task in prange(tasks):
         # chosen once for many planes: what counts the references to an array is shared by the threads
-        sums = np.empty(group_f * group_c * taps * lanes, x.dtype)
-        totals = np.empty(group_f, x.dtype)
-        scratch = np.empty(0 if in_place else group_c * most * pitch, x.dtype)
-        gathered = np.empty(0 if dy_in_place else group_f * block * out_size[1], x.dtype)
+        sums = buffer(group_f * group_c * taps * lanes, x)
+        totals = buffer(group_f, x)
+        scratch = buffer(0 if in_place else group_c * most * pitch, x)
+        gathered = buffer(0 if dy_in_place else group_f * block * out_size[1], x)
         source, upstream = x if in_place else scratch, dy if dy_in_place else gathered
         for one in range(task * parts * groups // tasks, (task + 1) * parts * groups // tasks):
             part, g = one // groups, one % groups

@@ -8,12 +8,11 @@ all the others.
 
 from __future__ import annotations
 
-import numpy as np
 from numba import prange
 
 from jitconv.jit import Kernel
 from jitconv.jit.interleave import deinterleave, interleave
-from jitconv.jit.loops import inlined, met
+from jitconv.jit.loops import buffer, inlined, met
 from jitconv.jit.numbers import unpacked
 from jitconv.jit.window_rows import FIRST, SPLIT
 from jitconv.jit.windows import SMALL, maxima, means, route, route_shared, spread, winners
@@ -99,8 +98,8 @@ def _forward(pictures, results, positions, divisors, numbers):
                     what, oh, (height, width), channels, deep, counts, window, stride, pad, dilation,
                 )  # fmt: skip
             continue
-        source, result = np.empty(room_x, x.dtype), np.empty(room_y, x.dtype)
-        places = np.empty(room_indices, np.int64)
+        source, result = buffer(room_x, x), buffer(room_y, x)
+        places = buffer(room_indices, indices)
         planes = min(lanes, batch - block * lanes)
         top = max(0, begin * stride[0] - pad[0])
         bottom = min(height, (end - 1) * stride[0] - pad[0] + (window[0] - 1) * dilation[0] + 1)
@@ -209,8 +208,8 @@ def _backward(upstream, pictures, gradients, divisors, adding, numbers):
                     (height, width), channels, deep, counts, window, stride, pad, dilation,
                 )  # fmt: skip
             continue
-        source, gradient = np.empty(room_x, dy.dtype), np.empty(room_dy, dy.dtype)
-        target = np.empty(room_dx, dy.dtype)
+        source, gradient = buffer(room_x, dy), buffer(room_dy, dy)
+        target = buffer(room_dx, dy)
         planes = min(lanes, batch - block * lanes)
         if adding:
             for i in range(target.size):

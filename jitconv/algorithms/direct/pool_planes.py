@@ -14,7 +14,7 @@ from jitconv.algorithm import Plan
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
 from jitconv.jit.interleave import lanes, plane_maxima, plane_sums
-from jitconv.jit.loops import inlined
+from jitconv.jit.loops import buffer, inlined
 from jitconv.specs import PoolSpec
 
 GROUP = 512
@@ -43,7 +43,7 @@ def _route(dy, x, dx, size, lanes):
     for block in prange((dy.size + lanes - 1) // lanes):
         first = block * lanes
         last = min(first + lanes, dy.size)
-        best = np.empty(lanes, x.dtype)
+        best = buffer(lanes, x)
         plane_maxima(x, first * size, size, last - first, size, best, 0)
         for plane in range(first, last):
             source, target = x[plane * size : plane * size + size], dx[plane * size : plane * size + size]

@@ -18,7 +18,7 @@ from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.correlate import TASKS
 from jitconv.algorithms.direct.pack import packer
 from jitconv.jit import Kernel
-from jitconv.jit.loops import inlined
+from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.tile import WIDEST, padded_columns, tiles, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
@@ -68,7 +68,7 @@ def _spread(dy, packed, dx, numbers):
         rows = dx[base + top * width * channels : base + bottom * width * channels]
         for i in range(rows.size):
             rows[i] = 0
-        products = np.empty(counts[1] * padded, dy.dtype)
+        products = buffer(counts[1] * padded, dy)
         first = max(0, -((reach - top - pad[0]) // stride[0]))
         last = min(counts[0], (bottom - 1 + pad[0]) // stride[0] + 1)
         for oh in range(first, last):
