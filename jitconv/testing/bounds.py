@@ -51,8 +51,10 @@ def bound(op: str, spec: Spec, error_class: str, dtype: str) -> float:
     return epsilon * DIRECT * terms
 
 
-def relative_error(got: Array, wanted: Array) -> float:
+def relative_error(got: Array, wanted: Array, least: float = 0.0) -> float:
     """Return ‖got - wanted‖ / ‖wanted‖ in L2; infinite where one is finite and the other is not.
+
+    A norm of `wanted` below `least` counts as that.
 
     Where both hold the same infinity or a NaN they agree. Where `wanted` is all zeros the norm of the
     difference itself is returned. A difference of which each element is a denormal number is none: a kernel
@@ -67,7 +69,7 @@ def relative_error(got: Array, wanted: Array) -> float:
     left, right = left[finite], right[finite]
     if not np.isfinite(left).all():
         return math.inf
-    scale = float(np.linalg.norm(right))
+    scale = max(least, float(np.linalg.norm(right)))
     flushed = FLUSHED * float(np.finfo(got.dtype).tiny) if got.dtype.kind == "f" else 0.0
     if left.size and float(np.abs(left - right).max()) <= flushed:
         return 0.0
