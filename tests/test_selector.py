@@ -10,8 +10,8 @@ from jitconv import Algorithm, hookimpl
 from jitconv.algorithm import unprepared
 from jitconv.config import Settings, current
 from jitconv.ops import cache_clear, cache_info
-from jitconv.ops.call import PLANS_KEPT
 from jitconv.ops.conv import FORWARD
+from jitconv.ops.operation import PLANS_KEPT
 
 pytestmark = pytest.mark.usefixtures("registry")
 

@@ -1,11 +1,10 @@
-"""From the arguments of a public function to a plan, through one bounded cache."""
+"""A problem, the choice made for it, and the plan that runs it."""
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable, Sequence
-from functools import _CacheInfo, lru_cache
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,109 +19,17 @@ from jitconv.errors import (
     ShapeError,
     TooLargeError,
     UnsupportedError,
-    shown,
 )
 from jitconv.jit import forks, workspace
-from jitconv.selector import Candidate, Explanation, revision, select
+from jitconv.selector import Candidate, Explanation, select
 from jitconv.specs import PoolSpec, Spec
 from jitconv.specs.values import nbytes
 
 Array = np.ndarray[Any, Any]
 Arrays = tuple[Array | None, ...]
 
-PLANS_KEPT = 1024
-
 NOT_THEIR_FAULT = JitconvError, MemoryError
 """What an algorithm may raise without being blamed for it."""
-
-
-class Operation:
-    """One op as its public function sees it.
-
-    Parameters
-    ----------
-    name : str
-        The op.
-    operands : tuple of str
-        The public function's array arguments.
-    spec_of : callable
-        Takes (shape, dtype) or None for each operand, then the options by position, and returns the
-        spec; its other parameters' names are the options' names.
-    """
-
-    def __init__(self, name: str, operands: tuple[str, ...], spec_of: Callable[..., Spec]) -> None:
-        self.name = name
-        self.operands = operands
-        self.options = tuple(inspect.signature(spec_of).parameters)[len(operands) :]
-        self.spec_of = spec_of
-
-    def call(self, algorithm: str, arrays: Sequence[Array | None], *options: Any) -> Call:
-        """Return the plan for these arguments; a repeated call costs one look-up."""
-        key = [(a.shape, a.dtype) if type(a) is np.ndarray else self.key(i, a) for i, a in enumerate(arrays)]
-        if PLAIN.issuperset(map(type, options)) or _all_plain(options):
-            return _cached(self, named(algorithm), current(), revision(), *key, *options)
-        # 1.0 and True equal 1, so a look-up cannot tell them apart: check the options first
-        return Call(self.name, self.spec_of(*key, *options), named(algorithm), current())
-
-    def spec(self, arrays: Sequence[Array | None], *options: Any) -> Spec:
-        """Return the problem of these arguments."""
-        key = [self.key(place, array) for place, array in enumerate(arrays)]
-        return self.spec_of(*key, *options)
-
-    def key(self, place: int, array: Any) -> Any:
-        """Return shape and dtype of an operand (None for an optional one left out), or refuse it."""
-        name = self.operands[place]
-        if array is None and name in ("b", "indices"):
-            return None
-        if isinstance(array, np.ma.MaskedArray):
-            raise DtypeError(
-                f"{name} must be a plain NumPy array; got a masked array: use {name}.filled(value)"
-            )
-        if not isinstance(array, np.ndarray):
-            if name == "indices":
-                raise DtypeError(f"indices must be a NumPy array of int64; got {type(array).__name__}")
-            raise DtypeError(
-                f"{name} must be a NumPy array of float32 or float64; got {type(array).__name__}: "
-                f"convert it with np.asarray({name}, dtype=np.float32)"
-            )
-        return array.shape, array.dtype
-
-
-PLAIN = frozenset((int, str, bool, type(None)))
-"""Types of options that a look-up may go by; `lru_cache` with ``typed`` tells True from 1."""
-
-
-def _all_plain(options: tuple[Any, ...]) -> bool:
-    """Whether options are plain, or tuples of integers and names alone: `typed` does not look into these."""
-    return all(type(one) in PLAIN or (type(one) is tuple and _all_names(one)) for one in options)
-
-
-def _all_names(option: tuple[Any, ...]) -> bool:
-    return all(type(one) in (int, str) or (type(one) is tuple and _all_names(one)) for one in option)
-
-
-def named(algorithm: Any) -> str:
-    """Return an algorithm's name as it is, or something that nobody's name can be."""
-    if type(algorithm) is str:
-        return algorithm
-    if isinstance(algorithm, str):
-        return str.__str__(algorithm)
-    return f"{type(algorithm).__name__}: {shown(algorithm)}"
-
-
-@lru_cache(maxsize=PLANS_KEPT, typed=True)
-def _cached(operation: Operation, algorithm: str, settings: Settings, revision: int, *key: Any) -> Call:
-    return Call(operation.name, operation.spec_of(*key), algorithm, settings)
-
-
-def cache_info() -> _CacheInfo:
-    """Return hits, misses, size and bound of the cache of plans."""
-    return _cached.cache_info()
-
-
-def cache_clear() -> None:
-    """Forget all plans."""
-    _cached.cache_clear()
 
 
 def prepare(op: str, spec: Spec, algorithm: str = "auto", weights: Weights | None = None) -> Call:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from jitconv.errors import ShapeError
-from jitconv.ops.call import Array, Operation
+from jitconv.ops.call import Array
+from jitconv.ops.operation import Operation
 from jitconv.specs import ConvSpec
 from jitconv.specs.values import WRT, Operand, gradients, real
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from jitconv.errors import ParameterError
 from jitconv.ops import conv, pool, window
-from jitconv.ops.call import Operation
+from jitconv.ops.operation import Operation
 from jitconv.selector import Explanation
 from jitconv.specs.values import choice, gradients, held, shape
 

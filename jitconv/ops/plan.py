@@ -10,8 +10,9 @@ import numpy as np
 from jitconv.algorithm import ACTIVATIONS
 from jitconv.config import current
 from jitconv.errors import ShapeError
-from jitconv.ops.call import NOT_THEIR_FAULT, Array, Call, Weights, named
+from jitconv.ops.call import NOT_THEIR_FAULT, Array, Call, Weights
 from jitconv.ops.conv import FORWARD
+from jitconv.ops.operation import named
 from jitconv.selector import Explanation
 from jitconv.specs import ConvSpec
 from jitconv.specs.values import choice, held, real, shape

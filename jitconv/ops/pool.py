@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from jitconv.errors import DtypeError, ShapeError
-from jitconv.ops.call import Array, Operation
+from jitconv.ops.call import Array
+from jitconv.ops.operation import Operation
 from jitconv.specs import PoolSpec
 from jitconv.specs.values import Operand, held, real, shape
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.ops.call import Array, Operation
+from jitconv.ops.call import Array
+from jitconv.ops.operation import Operation
 from jitconv.specs import WindowSpec
 from jitconv.specs.values import Operand, real
 
