@@ -1,0 +1,247 @@
+"""Mutants of Winograd's tiles, of Fourier transforms, and of what algorithms share."""
+
+from __future__ import annotations
+
+from record import BACKWARD, FFT, FORWARD, WINOGRAD, Mutant
+
+TILED = "tests/test_winograd.py::test_every_way_through_a_tile_agrees_with_plain_sums"
+CUT = "tests/test_fft.py::test_results_are_the_same_however_it_is_cut"
+CIRCLE = "tests/test_fft.py::test_every_element_lies_where_the_circle_wants_it"
+
+MUTANTS = [
+    Mutant(
+        "winograd-panels-begun",
+        "algorithms/winograd/correlate.py",
+        "c > 0 or (biased and to == bias_at)",
+        "c > 0 or biased",
+        "the products of all points begin with what the memory held, where there is a bias",
+        WINOGRAD,
+        "",
+        (TILED,),
+    ),
+    Mutant(
+        "winograd-panels-chunk",
+        "algorithms/winograd/correlate.py",
+        "(part - c) * width, step, gathered)",
+        "part * width, step, gathered)",
+        "filters of channels beyond the first panel's are put behind it",
+        WINOGRAD,
+        "",
+        (TILED,),
+    ),
+    Mutant(
+        "winograd-group",
+        "algorithms/winograd/correlate.py",
+        "at = (f * (last - first) + (strip - first) * width) * grid[2]",
+        "at = (f * (last - first) + strip * width) * grid[2]",
+        "a second group of strips reads products behind its own",
+        WINOGRAD,
+        "",
+        (TILED,),
+    ),
+    Mutant(
+        "winograd-relu",
+        "algorithms/winograd/pieces.py",
+        "_result_down(side, results, line, pitch, y, to, steps[1], steps[2], kept, width, count, floor)",
+        "_result_down(side, results, line, pitch, y, to, steps[1], steps[2], kept, width, count, 0)",
+        "no ReLU in NHWC",
+        ("conv_forward/winograd",),
+        r"k3x3",
+    ),
+    Mutant(
+        "winograd-kept",
+        "algorithms/winograd/pieces.py",
+        "kept, width = min(side, counts[0] - oh), counts[1]",
+        "kept, width = side, counts[1]",
+        "the last strip writes rows below the picture",
+        WINOGRAD,
+        r"h9w7|h5w13|h26w30",
+    ),
+    Mutant(
+        "winograd-right",
+        "algorithms/winograd/pieces.py",
+        "min(row, (size[1] + pad[1]) * channels)",
+        "min(row, (size[1] + pad[1] + 1) * channels)",
+        "one column beyond the right edge is read as if it were there",
+        WINOGRAD,
+        r"h9w7|h5w13|h26w30",
+    ),
+    Mutant(
+        "winograd-weights-mask",
+        "algorithms/winograd/weights.py",
+        "masked, at = columns < vectors * lanes, (unit * points + point) * apart_sums",
+        "masked, at = False, (unit * points + point) * apart_sums",
+        "pieces are read beyond the last one",
+        ("conv_backward/winograd",),
+        r"h26w30c12|h24w24",
+    ),
+    Mutant(
+        "winograd-weights-begun",
+        "algorithms/winograd/weights.py",
+        "apart_sums, first > 0,",
+        "apart_sums, False,",
+        "dw is that of the last group of strips alone",
+        ("conv_backward/winograd",),
+        "",
+        (TILED,),
+    ),
+    Mutant(
+        "winograd-weights-turned",
+        "algorithms/winograd/weights.py",
+        "taps, max(0, -tap) * (TAPS - 1) * width, tap * width, TAPS * width",
+        "taps, 0, tap * width, TAPS * width",
+        "the taps of flipped filters are written before their buffer",
+        ("conv_backward/winograd",),
+        r"flip.* nchw|nchw.* flip",
+        (TILED,),
+    ),
+    Mutant(
+        "winograd-filters-flip",
+        "algorithms/winograd/filters.py",
+        "_transform(side, gathered, begin, tap * lanes, TAPS * lanes, out, to, apart, channels, some)",
+        "_transform(side, gathered, 0, tap * lanes, TAPS * lanes, out, to, apart, channels, some)",
+        "flipped filters in NCHW are read before their buffer",
+        WINOGRAD,
+        r"nchw.*flip",
+    ),
+    Mutant(
+        "fft-paste",
+        "algorithms/fft/kernels.py",
+        "if h < size[0] and count > 0:",
+        "if h <= size[0] and count > 0:",
+        "a tile that hangs over writes a row below the picture",
+        FFT,
+        r"h(75|61|50|517)",
+        (CUT,),
+    ),
+    Mutant(
+        "fft-more",
+        "algorithms/fft/kernels.py",
+        "if more or (t > 0 and c_row == 0):",
+        "if t > 0 and c_row == 0:",
+        "dw of a depthwise problem is that of the last tiles alone",
+        ("conv_backward/fft",),
+        r"g36",
+        (CUT,),
+    ),
+    Mutant(
+        "fft-segment",
+        "algorithms/fft/kernels.py",
+        "start_at, rows, columns = tasks[6 * task + 3], tasks[6 * task + 4], tasks[6 * task + 5]\n"
+        "        for f in range(0, columns, WIDEST * lanes):\n"
+        "            count = min(WIDEST * lanes, columns - f)\n"
+        "            vectors = width_of(count, lanes)\n"
+        "            masked = count < vectors * lanes\n"
+        "            tiles(rows, vectors, a, a_at, a_row, b, b_at + f, b_step, masked,\n"
+        "                  segments, 0, segments.size // 2, depth, start, start_at + f,",
+        "start_at, rows, columns = tasks[6 * task + 3], tasks[6 * task + 4], tasks[6 * task + 5]\n"
+        "        for f in range(0, columns, WIDEST * lanes):\n"
+        "            count = min(WIDEST * lanes, columns - f)\n"
+        "            vectors = width_of(count, lanes)\n"
+        "            masked = count < vectors * lanes\n"
+        "            tiles(rows, vectors, a, a_at, a_row, b, b_at + f, b_step, masked,\n"
+        "                  segments, 0, segments.size // 2, depth, start, start_at,",
+        "every panel of a task begins with the bias, or the sums, of the first",
+        FFT,
+        r"f98|f181|f140",
+    ),
+    Mutant(
+        "fft-first",
+        "algorithms/fft/geometry.py",
+        "first = -(-lowest // stride)",
+        "first = lowest // stride",
+        "a tile of dx takes a row of dy that lies before its circle",
+        ("conv_backward/fft",),
+        "",
+        (CIRCLE,),
+    ),
+    Mutant(
+        "fft-nyquist",
+        "algorithms/fft/matrices.py",
+        "(frequencies == 0) | (2 * frequencies == points)",
+        "(frequencies == 0) | (2 * frequencies == points - 1)",
+        "the frequency that is its own conjugate counts twice",
+        FFT,
+        r"h8w8",
+    ),
+    Mutant(
+        "fft-bias",
+        "algorithms/fft/convolution.py",
+        "bias = None if bias is None else bias[block]",
+        "bias = None if bias is None else bias[: len(bias[block])]",
+        "every block of filters adds the bias of the first",
+        ("conv_forward/fft",),
+        "",
+        (CUT,),
+    ),
+    Mutant(
+        "fft-wrap",
+        "algorithms/fft/transforms.py",
+        "return fast_length(height), fast_length(width)",
+        "return fast_length(height), fast_length(width - 1)",
+        "a window of an average wraps around the circle",
+        ("avg_pool_forward/fft", "avg_pool_backward/fft"),
+    ),
+    Mutant(
+        "shared-bias-rest",
+        "algorithms/_shared/bias.py",
+        "for p in range(chunk * size, min((chunk + 1) * size, pixels)):",
+        "for p in range(chunk * size, (chunk + 1) * size):",
+        "db's last chunk of pixels goes on beyond dy",
+        (BACKWARD, "conv_backward/winograd"),
+    ),
+    Mutant(
+        "shared-put-back",
+        "algorithms/_shared/filters.py",
+        "(low * channels + c) * count, channels * count)",
+        "(low * channels + c - first) * count, channels * count)",
+        "the second block of channels of dw is put over the first",
+        (BACKWARD,),
+        r"c37 k3x3f70.* nchw|c130 .*nchw|c64 k3x3f64.* nchw",
+    ),
+    Mutant(
+        "shared-layout-rest",
+        "algorithms/_shared/layout.py",
+        "count = min(block, height - first)",
+        "count = block",
+        "a picture's last rows go on into the next picture, or beyond",
+        (BACKWARD,),
+        r"s1 p1( |$)",
+    ),
+    Mutant(
+        "shared-fetch-bottom",
+        "algorithms/_shared/memory.py",
+        "if top + r < 0 or top + r >= size[0]:",
+        "if top + r < 0 or top + r > size[0]:",
+        "the row below a picture is read as if it were its own",
+        (FORWARD, "conv_forward/fft"),
+        r"k3x3f4 s1 p1",
+    ),
+    Mutant(
+        "shared-put-planes",
+        "algorithms/_shared/memory.py",
+        "if right == 1 and down == columns:",
+        "if right == 1:",
+        "rows of a phase of dx are written without the rows between them",
+        (BACKWARD,),
+        r"s2x1.* nchw",
+    ),
+    Mutant(
+        "shared-weights-block",
+        "algorithms/_shared/weights.py",
+        "dealt, b_at - first * columns * width,",
+        "dealt, b_at,",
+        "a second block of rows reads gradients behind its own",
+        (BACKWARD,),
+        r"h75w58|h26w30",
+    ),
+    Mutant(
+        "shared-weights-slice",
+        "algorithms/_shared/weights.py",
+        "begin, end = number * rows // slices, (number + 1) * rows // slices",
+        "begin, end = rows // slices * number, rows // slices * (number + 1)",
+        "the rows that no slice has are left out",
+        (BACKWARD,),
+        r"h9w7c2|h11w13",
+    ),
+]
