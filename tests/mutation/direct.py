@@ -48,6 +48,7 @@ MUTANTS = [
         "(kh * spec.kw + kw) * spec.c)",
         "every part of a long segment meets the filters of the first",
         (FORWARD,),
+        r"c1100",
     ),
     Mutant(
         "stream-bias",
@@ -65,6 +66,7 @@ MUTANTS = [
         "floored = floor",
         "a ReLU after every part of the channels, not after the last",
         (FORWARD,),
+        r"c300",
     ),
     Mutant(
         "pointwise-high",
@@ -109,7 +111,7 @@ MUTANTS = [
         "scratch = buffer(group_c * tall * row_of_scratch, x)",
         "whole vectors of the last row are read beyond the buffer",
         (FORWARD,),
-        r"c[1238] .* nchw",
+        r"k1x16|k1x8",
     ),
     Mutant(
         "rows-group",

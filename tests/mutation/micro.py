@@ -109,7 +109,7 @@ MUTANTS = [
         "limit = self.limit",
         "inputs beyond the last output are read: an infinity there times 0 is NaN",
         (BACKWARD,),
-        r"g.*s2.* nchw|s1x2.*g.* nchw",
+        r"s2.* g2.*unmet|g.*s2.* nchw",
     ),
     Mutant(
         "taps-gradient-rest",

@@ -93,6 +93,7 @@ MUTANTS = [
         "if held < 0:",
         "a task that goes on to other channels keeps the filters of the first",
         (FORWARD, BACKWARD),
+        r"n33h3.* nchw",
     ),
     Mutant(
         "depthwise-planes-part",
