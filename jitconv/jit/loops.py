@@ -41,7 +41,8 @@ def buffer(size, like):
         whole = np.empty(0, like.dtype)
     if whole.size == 0:  # a raise within the handler is one that Numba does not know
         raise MemoryError
-    skipped = (LINE - whole.ctypes.data % LINE) % LINE // like.itemsize
+    # as late as a line allows: what is read beyond it then lies beyond the memory, where guard pages may be
+    skipped = (LINE - whole.ctypes.data % LINE) // like.itemsize
     return whole[skipped : skipped + size]
 
 

@@ -44,7 +44,7 @@ def aligned(size: int, dtype: str | np.dtype[Any] | type) -> Array:
     """Return a flat array of `size` undefined elements that begins with a cache line."""
     needed = size * np.dtype(dtype).itemsize
     whole = np.empty(needed + LINE, np.uint8)
-    start = -whole.ctypes.data % LINE
+    start = LINE - whole.ctypes.data % LINE  # as late as that allows: see `jitconv.jit.loops.buffer`
     return whole[start : start + needed].view(dtype)
 
 

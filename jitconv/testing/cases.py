@@ -1,4 +1,4 @@
-"""The cases of the agreement test, as data: problem strings and what is special about the arrays."""
+"""The cases of the agreement test: the problems of the catalogue, and what is special about the arrays."""
 
 from __future__ import annotations
 
@@ -11,149 +11,15 @@ import numpy as np
 from jitconv.algorithm import OPS
 from jitconv.specs import ConvSpec, PoolSpec, Spec, WindowSpec, parse
 from jitconv.specs.values import choice
-from jitconv.testing.operands import draw
+from jitconv.testing import catalogue
+from jitconv.testing.operands import OPERANDS, draw
 
 Array = np.ndarray[Any, Any]
 
-CONV = """
-n1h1w1c1 k1x1f1                        | the smallest
-n2h5w7c3 k3x3f4 s1 p1 bias             | odd extents, with a bias
-n1h8w8c4 k3x3f6 s1 psame               | same
-n2h9w7c2 k3x2f3 s2x3 p0.1.2.0          | pad on some sides only
-n1h6w5c2 k6x5f3                        | a kernel as large as the input
-n1h4w4c2 k2x2f3 s2 p2 bias             | windows in padding alone
-n2h7w7c3 k2x2f2 s5                     | a stride larger than the kernel
-n1h11w13c5 k3x3f7 s2 p1 d2             | primes, dilated
-n2h6w6c4 k3x3f4 s1 p1 g4               | depthwise
-n1h7w6c4 k3x3f8 s2 p1 g2 bias          | two groups
-n1h7w6c3 k3x3f9 s1 p1 g3 d2x1          | depthwise with a multiplier, dilated
-n2h9w21c17 k3x3f17 s1 p1 g17 bias      | depthwise, a vector of channels and one more
-n1h10w9c33 k3x3f33 s2 p1 g33 bias      | depthwise, stride 2
-n1h9w12c3 k5x5f3 s1x2 p2.0.1.3 d2x1 g3 | depthwise, 5x5, pad on some sides, one stride of 2
-n2h7w9c17 k1x3f17 s2x1 p0x1 d1x2 g17   | depthwise, a flat kernel, dilated
-n1h8w37c2 k3x3f4 s2 p1 g2 flip bias    | depthwise with a multiplier, flipped, rows longer than a vector
-n2h11w3c5 k2x4f5 s3 p1x2 g5            | depthwise, a stride larger than the kernel is high
-n1h20w20c2 k3x3f2 s2x1 p1 g2           | depthwise, more rows than a tile has
-n1h3w1c2 k3x1f2 s2 p1x0 g2             | depthwise, one column
-n1h6w7c4 k4x4f6 s1x2 p2 g2             | groups of two channels and three filters
-n2h5w6c1 k3x3f5 s1 p1                  | C = 1
-n2h5w6c5 k3x3f1 s1 p1 bias             | F = 1
-n3h4w4c16 k1x1f17                      | 1x1, more filters than a vector
-n1h6w7c2 k1x4f3 s1x2 p0.0.3.1          | a flat kernel
-n2h9w11c20 k1x1f12 s1 p0 g2 bias       | 1x1 in groups, planes of more than a panel
-n1h15w19c7 k1x1f150 s2x3 p0 bias       | 1x1 with strides, more filters than a task has at once
-n1h6w6c600 k1x1f50 s1 p0 flip bias     | 1x1, more channels than are summed at once
-n2h5w6c3 k3x2f4 s1 p1 flip bias        | flipped
-n2h6w5c4 k3x3f6 s2 p1 g2 flip          | flipped, in groups
-n2h5w7c3 k3x3f4 s2 p1 wrt=x            | dx alone
-n2h5w7c3 k3x3f4 s2 p1 wrt=wb           | dw and db alone
-n2h5w7c3 k3x3f4 s2 p1 wrt=b            | db alone
-n0h5w7c3 k3x3f4 s1 p1 bias             | an empty batch
-n2h24w24c8 k5x5f16 s1 p2 bias          | large enough for threads
-n1h40w40c3 k11x11f8 s4 p2              | a large kernel
-n1h7w6c130 k3x3f140 s1 p1              | several panels of filters, few tiles
-n3h5w13c37 k3x3f70 s1 p0.2.1.0 flip    | a panel and a rest, odd tiles, flipped
-n4h26w30c12 k3x3f9 s1 p1 bias          | many tiles
-n2h75w58c3 k3x5f5 s1 p1x2 bias         | larger than a tile of any algorithm, in odd tiles
-n1h61w47c2 k5x3f33 s2x3 p2x1 d1x2      | larger than a tile, strides and dilation
-n1h50w50c36 k7x7f36 s1 p3 g36          | depthwise, larger than a tile
-n3h6w7c70 k3x3f70 s1 p1 g70 flip bias  | depthwise, small planes, several vectors of channels
-n1h6w7c11 k3x3f98 s1 p1 bias           | few pixels and many filters
-n2h3w4c170 k3x3f181 s1 p1 bias         | few pixels, filters of more than 1 MiB
-n1h3w4c390 k2x2f190 s2x1 p1 d1x2       | the same, with a stride, dilated
-n2h3w3c400 k1x1f700                    | the same, 1x1
-n1h17w3c7 k3x2f98 s3x1 p2 d2x1 flip    | few pixels and many filters, one stride, dilated, flipped
-n1h4w8c90 k3x3f140 s1 p1 g2 bias       | few pixels and many filters, in groups
-n2h9w67c3 k3x3f13 s2x3 p1 d1x2 flip     | few channels, rows of more than a panel, stride 3, dilated
-n2h7w90c8 k2x3f8 s1x4 p0.1.2.0 g2 bias  | few channels in groups, stride 4
-n1h30w33c6 k9x7f6 s3x1 p4.2.0.3 g2     | a large kernel, groups, a stride
-n1h14w15c3 k13x12f4 s1 p6              | a kernel larger than 11x11
-n2h19w9c3 k5x3f4 s4x2 p1               | strides of 4 and 2
-n1h6w7c64 k3x3f64 s1 p1 bias           | 64 channels, 64 filters
-n1h517w3c2 k3x3f3 s2x1 p1              | more than 512 rows
-n1h2w519c2 k2x3f3 s1x2 p1              | more than 512 columns
-n17h5w6c3 k3x3f4 s1 p1 bias            | more than 16 pictures
-n1h20w20c128 k3x3f128 s1 p1            | 59 million multiply-adds
-n3h31w37c3 k3x3f40 s2 p1               | few channels, more rows than a block has
-n17h5w7c3 k3x3f4 s2 p1                 | few channels, more pictures than tasks
-n1h8w8c3 k1x1f4 s256                   | a stride beyond the picture
-n1h5w6c3 k3x3f4 s1 p4                  | pads larger than the kernel
-n1h1w1c2 k1x3f2 s1x2 p0x3 d1x3 g2      | depthwise, one pixel, pads as large as the dilated kernel
-"""
-
-POOL = """
-n1h1w1c1 k1x1                          | the smallest
-n2h6w8c3 k2x2 s2                       | windows that tile
-n2h6w9c3 k2x3 s2x3                     | oblong windows that tile
-n1h7w7c2 k3x3 s2 p1                    | overlapping, padded
-n2h5w7c3 k3x2 s1                       | stride 1
-n1h6w5c4 k6x5 s1                       | global
-n2h7w5c1 k2x2 s3                       | a stride larger than the window
-n1h11w13c3 k3x3 s2 p1 d2               | dilated
-n1h9w7c2 k3x3 s2 p0.2.1.0              | pad on some sides only
-n2h6w7c3 k3x3 s2 ceil                  | ceil_mode
-n1h7w8c3 k3x3 s2 p1 ceil               | ceil_mode, padded
-n1h5w5c2 k2x2 s3 p1 ceil               | ceil_mode drops a window
-n1h2w3c2 k3x4 s2 ceil                  | a window larger than the input
-n0h6w6c2 k2x2 s2                       | an empty batch
-n4h40w40c32 k2x2 s2                    | large enough for threads
-n2h20w20c9 k7x7 s1 p3                  | large windows
-n1h19w23c5 k8x10 s1 p3.3.4.4 ceil      | large windows, even and oblong
-n2h9w7c70 k3x3 s2 p1                   | several vectors of channels, and a rest
-n1h16w20c21 k2x2 s2                    | planes of whole cache lines
-n2h5w5c37 k5x5 s1                      | many whole planes
-n1h7w7c150 k7x7 s1 p1                  | so few windows that channels are divided
-n1h70w64c3 k3x3 s2 p1                  | bands of rows
-n1h13w9c20 k2x3 s3x4 d2                | a stride beyond the dilated window
-n17h5w6c3 k3x3 s2 p1                   | more than 16 pictures
-n1h517w3c2 k2x3 s2x1                   | more than 512 rows
-n1h3w519c2 k3x2 s1x2                   | more than 512 columns
-n1h13w14c64 k12x13 s1 p1               | a window larger than 11x11, 64 channels
-"""
-
-AVERAGE_ONLY = """
-n1h7w7c2 k3x3 s2 p1 nopad              | padding left out of the divisor
-n1h7w8c3 k3x3 s2 p1 ceil nopad         | ceil_mode, padding left out of the divisor
-n1h9w7c2 k3x3 s2 p0.2.1.0 nopad        | padding on some sides, left out of the divisor
-n1h15w17c3 k9x7 s1 p4.4.3.3 ceil nopad | large windows, padding left out of the divisor
-"""
-
-MAXIMUM_ONLY = """
-n2h6w8c3 k2x2 s2 indices               | windows that tile, with indices
-n2h7w7c3 k3x3 s2 p1 indices            | overlapping, with indices
-n1h7w8c3 k3x3 s2 p1 ceil d2 indices    | ceil_mode, dilated, with indices
-n2h7w7c70 k3x3 s2 p1 indices           | several vectors of channels, with indices
-n2h5w5c37 k5x5 s1 indices              | whole planes, with indices
-"""
-
-TIES = """
-n2h6w8c3 k2x2 s2 ties=all              | all of several maxima
-n2h7w7c3 k3x3 s2 p1 ties=all           | all of several maxima, padded
-n2h6w8c3 k2x2 s2 ties=split            | shared among several maxima
-n2h7w7c3 k3x3 s2 p1 ceil ties=split    | shared among several maxima, padded
-n1h7w7c70 k3x3 s2 p1 ties=all          | all of several maxima, several vectors of channels
-n1h6w6c70 k2x2 s2 ties=split           | shared, several vectors of channels
-n2h5w5c37 k5x5 s1 ties=split           | shared in whole planes
-"""
-
-SPECIAL_POOLS = ("n1h12w13c3 k7x7 s1 p3", "n2h5w5c19 k5x5 s1", "n1h6w8c70 k2x2 s2")
-"""Large windows, whole planes and windows that tile hold a NaN or an infinity too."""
-
-WINDOWS = """
-n1h1w1                                 | the smallest
-n6h3w5                                 | odd windows
-n0h2w2                                 | no window
-n900h9w11                              | large enough for threads
-"""
-
-MASKS = """
-n7h3w4 ties=all                        | all of several maxima
-n7h3w4 ties=split                      | marked as all
-"""
-
-
 MEMORIES = ("plain", "fortran", "reversed", "readonly", "swapped", "unaligned", "strided")
-VALUES = ("normal", "integers", "specials", "sinking", "zeros", "denormals")
+VALUES = ("normal", "integers", "specials", "sinking", "unmet", "zeros", "denormals")
+
+SPECIALS = np.nan, np.inf, -np.inf, np.nan
 
 
 @dataclass(frozen=True)
@@ -168,9 +34,10 @@ class Case:
         What is special.
     memory : {"plain", "fortran", "reversed", "readonly", "swapped", "unaligned", "strided"}
         How the operands lie in memory.
-    values : {"normal", "integers", "specials", "sinking", "zeros", "denormals"}
+    values : {"normal", "integers", "specials", "sinking", "unmet", "zeros", "denormals"}
         Normal values; small whole numbers; normal ones with NaN and infinities among them; a plane
-        that is -inf for the most part; 0, -0 and 1 alone, which tie; numbers near the smallest ones.
+        that is -inf for the most part; NaN and infinities where no window is; 0, -0 and 1 alone, which
+        tie; numbers near the smallest ones.
     """
 
     spec: Spec
@@ -204,18 +71,23 @@ class Case:
     @property
     def spreads(self) -> bool:
         """Whether an operand holds what only a plain sum keeps within its window."""
-        return self.values in ("specials", "sinking")
+        return self.values in ("specials", "sinking", "unmet")
 
     def operands(self, op: str) -> list[Array | None]:
         """Return the operands, the same ones each time."""
         rng = np.random.default_rng(zlib.crc32(f"{op} {self}".encode()))
         operands = draw(op, self.spec, rng, values=self.values)
-        if self.spreads:
+        if self.values == "unmet":
+            x = operands[OPERANDS[op].index("x")]
+            assert x is not None
+            outside = np.broadcast_to(~_met(self.spec), x.shape)
+            x[outside] = np.resize(SPECIALS, np.count_nonzero(outside))
+        elif self.spreads:
             places = (0, 1) if op == "max_pool_backward" else (0,)  # dy and x
             for place in places:
                 special = operands[place]
                 assert special is not None
-                _put_specials(special, rng, self.values)
+                _put_specials(special, rng, self.values, 1 if op in ConvSpec.ops else special.size // 40)
         return operands
 
     def disguise(self, array: Array) -> Array:
@@ -237,13 +109,29 @@ class Case:
         return copy
 
 
-def _put_specials(array: Array, rng: np.random.Generator, values: str) -> None:
+def _put_specials(array: Array, rng: np.random.Generator, values: str, count: int) -> None:
+    """Put `count` of each special value, at least one: several in a window, where sums do not lose all."""
     flat = array.reshape(-1)
     if values == "sinking":
         flat[rng.random(flat.size) < 0.8] = -np.inf
     else:
-        for special in (np.nan, np.inf, -np.inf, np.nan):
-            flat[rng.integers(flat.size)] = special
+        for special in SPECIALS:
+            flat[rng.integers(flat.size, size=max(1, count))] = special
+
+
+def _met(spec: Spec) -> Array:
+    """Return which pixels lie in a window, in the axes of x."""
+    assert not isinstance(spec, WindowSpec)
+    sides = zip(
+        (spec.h, spec.w), (spec.oh, spec.ow), (spec.kh, spec.kw), spec.stride, spec.dilation,
+        (spec.pad[0], spec.pad[2]), strict=True,
+    )  # fmt: skip
+    met = []
+    for size, outputs, taps, stride, dilation, before in sides:
+        places = np.add.outer(np.arange(outputs) * stride - before, np.arange(taps) * dilation)
+        met.append(np.isin(np.arange(size), places))
+    pixels = np.logical_and.outer(*met)
+    return pixels[None, :, :, None] if spec.layout == "NHWC" else pixels[None, None]
 
 
 def cases(op: str) -> list[Case]:
@@ -255,26 +143,48 @@ def cases(op: str) -> list[Case]:
         Case(parse(problem, layout=layout, dtype=dtype), note)
         for problem, note in lines
         for dtype in ("float32", "float64")
-        for layout in (("NHWC", "NCHW") if op not in WindowSpec.ops else ("NHWC",))
+        for layout in _layouts(op)
     ]
     found += [
         Case(parse(problem), note, values="integers") for problem, note in lines if _sums_exactly(op, problem)
     ]
     found += [Case(parse(problem), note, values="zeros") for problem, note in lines if "ties=" in problem]
-    problem = {ConvSpec: "n2h6w7c3 k3x3f4 s2 p1", PoolSpec: "n2h7w7c3 k3x3 s2 p1"}.get(_kind(op), "n5h3w4")
     for memory in MEMORIES[1:]:
         for dtype in ("float32", "float64"):
-            found.append(Case(parse(problem, dtype=dtype), "memory", memory=memory))
-    if op == "conv_backward":  # whether a zero of the padding times an infinity is NaN is left open
-        problem = "n2h7w7c3 k3x3f4 s2 p0"
-    problems = [problem, *(SPECIAL_POOLS if _kind(op) is PoolSpec else ())]
-    for layout in ("NHWC", "NCHW") if _kind(op) is not WindowSpec else ("NHWC",):
-        for problem in problems:
-            found.append(Case(parse(problem, layout=layout), "NaN and infinities", values="specials"))
-            found.append(Case(parse(problem, layout=layout), "-inf almost everywhere", values="sinking"))
-            found.append(Case(parse(problem, layout=layout), "0, -0 and 1: they tie", values="zeros"))
-            found.append(Case(parse(problem, layout=layout), "the smallest numbers", values="denormals"))
-    return found
+            found.append(Case(parse(catalogue.MEMORY[_kind(op)], dtype=dtype), "memory", memory=memory))
+    return found + _special(op)
+
+
+SPECIAL_NOTES = {
+    "specials": "NaN and infinities",
+    "sinking": "-inf almost everywhere",
+    "zeros": "0, -0 and 1: they tie",
+    "denormals": "the smallest numbers",
+}
+
+
+def _special(op: str) -> list[Case]:
+    """Return the cases of special values."""
+    problems = {ConvSpec: catalogue.SPECIAL_CONVS, PoolSpec: catalogue.SPECIAL_POOLS}
+    found = problems.get(_kind(op), catalogue.SPECIAL_WINDOWS)
+    if op == "conv_backward":
+        found = catalogue.SPECIAL_GRADIENTS
+    if op == "max_pool_backward":
+        found += catalogue.SPECIAL_TIES
+    unmet = {ConvSpec: catalogue.UNMET_CONVS, PoolSpec: catalogue.UNMET_POOLS}.get(_kind(op), ())
+    if "x" not in OPERANDS[op]:
+        unmet = ()
+    pairs = [(problem, values, note) for problem in found for values, note in SPECIAL_NOTES.items()]
+    pairs += [(problem, "unmet", "NaN and infinities where no window is") for problem in unmet]
+    return [
+        Case(parse(problem, layout=layout), note, values=values)
+        for layout in _layouts(op)
+        for problem, values, note in pairs
+    ]
+
+
+def _layouts(op: str) -> tuple[str, ...]:
+    return ("NHWC",) if op in WindowSpec.ops else ("NHWC", "NCHW")
 
 
 def _kind(op: str) -> type[ConvSpec] | type[PoolSpec] | type[WindowSpec]:
@@ -282,11 +192,11 @@ def _kind(op: str) -> type[ConvSpec] | type[PoolSpec] | type[WindowSpec]:
 
 
 def _lines(op: str) -> list[tuple[str, str]]:
-    text = {ConvSpec: CONV, PoolSpec: POOL, WindowSpec: WINDOWS}[_kind(op)]
-    text += AVERAGE_ONLY if op.startswith("avg_pool") else ""
-    text += MAXIMUM_ONLY if op.startswith("max_pool") else ""
-    text += TIES if op == "max_pool_backward" else ""
-    text += MASKS if op == "create_mask" else ""
+    text = {ConvSpec: catalogue.CONV, PoolSpec: catalogue.POOL, WindowSpec: catalogue.WINDOWS}[_kind(op)]
+    text += catalogue.AVERAGE_ONLY if op.startswith("avg_pool") else ""
+    text += catalogue.MAXIMUM_ONLY if op.startswith("max_pool") else ""
+    text += catalogue.TIES if op == "max_pool_backward" else ""
+    text += catalogue.MASKS if op == "create_mask" else ""
     if op == "conv_forward":
         text = "\n".join(line for line in text.splitlines() if "wrt=" not in line)
     pairs = (line.partition("|") for line in text.strip().splitlines())

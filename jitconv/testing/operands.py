@@ -53,7 +53,7 @@ def draw(op: str, spec: Spec, rng: np.random.Generator, *, values: str = "normal
             continue
         shape, dtype = operand
         if dtype == "int64" and isinstance(spec, PoolSpec):
-            operands.append(_indices(spec, operands))
+            operands.append(_indices(spec, rng))
         else:
             operands.append(np.asarray(_drawn(values, shape, dtype, rng), dtype))
     return operands
@@ -70,11 +70,11 @@ def _drawn(values: str, shape: tuple[int, ...], dtype: str, rng: np.random.Gener
     return numbers
 
 
-def _indices(spec: PoolSpec, operands: list[Array | None]) -> Array:
-    """Return what the naive forward op says of the x that stands before the indices."""
+def _indices(spec: PoolSpec, rng: np.random.Generator) -> Array:
+    """Return what the naive forward op says of another x: an op that is given indices believes them."""
     from jitconv.ops import prepare
 
-    _, x = operands
+    x = rng.standard_normal(spec.x_shape).astype(spec.dtype)
     indices = prepare("max_pool_forward", spec, "naive").run([x])[1]
     assert indices is not None
     return indices

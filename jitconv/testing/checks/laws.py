@@ -147,6 +147,8 @@ def _gradients(subject: Subject, case: Case) -> None:
     forward = FORWARD[subject.op]
     spec = replace(spec, **({"bias": True} if isinstance(spec, ConvSpec) else {"indices": False}))
     operands = case.operands(subject.op)
+    if getattr(case.spec, "indices", False):  # those of this x: a case has another's
+        operands[2] = prepare("max_pool_forward", case.spec, "naive").run([operands[1]])[1]
     dy = operands[0]
     assert dy is not None
     rng = np.random.default_rng(3)
