@@ -25,6 +25,9 @@ FEW_WINDOWS = 0.05
 """Of what normal operands would give if no window met padding: a result below that share of it counts as this
 share where an algorithm transforms whole pictures. A choice."""
 
+REFERENCES_KEPT = 1024
+"""More than an op has cases, with the random ones: several algorithms of an op are checked on the same."""
+
 
 def reference(op: str, spec: Spec, operands: Arrays) -> tuple[Array | None, ...]:
     """Return the naive algorithm's outputs in float64."""
@@ -69,7 +72,7 @@ def disagreement(
     return worst, None
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=REFERENCES_KEPT)
 def _reference(op: str, case: Case) -> tuple[Array | None, ...]:
     return reference(op, case.spec, case.operands(op))
 
@@ -77,6 +80,6 @@ def _reference(op: str, case: Case) -> tuple[Array | None, ...]:
 def expected(op: str, case: Case, activation: str | None = None) -> tuple[Array | None, ...]:
     """Return naive's outputs of a case in float64, as they are after an activation; not to be changed."""
     outputs = _reference(op, case)
-    if activation is None:
+    if not activation:
         return outputs
     return tuple(None if one is None else np.maximum(one, 0) for one in outputs)

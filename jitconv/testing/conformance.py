@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from jitconv.algorithm import OPS
+from jitconv.testing.cases import Case
 from jitconv.testing.checks import promises
 from jitconv.testing.findings import Result
 from jitconv.testing.kit import RANDOM, check_algorithm
@@ -25,14 +26,17 @@ class KernelConformance:
     ----------
     op, algorithm : str
         What is checked.
+    problems : sequence of Case or str, optional
+        What to check it on; by default the catalogue.
     random, seed : int
-        How many random problems, and of which seed.
+        How many random problems more, and of which seed.
     known : mapping of str to str
         Checks that are expected to fail, with the reason: a listed one that passes fails.
     """
 
     op: ClassVar[str] = ""
     algorithm: ClassVar[str] = ""
+    problems: ClassVar[Sequence[Case | str] | None] = None
     random: ClassVar[int] = RANDOM
     seed: ClassVar[int] = 0
     known: ClassVar[Mapping[str, str]] = {}
@@ -51,7 +55,11 @@ class KernelConformance:
     def results(cls) -> dict[str, Result]:
         """Return the results by check; the kit runs once for the class."""
         if cls._results is None:
-            found = check_algorithm(cls.op, cls.algorithm, random=cls.random, seed=cls.seed, known=cls.known)
+            given = cls.problems
+            problems = None if given is None else [Case.of(a) if isinstance(a, str) else a for a in given]
+            found = check_algorithm(
+                cls.op, cls.algorithm, problems=problems, random=cls.random, seed=cls.seed, known=cls.known
+            )
             cls._results = {result.check: result for result in found}
         return cls._results
 

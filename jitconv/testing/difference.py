@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ Array = np.ndarray[Any, Any]
 
 SLACK = 8.0
 """One element may be off by so many times what all of them may be on the average."""
+
+LEAST_WITH_INSIDE = 3
+"""Shorter axes are all edge."""
 
 LISTED = 6
 """So many places along an axis are named one by one."""
@@ -50,8 +54,20 @@ def where_wrong(got: Array, wanted: Array, limit: float = 0.0) -> str:
         for axis, places in enumerate(np.nonzero(wrong))
         if 0 < len(np.unique(places)) < got.shape[axis]
     ]
-    told = f", only where {' and '.join(common)}" if common else ""
+    told = f", only where {' and '.join(common)}" if common else _at_edges(wrong)
     return f"first at {first}; {count} of {got.size} elements are wrong{told}"
+
+
+def _at_edges(wrong: Array) -> str:
+    """Say if all wrong elements are the first or last ones along one of two axes, as those near padding."""
+    for one, other in itertools.combinations(range(wrong.ndim), 2):
+        if min(wrong.shape[one], wrong.shape[other]) < LEAST_WITH_INSIDE:
+            continue
+        inside: list[slice] = [slice(None)] * wrong.ndim
+        inside[one] = inside[other] = slice(1, -1)
+        if not wrong[tuple(inside)].any():
+            return f", only at the edges of axes {one} and {other}"
+    return ""
 
 
 def _along(axis: int, places: Array, extent: int) -> str:

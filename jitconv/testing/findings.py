@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from jitconv.testing.cases import Case
 
 FAILURES_KEPT = 20
 """Of one check; the others are counted."""
+
+DIAGNOSED = 6
+"""Of one check: what more of them would be right for is not tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +114,19 @@ class Findings:
             command = f"jitconv check {self.algorithm} --op {self.op}{shape}"
             result.failures.append(Failure(str(case) if case else "", text, command))
 
+    def diagnosed(self, check: str) -> bool:
+        """Whether enough failures of a check have been looked into."""
+        return self._results[check].failed >= DIAGNOSED
+
     def note(self, check: str, text: str) -> None:
         """Note what is odd and no failure."""
         if text not in self._results[check].notes:
             self._results[check].notes.append(text)
 
-    def skip(self, check: str, reason: str) -> None:
-        """Note why a check cannot be run."""
-        self._results[check].not_run = reason
+    def skip(self, checks: Iterable[str], reason: str) -> None:
+        """Note why checks cannot be run."""
+        for check in self._results.keys() & set(checks):
+            self._results[check].not_run = reason
 
     def failed(self, *checks: str) -> bool:
         """Whether one of some checks has failed."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from jitconv.algorithm import OPS
 from jitconv.plugins import registry
@@ -16,8 +17,8 @@ from jitconv.testing.subject import Subject
 RANDOM = 300
 """Random problems of a check, if nobody says how many."""
 
-
 NOT_HERE = "a kernel that touches what is not its own, or hangs, might end this process: mend that first"
+NOT_ABLE = "a problem that is accepted must be run without an error first: see able"
 
 
 class Refused(Exception):  # noqa: N818 (no error: an answer, whose text is the algorithm's reason)
@@ -32,6 +33,7 @@ def check_algorithm(
     random: int = RANDOM,
     seed: int = 0,
     known: Mapping[str, str] | None = None,
+    only: Collection[str] | None = None,
     seconds: float = watch.SECONDS,
 ) -> Iterator[Result]:
     """Check one algorithm of one op against everything that jitconv promises of a kernel.
@@ -48,18 +50,20 @@ def check_algorithm(
         Of the random problems.
     known : mapping of str to str, optional
         Checks that are expected to fail, each with the reason; one that passes has failed.
+    only : collection of str, optional
+        Names of checks; the others are left out, unless one of them fails on the way.
     seconds : float
         A case that takes longer hangs.
 
     Yields
     ------
     Result
-        Of each check, by name; ``result.verdict`` says how it ended, ``str(result)`` what is wrong.
+        Of each check, in their order; ``result.verdict`` says how it ended, ``str(result)`` what is wrong.
 
     Raises
     ------
     ParameterError
-        When there is no such op, or `known` names no check.
+        When there is no such op, or `known` or `only` name no check.
     UnknownAlgorithmError
         When nobody provides `name`.
 
@@ -69,14 +73,15 @@ def check_algorithm(
     that are not run.
     """
     choice("op", op, OPS)
-    for check in known or {}:
-        choice("known", check, tuple(checks.PROMISES))
+    for argument, named in (("known", known), ("only", only)):
+        for check in named or ():
+            choice(argument, check, tuple(checks.PROMISES))
     registry().find(op, name)
     chosen = list(cases(op) if problems is None else problems)
     chosen += random_cases(op, random, seed)
     findings = Findings(op, name, checks.promises(op), dict(known or {}))
-    _run(Subject(op, name, chosen, findings), seconds)
-    yield from findings.results()
+    _run(Subject(op, name, chosen, findings), seconds, only)
+    yield from (one for one in findings.results() if only is None or one.check in only or one.failures)
 
 
 def random_cases(op: str, count: int, seed: int) -> list[Case]:
@@ -94,27 +99,36 @@ def _fit(op: str, spec: object, values: str) -> str:
     return "normal" if values == "integers" and shares else values
 
 
-def _run(subject: Subject, seconds: float) -> None:
-    findings = subject.findings
-    checks.contract.run(subject)
-    checks.memory.run(subject, seconds)
-    if findings.failed("memory", "hangs"):
-        for check in (
-            checks.promises(subject.op).keys()
-            - checks.contract.PROMISES.keys()
-            - checks.memory.PROMISES.keys()
-        ):
-            findings.skip(check, NOT_HERE)
-        findings.skip("cost", NOT_HERE)
-        return
-    checks.state.run(subject)
-    checks.trials.run(subject)
-    if findings.failed("able"):
-        return
-    checks.state.run_elsewhere(subject)
-    checks.reuse.run(subject)
-    checks.laws.run(subject)
-    checks.contract.run_cost(subject)
+def _stages(seconds: float) -> list[tuple[Collection[str], Callable[[Subject], None]]]:
+    """Return the checks that run together, in their order: first what might end this process."""
+    return [
+        (("contract", "reach"), checks.contract.run),
+        (checks.memory.PROMISES, partial(checks.memory.run, seconds=seconds)),
+        (("state",), checks.state.run),
+        (checks.trials.PROMISES, checks.trials.run),
+        (("anywhere", "workspace"), checks.state.run_elsewhere),
+        (checks.reuse.PROMISES, checks.reuse.run),
+        (checks.laws.PROMISES, checks.laws.run),
+        (("cost",), checks.contract.run_cost),
+    ]
+
+
+def _run(subject: Subject, seconds: float, only: Collection[str] | None) -> None:
+    findings, hindrance = subject.findings, ""
+    for names, stage in _stages(seconds):
+        if only is not None and not set(names).intersection(only):
+            continue
+        if hindrance:
+            findings.skip(names, hindrance)
+            continue
+        try:
+            stage(subject)
+        except Exception as error:  # of the algorithm, where a check did not expect it
+            findings.fail("able", f"{', '.join(names)}: {type(error).__name__}: {error}")
+        if findings.failed("memory", "hangs"):
+            hindrance = NOT_HERE
+        elif stage is checks.trials.run and findings.failed("able"):
+            hindrance = NOT_ABLE
 
 
 def check_agreement(op: str, name: str, case: Case) -> None:

@@ -30,6 +30,9 @@ MOST_DEATHS = 8
 SECONDS = 120.0
 """One job may take so long: it may compile, on a busy machine."""
 
+START_SECONDS = 120.0
+"""So long may it take until the worker has imported all and compiled its own."""
+
 
 class Job(NamedTuple):
     """What the worker runs."""
@@ -157,10 +160,12 @@ class _Process:
         rest = b""
         with selectors.DefaultSelector() as ready:
             ready.register(self._answers, selectors.EVENT_READ)
+            patience = max(self._seconds, START_SECONDS)
             while True:
-                if not ready.select(self._seconds):
+                if not ready.select(patience):
                     yield None
                     return
+                patience = self._seconds
                 block = self._answers.read(65536)
                 if not block:
                     return

@@ -26,8 +26,7 @@ def run(subject: Subject, seconds: float) -> None:
     """Run every able case that has pictures."""
     findings = subject.findings
     if reason := why_not():
-        for check in PROMISES:
-            findings.skip(check, reason)
+        findings.skip(PROMISES, reason)
         return
     cases = [case for case in subject.able if case.spec.n and case.memory == "plain"]
     forked = {id(case) for case in (*subject.largest(1), *subject.smallest(FORKED - 1))}

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from jitconv.ops import Weights, prepare
-from jitconv.testing.agreement import disagreement, reference
+from jitconv.testing.agreement import disagreement, expected, reference
 from jitconv.testing.cases import Case
+from jitconv.testing.difference import first_difference
 from jitconv.testing.operands import draw
 from jitconv.testing.subject import Subject
 
@@ -26,17 +32,27 @@ PROMISES = {
 
 THREADS, ROUNDS = 8, 4
 
+TURNS, TURN_SECONDS = 200, 1e-6
+"""So many of the first lines of a call give the other threads a turn, in every other round: what a call keeps
+where all find it is overwritten then. A call of some microseconds would seldom be interrupted by itself."""
+
 
 def run(subject: Subject) -> None:
     """Use plans of the smallest cases, and of the largest one, again and again."""
-    for case in [*subject.smallest(4), *subject.largest(2)]:
-        try:
-            _again(subject, case)
-            if subject.op.startswith("conv"):
-                _other_weights(subject, case)
-            _side_by_side(subject, case)
-        except Exception as error:
-            subject.findings.fail("reuse", f"raises {type(error).__name__}: {error}", case)
+    cases = list(dict.fromkeys([*subject.smallest(4), *subject.largest(2)]))
+    for case, other in zip(cases, [*cases[1:], *cases[:1]], strict=True):
+        for check, use in (
+            ("reuse", partial(_again, subject, case)),
+            ("reuse", partial(_beside, subject, case, other)),
+            ("weights", partial(_other_weights, subject, case)),
+            ("threads", partial(_side_by_side, subject, case)),
+        ):
+            if check == "weights" and not subject.op.startswith("conv"):
+                continue
+            try:
+                use()
+            except Exception as error:
+                subject.findings.fail(check, f"raises {type(error).__name__}: {error}", case)
 
 
 def _sets(subject: Subject, case: Case, count: int) -> list[Arrays]:
@@ -57,16 +73,33 @@ def _again(subject: Subject, case: Case) -> None:
             outputs = call.run(operands)
             results.append((outputs, [None if one is None else one.copy() for one in outputs]))
     for place, (outputs, copies) in enumerate(results):
-        if _other_bits(outputs, copies):
-            findings.fail("reuse", f"the result of call {place + 1} changed in a later call", case)
+        if changed := _otherwise(subject, case, outputs, copies):
+            told = f"the result of call {place + 1} changed in a later call, to another one's: {changed}"
+            findings.fail("reuse", told, case)
             return
         wanted = reference(subject.op, case.spec, sets[place % 3])
         _, wrong = disagreement(subject.op, case.spec, subject.algorithm, outputs, wanted)
         if wrong:
             findings.fail("reuse", f"call {place + 1} of one plan is wrong: {wrong}", case)
             return
-    if subject.algorithm.deterministic and _other_bits(results[3][0], results[0][0]):
-        findings.fail("reuse", "the same operands gave other bits in a later call", case)
+    if differs := _otherwise(subject, case, results[3][0], results[0][0]):
+        findings.fail("reuse", f"the same operands gave another result in a later call: {differs}", case)
+
+
+def _beside(subject: Subject, case: Case, other: Case) -> None:
+    """Use a plan after one of another problem was built, and was run."""
+    if other == case:
+        return
+    calls = [subject.plan(one).call for one in (case, other)]
+    for one, call in ((other, calls[1]), (case, calls[0]), (other, calls[1])):
+        with np.errstate(all="ignore"):
+            outputs = call.run(one.operands(subject.op))
+        _, wrong = disagreement(subject.op, one.spec, subject.algorithm, outputs, expected(subject.op, one))
+        if wrong:
+            beside = case if one is other else other
+            told = f"a plan is wrong beside a plan of another problem, {beside}: {wrong}"
+            subject.findings.fail("reuse", told, one)
+            return
 
 
 def _other_weights(subject: Subject, case: Case) -> None:
@@ -84,8 +117,9 @@ def _other_weights(subject: Subject, case: Case) -> None:
             held = prepare(subject.op, spec, subject.name, Weights(given[1], given[2]))
             kept = held.run([first[0]])
             _overwrite(given, second)
-            if _other_bits(held.run([first[0]]), kept):
-                findings.fail("weights", "a plan that holds weights changed with the caller's array", case)
+            if changed := _otherwise(subject, case, held.run([first[0]]), kept):
+                told = f"a plan that holds weights changed with the caller's arrays, or later: {changed}"
+                findings.fail("weights", told, case)
         _overwrite(given, second)
         got = call.run(given)
     wanted = reference(subject.op, spec, second)
@@ -101,6 +135,24 @@ def _other_weights(subject: Subject, case: Case) -> None:
             if wrong:
                 findings.fail("weights", f"a plan that holds weights is wrong on another x: {wrong}", case)
                 return
+    if subject.algorithm.prepare is not None:
+        _held_at_one_address(subject, case, first, second)
+
+
+def _held_at_one_address(subject: Subject, case: Case, first: Arrays, second: Arrays) -> None:
+    """Have a plan hold weights where those of a plan that is no more lay: an allocator may put them there."""
+    x, w, b = [None if one is None else one.copy() for one in first]
+    outputs = subject.filled(case, 0.0)
+    with np.errstate(all="ignore"):
+        subject.algorithm.prepared(case.spec, w, b, None)(x, *outputs)
+        _overwrite([w, b], second[1:])
+        made = subject.algorithm.prepared(case.spec, w, b, None)(x, *outputs)
+    wanted = reference(subject.op, case.spec, [x, w, b])
+    got = outputs if made is None else made
+    _, wrong = disagreement(subject.op, case.spec, subject.algorithm, got, wanted)
+    if wrong:
+        told = f"a plan that holds other weights, at the address of an earlier one's, is wrong: {wrong}"
+        subject.findings.fail("weights", told, case)
 
 
 def _overwrite(arrays: Arrays, values: Arrays) -> None:
@@ -118,34 +170,48 @@ def _side_by_side(subject: Subject, case: Case) -> None:
         wanted = [call.run(operands) for operands in sets]
     together = threading.Barrier(THREADS)
 
-    def work(place: int) -> bool:
+    def work(place: int) -> str:
+        wrong = []
         together.wait()
-        with np.errstate(all="ignore"):
-            return all(_same(subject, case, call.run(sets[place]), wanted[place]) for _ in range(ROUNDS))
+        for turn in range(ROUNDS):
+            with np.errstate(all="ignore"), contextlib.nullcontext() if turn % 2 else _giving_turns():
+                outputs = call.run(sets[place])
+            wrong.append(_otherwise(subject, case, outputs, wanted[place]))
+        return next(filter(None, wrong), "")
 
     with ThreadPoolExecutor(THREADS) as pool:
-        right = list(pool.map(work, range(THREADS)))
-    if not all(right):
-        told = f"{right.count(False)} of {THREADS} threads that shared a plan got another result than alone"
-        findings.fail("threads", told, case)
-        return
-    for operands, outputs in zip(sets, wanted, strict=True):
-        _, wrong = disagreement(
-            subject.op, case.spec, subject.algorithm, outputs, reference(subject.op, case.spec, operands)
-        )
-        if wrong:
-            findings.fail("threads", f"the result is wrong beside other threads: {wrong}", case)
-            return
+        wrong = list(filter(None, pool.map(work, range(THREADS))))
+    if wrong:
+        told = f"{len(wrong)} of {THREADS} threads that shared a plan got another result than alone"
+        asked = "is a buffer kept in the plan, or in its module, that every call writes to?"
+        findings.fail("threads", f"{told}: {wrong[0]}; {asked}", case)
 
 
-def _same(subject: Subject, case: Case, got: Arrays, wanted: Arrays) -> bool:
-    if subject.algorithm.deterministic:
-        return not _other_bits(got, wanted)
-    return disagreement(subject.op, case.spec, subject.algorithm, got, wanted)[1] is None
+@contextlib.contextmanager
+def _giving_turns() -> Iterator[None]:
+    """Pause this thread before each of the first lines of Python that it runs inside the ``with``."""
+    left = TURNS
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal left
+        if event == "line" and left:
+            left -= 1
+            time.sleep(TURN_SECONDS)
+        return trace if left else None
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
 
 
-def _other_bits(got: Arrays, wanted: Arrays) -> bool:
-    return any(
-        one is not None and other is not None and one.tobytes() != other.tobytes()
-        for one, other in zip(got, wanted, strict=True)
-    )
+def _otherwise(subject: Subject, case: Case, got: Arrays, wanted: Arrays) -> str:
+    """Say where outputs differ from those of another call; nothing if they do not, by more than they may."""
+    if not subject.algorithm.deterministic:
+        return disagreement(subject.op, case.spec, subject.algorithm, got, wanted)[1] or ""
+    for name, one, other in zip(subject.output_names, got, wanted, strict=True):
+        if one is not None and other is not None and one.tobytes() != other.tobytes():
+            return f"{name}{first_difference(one, other)}"
+    return ""

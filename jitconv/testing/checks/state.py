@@ -54,7 +54,7 @@ def _settings() -> dict[str, Any]:
         "random's seed": hash(random.getstate()),
         "os.environ": dict(os.environ),
         "the current folder": os.getcwd(),
-        "warnings' filters": len(warnings.filters),
+        "warnings' filters": tuple(map(str, warnings.filters)),
         "NumPy's functions": tuple(
             id(getattr(np, name)) for name in ("matmul", "tensordot", "einsum", "dot", "empty")
         ),
