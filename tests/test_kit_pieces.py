@@ -1,0 +1,208 @@
+"""The pieces of the conformance kit: guard pages, random problems, what is said of a wrong result."""
+
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jitconv.algorithm import OPS
+from jitconv.specs import parse
+from jitconv.testing import Case, arena, cases, random_problems, reference
+from jitconv.testing.diagnosis import diagnosis
+from jitconv.testing.difference import first_difference, where_wrong
+from jitconv.testing.strategies import problems
+
+GUARDED = pytest.mark.skipif(arena.why_not() is not None, reason=str(arena.why_not()))
+
+TOUCH = """
+    import mmap, numpy as np
+    from numpy.lib.stride_tricks import as_strided
+    from jitconv.testing.arena import CONTROL_BYTES, Arena, fault
+
+    file = open({control!r}, "r+b")
+    here = Arena(mmap.mmap(file.fileno(), CONTROL_BYTES))
+    x = here.place([np.arange(6, dtype=np.float32)], {lie!r})[0]
+    with open({places!r}, "w") as told:
+        told.write(f"{{x.ctypes.data}} {{x.nbytes}}")
+    {act}
+"""
+
+
+def touch(tmp_path, lie, act):
+    """Have a process touch what it may not; return what is said of that."""
+    control, places = tmp_path / "control", tmp_path / "places"
+    control.write_bytes(bytes(arena.CONTROL_BYTES))
+    script = textwrap.dedent(TOUCH).format(control=str(control), places=str(places), lie=lie, act=act)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    assert done.returncode == arena.EXIT, done.stderr
+    address, size = map(int, places.read_text().split())
+    return arena.fault(np.fromfile(control, np.int64), {"x": (address, size)})
+
+
+@GUARDED
+@pytest.mark.parametrize(
+    ("lie", "act", "told"),
+    [
+        ("end", "as_strided(x, (7,), (4,))[6]", "reads beyond the end of `x`: byte 24 of 24"),
+        ("end", "as_strided(x, (7,), (4,))[6] = 1", "writes beyond the end of `x`: byte 24 of 24"),
+        ("beginning", "as_strided(x, (7,), (-4,))[1]", "reads 4 bytes before the beginning of `x`"),
+        (
+            "end",
+            "here.protect([x], written=False); x[2] = 1",
+            "writes to `x`, byte 8 of 24: an input may only be read",
+        ),
+        ("end", "here.reset(); x[1]", "reads `x`, byte 4 of 24, after its life"),
+    ],
+)
+def test_an_access_beyond_an_array_is_told(tmp_path, lie, act, told):
+    assert touch(tmp_path, lie, act) == told
+
+
+@GUARDED
+def test_an_array_that_a_kernel_made_is_told_by_its_size(tmp_path):
+    act = "\n".join(
+        ["with here.armed('end'):", "    own = np.empty(400, np.uint8)", "as_strided(own, (401,), (1,))[400]"]
+    )
+    told = "reads beyond the end of an array of its own, of 400 bytes: byte 400 of 400"
+    assert touch(tmp_path, "end", act) == told
+
+
+@GUARDED
+def test_what_is_allocated_while_an_arena_is_armed_holds_no_zeros(run_python):
+    script = """
+        import mmap, numba, numpy as np
+        from jitconv.testing.arena import CONTROL_BYTES, Arena
+
+        @numba.njit
+        def empty(size):
+            return np.empty(size, np.float32)
+
+        here = Arena(mmap.mmap(-1, CONTROL_BYTES))  # before anything is compiled
+        empty(3)
+        with here.armed("end"):
+            made = np.empty(300, np.float32), empty(300)
+            told = [bool(np.isnan(one).all()) for one in made] + [bool((np.zeros(300) == 0).all())]
+        with here.armed("beginning"):
+            told += [bool((np.empty(300, np.float32) > 1e7).all())]
+        print(told, np.empty(300).size)
+    """
+    assert run_python(script) == "[True, True, True, True] 300"
+
+
+def _kinds(op):
+    """Return which of the kinds of problems that are promised occur among some hundred."""
+    found = set()
+    for spec in random_problems(op, 300, seed=5):
+        found |= {spec.dtype, f"n={min(spec.n, 5)}"}
+        if not hasattr(spec, "kh"):
+            continue
+        found |= {spec.layout} | ({"one pixel"} if spec.h == spec.w == 1 else set())
+        found |= {"one channel"} if spec.c == 1 else {"longer than a vector"} if spec.c > 32 else set()
+        for axis, size in enumerate((spec.h, spec.w)):
+            before, after = spec.pad[2 * axis : 2 * axis + 2]
+            found |= {"pad beyond the kernel"} if max(before, after) > spec.extent[axis] else set()
+            found |= {"lopsided pad"} if before != after else set()
+            found |= {"stride beyond the picture"} if spec.stride[axis] > size else set()
+            found |= {"dilation beyond the picture"} if spec.dilation[axis] > size else set()
+        if hasattr(spec, "wrt"):
+            found |= {spec.wrt, spec.flip_kernel, f"bias={spec.bias}"} | (
+                {"groups"} if spec.groups > 1 else set()
+            )
+        else:
+            found |= {spec.ties, f"indices={spec.indices}", f"ceil={spec.ceil_mode}"}
+    return found
+
+
+SHARED = {"float32", "float64", *(f"n={n}" for n in range(6))}
+PICTURES = {
+    "NHWC", "NCHW", "one pixel", "one channel", "longer than a vector", "lopsided pad",
+    "stride beyond the picture", "dilation beyond the picture",
+}  # fmt: skip
+POOLS = {"first", "ceil=True", "ceil=False"}
+WANTED = {
+    "conv_forward": PICTURES | {"pad beyond the kernel", True, False, "bias=True", "bias=False", "groups"},
+    "conv_backward": PICTURES
+    | {("x",), ("w",), ("b",), ("x", "w"), ("x", "b"), ("w", "b"), ("x", "w", "b"), "pad beyond the kernel"},
+    "max_pool_backward": PICTURES | POOLS | {"all", "split", "indices=True", "indices=False"},
+    "avg_pool_forward": PICTURES | POOLS,
+}
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_every_kind_of_problem_is_drawn(op):
+    wanted = SHARED - (set() if op in WANTED or "pool" in op else {f"n={n}" for n in range(6)})
+    assert (wanted | WANTED.get(op, set())) - _kinds(op) == set()
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_a_seed_gives_the_same_problems_again(op):
+    assert random_problems(op, 20, seed=3) == random_problems(op, 20, seed=3)
+    assert random_problems(op, 20, seed=3) != random_problems(op, 20, seed=4)
+
+
+@given(st.sampled_from(OPS).flatmap(lambda op: st.tuples(st.just(op), problems(op))))
+def test_strategies_draw_problems_that_read_back(drawn):
+    op, spec = drawn
+    assert op in spec.ops
+    assert parse(str(spec)) == spec
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_a_case_reads_back_from_its_words(op):
+    for case in cases(op):
+        assert (Case.of(str(case)).spec, str(Case.of(str(case)))) == (case.spec, str(case))
+
+
+def test_indices_of_minima_are_not_those_of_x():
+    case = next(case for case in cases("max_pool_backward") if case.values == "minima")
+    dy, x, indices = case.operands("max_pool_backward")
+    assert not np.array_equal(
+        reference("max_pool_backward", case.spec, [dy, x, indices])[0],
+        reference("max_pool_backward", parse(str(case.spec).replace(" indices", "")), [dy, x, None])[0],
+    )
+
+
+def test_a_difference_is_told_by_its_place_and_its_values():
+    wanted = np.arange(60.0).reshape(3, 4, 5)
+    got = wanted.copy()
+    got[1, 3, 2] = -7
+    assert first_difference(got, wanted) == "[1, 3, 2]: 37 expected, -7 got"
+    told = where_wrong(got, wanted)
+    assert "1 of 60 elements are wrong, only where index 0 is 1 of 0..2 and index 1 is 3 of 0..3" in told
+    got = wanted.copy()
+    got[:, 0] = got[:, :, -1] = 99
+    assert where_wrong(got, wanted).endswith("only at the edges of axes 1 and 2")
+    got = wanted + 1e-9
+    assert "all a little, none far" in where_wrong(got, wanted, 1e-9)
+
+
+def test_a_nan_is_a_difference_and_two_are_none():
+    wanted = np.array([1.0, np.nan, np.inf])
+    assert first_difference(np.array([1.0, 2.0, np.inf]), wanted) == "[1]: nan expected, 2 got"
+    assert "1 of 3 elements" in where_wrong(np.array([np.nan, np.nan, np.inf]), wanted)
+
+
+PLAIN = "n2h9w9c3 k3x3f4 s1 p1"
+
+
+@pytest.mark.parametrize(
+    ("problem", "mistake", "told"),
+    [
+        (PLAIN, lambda y: 0 * y, "; it is all zeros"),
+        (PLAIN, lambda y: 3 * y, "; it is 3 times what is expected"),
+        (PLAIN, lambda y: np.roll(y, 1, 2), "; most of it stands one place too far along axis 2"),
+        (PLAIN, lambda y: y[:, ::-1, ::-1], "; it holds the right numbers in other places"),
+        (PLAIN + " float64", lambda y: y.astype(np.float32), "; such an error is that of float32"),
+        (PLAIN, lambda y: np.maximum(y, 0), "; it would be right with the relu"),
+        (PLAIN, np.sin, ""),
+    ],
+)
+def test_likely_mistakes_are_recognised(problem, mistake, told):
+    case = Case(parse(problem), "")
+    y = reference("conv_forward", case.spec, case.operands("conv_forward"))[0]
+    got = np.ascontiguousarray(mistake(y)).astype(case.spec.dtype)
+    assert diagnosis("conv_forward", case, [got])[: len(told) or None] == told
