@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from jitconv.ops import Weights, prepare
 from jitconv.specs import parse
-from jitconv.testing import Case, Refused, bound, cases, check_agreement, draw, relative_error
+from jitconv.testing import Case, KernelConformance, bound, cases, draw, relative_error
 
 from jitconv_onnxruntime import conv, library, pool
 
@@ -44,12 +44,13 @@ def more(op: str) -> list[Case]:
     ]
 
 
-@pytest.mark.parametrize(("op", "case"), [(op, case) for op in OPS for case in cases(op) + more(op)], ids=str)
-def test_agrees(op: str, case: Case) -> None:
-    try:
-        check_agreement(op, "onnxruntime", case)
-    except Refused as refused:
-        pytest.skip(str(refused))
+def conformance(op: str) -> type[KernelConformance]:
+    """Return the tests of an op: every check of jitconv's conformance kit."""
+    fields = {"op": op, "algorithm": "onnxruntime", "problems": cases(op) + more(op), "random": 50}
+    return type(f"Test_{op}", (KernelConformance,), {**fields, "__module__": __name__})
+
+
+globals().update({f"Test_{op}": conformance(op) for op in OPS})
 
 
 @pytest.mark.parametrize("op", OPS)

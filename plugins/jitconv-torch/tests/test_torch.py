@@ -13,7 +13,7 @@ import pytest
 import torch
 from jitconv.ops import prepare
 from jitconv.specs import parse
-from jitconv.testing import Case, Refused, bound, cases, check_agreement, draw, relative_error
+from jitconv.testing import Case, KernelConformance, bound, cases, draw, relative_error
 
 OPS = (
     "conv_forward",
@@ -58,12 +58,13 @@ def more(op: str) -> list[Case]:
     ]
 
 
-@pytest.mark.parametrize(("op", "case"), [(op, case) for op in OPS for case in cases(op) + more(op)], ids=str)
-def test_agrees(op: str, case: Case) -> None:
-    try:
-        check_agreement(op, "torch", case)
-    except Refused as refused:
-        pytest.skip(str(refused))
+def conformance(op: str) -> type[KernelConformance]:
+    """Return the tests of an op: every check of jitconv's conformance kit."""
+    fields = {"op": op, "algorithm": "torch", "problems": cases(op) + more(op), "random": 50}
+    return type(f"Test_{op}", (KernelConformance,), {**fields, "__module__": __name__})
+
+
+globals().update({f"Test_{op}": conformance(op) for op in OPS})
 
 
 @pytest.mark.parametrize("op", OPS)
