@@ -22,7 +22,7 @@ def test_every_able_algorithm_agrees(op):
     def agree(spec):
         values = "integers" if whole and getattr(spec, "ties", "") != "split" else "normal"
         for algorithm in jitconv.algorithms(op):
-            with contextlib.suppress(Refused):  # test_agreement.py looks at the reasons
+            with contextlib.suppress(Refused):  # test_conformance.py looks at the reasons
                 check_agreement(op, algorithm.name, Case(spec, "drawn", values=values))
 
     agree()

@@ -26,6 +26,8 @@ PROMISES = {
     "specials": "NaN and infinities stay in their window (class direct), and are never lost (others)",
 }
 
+REFERENCE = "naive"
+
 FILLINGS = (float("nan"), 12345.0)
 """What outputs hold beforehand."""
 
@@ -51,7 +53,7 @@ class Trial:
         if self.case.memory != "plain" or not self.case.spec.n:
             self._publicly()
             return
-        for check in ("written", "inputs", "aliases", self._values):
+        for check in ("written", "inputs", "aliases", *([] if self._is_reference else [self._values])):
             ran(check)
         for build in self.subject.plans(self.case, self.operands):
             try:
@@ -59,6 +61,11 @@ class Trial:
             except Exception as error:
                 self._fail("able", f"raises {type(error).__name__}: {error}")
                 return
+
+    @property
+    def _is_reference(self) -> bool:
+        """Whether a comparison would be one of a computation with itself; hand-written numbers prove that one."""
+        return self.subject.name == REFERENCE and self.case.spec.dtype == "float64"
 
     def _fail(self, check: str, text: str) -> None:
         self.subject.findings.fail(check, text, self.case)
@@ -78,7 +85,7 @@ class Trial:
             outputs = self.subject.filled(self.case, filling)
             results.append([None if one is None else one.copy() for one in plan.run(copies, outputs)])
             self._unchanged(plan, given, copies)
-        if self._is_written(plan, results):
+        if self._is_written(plan, results) and not self._is_reference:
             self._agrees(plan, results[0])
         self._own(plan, copies)
 
