@@ -64,7 +64,7 @@ class Trial:
 
     @property
     def _is_reference(self) -> bool:
-        """Whether a comparison would be one of a computation with itself; hand-written numbers prove that one."""
+        """Whether a comparison would be of a computation with itself, which hand-written numbers prove."""
         return self.subject.name == REFERENCE and self.case.spec.dtype == "float64"
 
     def _fail(self, check: str, text: str) -> None:
