@@ -94,8 +94,8 @@ def _best(
     if override is not None:
         chosen = able[records.index(override)]
         return replace(chosen, verdict="chosen", reason="chosen by a plugin's jitconv_select")
-    # a stopwatch may choose another algorithm, and with it other bits, on every run
-    if settings.mode == "measure" and len(able) > 1 and not settings.deterministic:
+    # a stopwatch may choose another algorithm, and with it other bits, on every run; an empty batch runs nothing
+    if settings.mode == "measure" and len(able) > 1 and spec.n and not settings.deterministic:
         return fastest(op, spec, able, prepared)
     known = able[0].cost is not None
     reason = "the least predicted time" if known else "nobody able knows its time, and this is the first"
