@@ -94,7 +94,7 @@ def _best(
     if override is not None:
         chosen = able[records.index(override)]
         return replace(chosen, verdict="chosen", reason="chosen by a plugin's jitconv_select")
-    # a stopwatch may choose another algorithm, and with it other bits, on every run; an empty batch runs nothing
+    # a stopwatch may choose other bits on every run; an empty batch has nothing to run
     if settings.mode == "measure" and len(able) > 1 and spec.n and not settings.deterministic:
         return fastest(op, spec, able, prepared)
     known = able[0].cost is not None

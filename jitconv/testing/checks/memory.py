@@ -35,7 +35,9 @@ def run(subject: Subject, seconds: float) -> None:
         for i, case in enumerate(cases)
     ]
     spawned = {id(case) for case in subject.smallest(FORKED)}
+    left = len(jobs)
     for outcome in watched(jobs, seconds):
+        left -= 1
         for check in ("memory", "hangs", *(["bits"] if subject.algorithm.deterministic else [])):
             findings.ran(check)
         if outcome.job.fork:
@@ -44,6 +46,8 @@ def run(subject: Subject, seconds: float) -> None:
             findings.fail(check, text, outcome.job.case)
         if not outcome.found and id(outcome.job.case) in spawned and not outcome.job.threaded:
             _same_here(subject, outcome.job, outcome.digest)
+    if left:
+        findings.note("memory", f"{left} problems were not run: their process had died too often")
 
 
 def _same_here(subject: Subject, job: Job, digest: str) -> None:
