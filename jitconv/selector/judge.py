@@ -8,7 +8,8 @@ from typing import Any
 
 from jitconv.algorithm import Algorithm
 from jitconv.config import Settings
-from jitconv.errors import AlgorithmError
+from jitconv.errors import AlgorithmError, UnsupportedError
+from jitconv.jit.forks import CompilerUnavailable
 from jitconv.plugins import BUILTIN
 from jitconv.selector.explanation import Candidate
 from jitconv.specs import Spec
@@ -44,6 +45,8 @@ def judge(
     ------
     AlgorithmError
         When a needed algorithm raises, or answers what has no meaning.
+    UnsupportedError
+        When a needed one has kernels, and this process cannot compile any.
     """
     try:
         reason = _reason(algorithm.why_not(spec))
@@ -53,6 +56,10 @@ def judge(
         predict = algorithm.prepared_cost if prepares else algorithm.cost
         cost = _seconds("prepared_cost" if prepares else "cost", predict(spec))  # type: ignore[misc]
         workspace = _bytes(algorithm.workspace(spec))
+    except CompilerUnavailable as error:
+        if not needed:
+            return Candidate(algorithm, plugin, "failed", str(error))
+        raise UnsupportedError(f"{algorithm.op}: {error}") from error
     except Exception as error:
         said = str(error) if isinstance(error, _MeaninglessError) else f"{type(error).__name__}: {error}"
         reason = f"failed to judge {spec}: {said}"
