@@ -44,7 +44,8 @@ def bound(op: str, spec: Spec, error_class: str, dtype: str) -> float:
     epsilon = float(np.finfo(dtype).eps)
     terms = math.sqrt(spec.terms(op))
     if error_class == "fft":
-        points = 4 * spec.h * spec.w
+        height, width = getattr(spec, "padded", (spec.h, spec.w))  # what is transformed, at least
+        points = 4 * height * width
         return epsilon * (FFT * math.log2(points + 1) + DIRECT * terms)
     if error_class == "winograd":
         return epsilon * (WINOGRAD + DIRECT * terms)
