@@ -114,6 +114,8 @@ class Algorithm:
     prepared_cost : callable, optional
         ``spec -> float``, predicted seconds of a call of such a plan, by which `jitconv.plan_conv`
         chooses: without the work on the weights that `prepare` has done. `cost` by default.
+    prepared_workspace : callable, optional
+        ``spec -> int``, bytes that such a plan holds and its calls need. `workspace` by default.
     """
 
     op: str
@@ -127,6 +129,7 @@ class Algorithm:
     deterministic: bool = True
     prepare: Callable[..., Plan] | None = None
     prepared_cost: Callable[[Any], float | None] | None = None
+    prepared_workspace: Callable[[Any], int] | None = None
 
     def __post_init__(self) -> None:
         if self.op not in OPS:

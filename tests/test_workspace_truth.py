@@ -97,10 +97,15 @@ def taken(op, algorithm, spec, monkeypatch):
     operands = draw(op, spec, np.random.default_rng(0))
     outputs = [None if one is None else np.empty(*one) for one in spec.outputs(op)]
     plan = prepare(op, spec, algorithm.name).plan
-    plan(*operands, *outputs)  # compiles
+    return peak(lambda: plan(*operands, *outputs))
+
+
+def peak(call):
+    """Return the most bytes that a call holds at once; it is made twice, for the first compiles."""
+    call()
     tracemalloc.start()
     try:
-        plan(*operands, *outputs)
+        call()
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -116,6 +121,26 @@ def test_a_call_takes_what_its_workspace_says(op, algorithm, spec, monkeypatch):
         both, peak = algorithm.workspace(spec), taken(op, algorithm, spec, monkeypatch)
         assert peak <= both + max(SHARE * both, SMALL), f"claims {both:,} bytes, takes {peak:,}"
         assert claim <= both <= 2 * claim
+
+
+HELD = [
+    pytest.param(one, parse(problem), id=f"{one.name}-{problem}")
+    for problem in FORWARD
+    for one in jitconv.algorithms("conv_forward")
+    if one.prepared_workspace is not None and one.why_not(parse(problem)) is None
+]
+
+
+@pytest.mark.parametrize(("algorithm", "spec"), HELD)
+def test_a_plan_holds_and_takes_what_it_says(algorithm, spec, monkeypatch):
+    monkeypatch.setattr(workspace, "_free", {})
+    monkeypatch.setattr(workspace, "KEPT_BYTES", 0)
+    x, w, b = draw("conv_forward", spec, np.random.default_rng(0))
+    y = np.empty(*spec.outputs("conv_forward")[0])
+    with jitconv.config(threads=1):
+        claim = algorithm.prepared_workspace(spec)
+        took = peak(lambda: algorithm.prepared(spec, w, b, None)(x, y))
+    assert abs(claim - took) <= max(SHARE * took, SMALL), f"claims {claim:,} bytes, takes {took:,}"
 
 
 EMPTY = (

@@ -55,7 +55,8 @@ def judge(
         prepares = prepared and algorithm.prepared_cost is not None
         predict = algorithm.prepared_cost if prepares else algorithm.cost
         cost = _seconds("prepared_cost" if prepares else "cost", predict(spec))  # type: ignore[misc]
-        workspace = _bytes(algorithm.workspace(spec))
+        takes = (prepared and algorithm.prepared_workspace) or algorithm.workspace
+        workspace = _bytes(takes(spec))
     except CompilerUnavailable as error:
         if not needed:
             return Candidate(algorithm, plugin, "failed", str(error))

@@ -89,9 +89,17 @@ def _kinds(op: str, spec: ConvSpec) -> list[str]:
 
 def _workspace(op: str, spec: ConvSpec) -> int:
     """What the larger one of dx and dw takes; dx has a turned copy of the filters."""
-    copies = 2 * spec.kh * spec.kw * spec.c // spec.groups * spec.f * np.dtype(spec.dtype).itemsize
-    found = [tiling(kind, spec).workspace + copies * (kind == "x") for kind in _kinds(op, spec)]
+    turned_filters = spec.kh * spec.kw * spec.c // spec.groups * spec.f * np.dtype(spec.dtype).itemsize
+    found = []
+    for kind in _kinds(op, spec):
+        contiguous = kind == "x" or spec.layout == "NHWC"
+        found.append(tiling(kind, spec).workspace(contiguous=contiguous) + turned_filters * (kind == "x"))
     return max(found, default=0)
+
+
+def _prepared_workspace(spec: ConvSpec) -> int:
+    """What a plan holds and takes: the spectra of all filters."""
+    return tiling("forward", spec, prepared=True).workspace(contiguous=spec.layout == "NHWC")
 
 
 def _cost(op: str, spec: ConvSpec) -> float:
@@ -122,6 +130,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             error_class="fft",
             prepare=prepare if op == "conv_forward" else None,
             prepared_cost=_prepared_cost if op == "conv_forward" else None,
+            prepared_workspace=_prepared_workspace if op == "conv_forward" else None,
         )
         for op, build in (("conv_forward", build_forward), ("conv_backward", build_backward))
     ]

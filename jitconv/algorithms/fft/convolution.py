@@ -106,9 +106,10 @@ class Convolution:
         target, outer = self._outer.block(y.reshape(-1), block)
         columns = outer.channels
         bias = None if bias is None else bias[block]
-        for part in _parts(tiling.tiles, tiling.tiles_at_once):
-            count = part.stop - part.start
-            with _lent(tiling, count, columns, x.dtype) as (came, between, spectrum, result, gone):
+        with _lent(tiling, columns, x.dtype) as scratch:
+            for part in _parts(tiling.tiles, tiling.tiles_at_once):
+                count = part.stop - part.start
+                came, between, spectrum, result, gone = _divided(scratch, tiling, count, columns)
                 self._inner.cut(x.reshape(-1), tiling.grid, part, tiling.places("inner"), came)
                 self._analysis(came, count, tiling.problem.channels, between, spectrum)
                 _products(tiling, spectrum, filters, result, count, columns, across=False, more=False)
@@ -144,9 +145,10 @@ class WeightSum:
         tiling = self._tiling
         upstream, of_block = self._dy.block(dy, block)
         columns = of_block.channels
-        for part in _parts(tiling.tiles, tiling.tiles_at_once):
-            count = part.stop - part.start
-            with _lent(tiling, count, columns, x.dtype) as (x_came, between, of_x, of_dy, dy_came):
+        with _lent(tiling, columns, x.dtype) as scratch:
+            for part in _parts(tiling.tiles, tiling.tiles_at_once):
+                count = part.stop - part.start
+                x_came, between, of_x, of_dy, dy_came = _divided(scratch, tiling, count, columns)
                 self._x.cut(x, tiling.grid, part, tiling.places("inner"), x_came)
                 self._of_x(x_came, count, tiling.problem.channels, between, of_x)
                 of_block.cut(upstream, tiling.grid, part, tiling.places("taps"), dy_came)
@@ -196,12 +198,15 @@ def _frequencies(
     )  # fmt: skip
 
 
-@contextlib.contextmanager
-def _lent(tiling: Tiling, tiles: int, columns: int, dtype: np.dtype[Any]) -> Iterator[list[Array]]:
-    """Lend scratch for so many tiles, in the order of `Tiling.sizes_of_tile`."""
+def _lent(tiling: Tiling, columns: int, dtype: np.dtype[Any]) -> contextlib.AbstractContextManager[Array]:
+    """Lend what the tiles that are multiplied at once need."""
+    return borrowed(tiling.tiles_at_once * sum(tiling.sizes_of_tile(columns)), dtype)
+
+
+def _divided(scratch: Array, tiling: Tiling, tiles: int, columns: int) -> list[Array]:
+    """Divide what is lent among so many tiles, in the order of `Tiling.sizes_of_tile`."""
     sizes = [tiles * size for size in tiling.sizes_of_tile(columns)]
-    with borrowed(sum(sizes), dtype) as buffer:
-        yield np.split(buffer, np.cumsum(sizes)[:-1])
+    return np.split(scratch[: sum(sizes)], np.cumsum(sizes)[:-1])
 
 
 def _parts(total: int, most: int) -> list[slice]:

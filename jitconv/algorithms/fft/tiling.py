@@ -129,16 +129,23 @@ class Tiling:
         tiles = max(1, self.tiles)  # none of an empty batch
         return -(-tiles // -(-tiles // most))
 
-    @property
-    def workspace(self) -> int:
-        """Bytes of a call that prepares its filters itself."""
+    def workspace(self, *, contiguous: bool) -> int:
+        """Return the bytes of a call that prepares its filters itself.
+
+        A block's spectrum is there all the while; beside it first what its transform needs, a copy of the
+        block's taps where filters are not `contiguous`, then what the tiles need. dw's block is held, too.
+        """
         p = self.problem
         columns = p.channels // p.groups * self.filters_at_once
         taps = "outer" if p.kind == "w" else "taps"
         down, right = self.places(taps)
-        copies = 2 * down.count * right.count * columns
-        filters = 2 * self.frequencies * columns + self.between(taps, columns) + copies
-        return filters * self._itemsize + self.tiles_at_once * self._bytes_of_tile
+        held, between = 2 * self.frequencies * columns, self.between(taps, columns)
+        block = down.count * right.count * columns
+        if p.kind == "w":
+            held += block
+        elif not contiguous or self.filters_at_once < p.filters:
+            between += block
+        return held * self._itemsize + max(between * self._itemsize, self.tiles_at_once * self._bytes_of_tile)
 
     def _columns(self) -> dict[str, int]:
         """Columns that are transformed of "inner", "taps" and "outer", in whole vectors; tiles counted."""

@@ -105,10 +105,10 @@ def tiled_weights(spec: ConvSpec) -> WinogradWeights | None:
     return WinogradWeights(sizes, (spec.h, spec.w), (spec.pad[0], spec.pad[2]), spec.layout)
 
 
-def _workspace(op: str, spec: ConvSpec) -> int:
+def _workspace(op: str, spec: ConvSpec, *, kept: bool = False) -> int:
     """What a correlation and the filters' gradient take in turn; copies of what must be NHWC or padded."""
     if op == "conv_forward":
-        return max(correlation_bytes(forward_sizes(spec, kept=kept)) for kept in (True, False))
+        return correlation_bytes(forward_sizes(spec, kept=kept), kept=kept)
     dx, dw = correlation_bytes(backward_sizes(spec)), weights_bytes(weights_sizes(spec))
     if weights_sizes(spec).tiles < LEAST_TILES:
         upstream = spec.n * spec.oh * spec.ow * spec.f * (spec.layout == "NCHW")
@@ -147,6 +147,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             error_class="winograd",
             prepare=prepare,
             prepared_cost=partial(_cost, "conv_forward", kept=True),
+            prepared_workspace=partial(_workspace, "conv_forward", kept=True),
         ),
         Algorithm(
             "conv_backward",

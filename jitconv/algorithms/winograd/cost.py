@@ -84,22 +84,22 @@ def weights_cost(sizes: Sizes) -> float:
     return total + (groups + 1) * sizes.transformed / SUMS_PER_SECOND
 
 
-def correlation_bytes(sizes: Sizes) -> int:
-    """Return the bytes that a correlation needs beside pictures, filters and results."""
+def correlation_bytes(sizes: Sizes, *, kept: bool = False) -> int:
+    """Return the bytes that a correlation needs beside pictures, filters and results; with what is kept."""
     strip = (sizes.side + 3) * (sizes.grid[2] * sizes.side + 2) * sizes.channels
     results = sizes.side * ((sizes.side + 2) * sizes.grid[2] + sizes.counts[1]) * PANEL
     each = strip * sizes.itemsize + results
     panel, tasks = sizes.points * (PANEL_CHANNELS + 1) * PANEL, team()
-    if sizes.by_panels:
+    if sizes.by_panels and not kept:
         many = sizes.tiles
         patches = sizes.points * sizes.apart(many, sizes.pitch(sizes.channels)) * sizes.itemsize
         products = sizes.points * sizes.apart(many, PANEL // sizes.itemsize) * sizes.itemsize
-        in_panels = patches + tasks * (each + panel + products)
+        return patches + tasks * (each + panel + products)
     many = (sizes.task if sizes.fused else sizes.group) * sizes.grid[2]
     apart = sizes.apart(many, sizes.pitch(sizes.channels)) + sizes.apart(many, sizes.columns)
     transformed = sizes.panels * sizes.points * (sizes.channels + 1) * PANEL
     stage = sizes.points * apart * sizes.itemsize * (tasks if sizes.fused else 1)
-    return max(transformed + stage + tasks * each, in_panels if sizes.by_panels else 0)
+    return transformed + stage + tasks * each
 
 
 def weights_bytes(sizes: Sizes) -> int:

@@ -18,6 +18,8 @@ PROMISES = {
     "cost": "the predicted time grows with the problem and is near what is measured",
 }
 
+ANSWERS = (("cost", float), ("prepared_cost", float), ("workspace", int), ("prepared_workspace", int))
+
 LEAST_ACCEPTED = 5
 """Fewer problems than these tell nothing of a kernel."""
 
@@ -54,7 +56,7 @@ def _ask(subject: Subject, case: Case) -> None:
         if not isinstance(reasons[0], str) or not reasons[0].strip():
             fail("contract", f"why_not must return None or a reason in words; got {reasons[0]!r}", case)
         return
-    for name, kind in (("cost", float), ("prepared_cost", float), ("workspace", int)):
+    for name, kind in ANSWERS:
         ask = getattr(algorithm, name)
         if ask is None:
             continue
