@@ -7,6 +7,7 @@ from jitconv.specs import ConvSpec, PoolSpec, WindowSpec
 CONV = """
 n1h1w1c1 k1x1f1                        | the smallest
 n2h5w7c3 k3x3f4 s1 p1 bias             | odd extents, with a bias
+n2h8w9c5 k3x3f6 s1 p0 bias             | no padding: pictures may be moved
 n1h8w8c4 k3x3f6 s1 psame               | same
 n2h9w7c2 k3x2f3 s2x3 p0.1.2.0          | pad on some sides only
 n1h6w5c2 k6x5f3                        | a kernel as large as the input
@@ -137,8 +138,8 @@ n2h5w5c37 k5x5 s1 ties=split           | shared in whole planes
 MEMORY = {ConvSpec: "n2h6w7c3 k3x3f4 s2 p1", PoolSpec: "n2h7w7c3 k3x3 s2 p1", WindowSpec: "n5h3w4"}
 """Of which the operands lie in memory in every way."""
 
-SPECIAL_CONVS = ("n2h6w7c3 k3x3f4 s2 p1",)
-SPECIAL_GRADIENTS = ("n2h7w7c3 k3x3f4 s2 p0",)
+SPECIAL_CONVS = ("n2h6w7c3 k3x3f4 s2 p1", "n2h6w7c3 k3x3f4 s1 p1")
+SPECIAL_GRADIENTS = ("n2h7w7c3 k3x3f4 s2 p0", "n2h7w7c3 k3x3f4 s1 p0")
 """Whether a zero of the padding times an infinity is NaN is left open: there is no padding."""
 
 SPECIAL_POOLS = ("n2h7w7c3 k3x3 s2 p1", "n1h12w13c3 k7x7 s1 p3", "n2h5w5c19 k5x5 s1", "n1h6w8c70 k2x2 s2")
