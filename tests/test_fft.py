@@ -63,16 +63,17 @@ def test_every_element_lies_where_the_circle_wants_it(problem, tiles):
     np.testing.assert_array_equal(on_circle(weight_axis(spec, 0, tiles), x, dy, spec.kh, added=True), dw)
 
 
-@pytest.fixture(params=["one tile", "small tiles", "small blocks"])
+@pytest.fixture(params=["one tile", "small tiles", "one at a time", "small blocks"])
 def cut(request, monkeypatch):
     tilings.tiling.cache_clear()
     if request.param == "one tile":
         monkeypatch.setattr(tilings, "POINTS", (1,))
     else:
         monkeypatch.setattr(tilings, "_axes", lambda place, spec, axis: [place(spec, axis, 3)])
+    if request.param in ("one at a time", "small blocks"):
+        monkeypatch.setattr(tilings, "TILE_BYTES", 1)
     if request.param == "small blocks":
         monkeypatch.setattr(tilings, "FILTER_BYTES", 1)
-        monkeypatch.setattr(tilings, "TILE_BYTES", 1)
     yield
     tilings.tiling.cache_clear()
 

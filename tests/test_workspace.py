@@ -43,6 +43,14 @@ def test_what_is_kept_is_bounded():
     assert kept_bytes() <= KEPT_BYTES
 
 
+def test_a_small_buffer_of_whole_lines_ends_where_its_memory_may_be_guarded():
+    for size in (LINE, 3 * LINE, 64 * LINE):
+        one = workspace.aligned(size, np.uint8)
+        assert one.ctypes.data % LINE == 0
+        whole = one.base
+        assert whole.ctypes.data + whole.nbytes - one.ctypes.data - one.nbytes == whole.ctypes.data % LINE
+
+
 def test_a_small_buffer_is_left_to_the_allocator():
     with borrowed(16, np.float32) as buffer:
         assert buffer.shape == (16,)

@@ -91,10 +91,10 @@ MUTANTS = [
     Mutant(
         "pool-planes-last",
         "algorithms/direct/pool_planes.py",
-        "for plane in range(block * lanes, min(block * lanes + lanes, dy.size)):",
-        "for plane in range(block * lanes, block * lanes + lanes):",
-        "gradients beyond the last plane are read and written",
-        (MEAN_BACKWARD,),
+        "last = min(first + lanes, y.size)",
+        "last = first + lanes",
+        "means beyond the last plane are written",
+        (MEAN_FORWARD,),
         r"c(4|37|150) k.* nchw",
     ),
     Mutant(

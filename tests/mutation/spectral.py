@@ -125,25 +125,16 @@ MUTANTS = [
         (CUT,),
     ),
     Mutant(
-        "fft-segment",
+        "fft-across",
         "algorithms/fft/kernels.py",
-        "start_at, rows, columns = tasks[6 * task + 3], tasks[6 * task + 4], tasks[6 * task + 5]\n"
-        "        for f in range(0, columns, WIDEST * lanes):\n"
-        "            count = min(WIDEST * lanes, columns - f)\n"
-        "            vectors = width_of(count, lanes)\n"
-        "            masked = count < vectors * lanes\n"
-        "            tiles(rows, vectors, a, a_at, a_row, b, b_at + f, b_step, masked,\n"
-        "                  segments, 0, segments.size // 2, depth, start, start_at + f,",
-        "start_at, rows, columns = tasks[6 * task + 3], tasks[6 * task + 4], tasks[6 * task + 5]\n"
-        "        for f in range(0, columns, WIDEST * lanes):\n"
-        "            count = min(WIDEST * lanes, columns - f)\n"
-        "            vectors = width_of(count, lanes)\n"
-        "            masked = count < vectors * lanes\n"
-        "            tiles(rows, vectors, a, a_at, a_row, b, b_at + f, b_step, masked,\n"
-        "                  segments, 0, segments.size // 2, depth, start, start_at,",
-        "every panel of a task begins with the bias, or the sums, of the first",
-        FFT,
-        r"f98|f181|f140",
+        "tiles_across(rows, vectors, a, a_at, a_step, b, b_at + f, b_step, masked,\n"
+        "                         segments, 0, segments.size // 2, depth, start, start_at + f,",
+        "tiles_across(rows, vectors, a, a_at, a_step, b, b_at + f, b_step, masked,\n"
+        "                         segments, 0, segments.size // 2, depth, start, start_at,",
+        "every panel of filters goes on with the sums of the first",
+        ("conv_backward/fft",),
+        "",
+        (CUT,),
     ),
     Mutant(
         "fft-first",
