@@ -83,6 +83,21 @@ def _cost(op: str, spec: ConvSpec) -> float:
     return seconds(overhead, products * spec.madds, MADDS_PER_SECOND[op], moved, PADDED_PER_SECOND)
 
 
+def _filter_bytes(spec: ConvSpec) -> int:
+    return math.prod(spec.w_shape) * np.dtype(spec.dtype).itemsize
+
+
+def _forward_workspace(spec: ConvSpec) -> int:
+    """Padded pictures, and a group's filters where they do not lie as a product needs them."""
+    as_they_lie = spec.layout == "NHWC" and spec.groups == 1
+    return padded_bytes(spec) + (0 if as_they_lie else _filter_bytes(spec) // spec.groups)
+
+
+def _backward_workspace(spec: ConvSpec) -> int:
+    """Padded pictures and their gradient, that of the filters, and a window's share of it."""
+    return 2 * padded_bytes(spec) + _filter_bytes(spec) + _filter_bytes(spec) // spec.groups
+
+
 @hookimpl
 def jitconv_algorithms() -> list[Algorithm]:
     """Register the naive convolutions."""
@@ -92,7 +107,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             "naive",
             why_not=never_refuses,
             cost=partial(_cost, "conv_forward"),
-            workspace=padded_bytes,
+            workspace=_forward_workspace,
             build=unprepared(forward),
         ),
         Algorithm(
@@ -100,7 +115,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             "naive",
             why_not=never_refuses,
             cost=partial(_cost, "conv_backward"),
-            workspace=lambda spec: 2 * padded_bytes(spec),
+            workspace=_backward_workspace,
             build=unprepared(backward),
         ),
     ]
