@@ -169,7 +169,7 @@ MUTANTS = [
         "fft-wrap",
         "algorithms/fft/transforms.py",
         "return fast_length(height), fast_length(width)",
-        "return fast_length(height), fast_length(width - 1)",
+        "return fast_length(height), fast_length(max(1, width - 1))",
         "a window of an average wraps around the circle",
         ("avg_pool_forward/fft", "avg_pool_backward/fft"),
     ),
