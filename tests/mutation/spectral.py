@@ -235,6 +235,6 @@ MUTANTS = [
         "begin, end = rows // slices * number, rows // slices * (number + 1)",
         "the rows that no slice has are left out",
         (BACKWARD,),
-        r"h9w7c2|h11w13",
+        r"n2h5w7c3 k3x3f4 s1 p1",
     ),
 ]
