@@ -15,9 +15,10 @@ DIRECT = 4.0
 """A sum of K terms is granted 4·ε·√K: rounding errors grow as a random walk, with room for operands
 that cancel. The factor is a choice; all cases and the picture of `compare` lie within it."""
 
-FFT = 16.0
+FFT = 32.0
 """A transform of M points adds errors of ε·log2 M, relative to the largest value rather than to the
-one computed. The factor is a choice, as above."""
+one computed. The factor is a choice, as above: of some thousand random problems the worst, a dilated kernel
+that meets padding for the most part, came to 20."""
 
 WINOGRAD = 84.0
 """1e-5 in float32, as the tile F(4×4, 3×3) is granted; its transforms multiply by up to 8."""
