@@ -101,8 +101,7 @@ def _correlate(pictures, packed, bias, results, numbers):
         else:
             scratch = source
             begin = n * strides[0] + (first * steps[0] + window[0]) * strides[1] + window[1] * strides[2]
-        results = buffer(0 if in_place else (last - first) * columns * panel_width, source)
-        target = out if in_place else results
+        target = out if in_place else buffer((last - first) * columns * panel_width, source)
         c_row = out_strides[2] if in_place else panel_width
         for g in range(groups):
             for panel in range(split, panels, splits):
@@ -130,7 +129,7 @@ def _correlate(pictures, packed, bias, results, numbers):
                                   step, masked, table, begun, ended, depth, target, c_at, c_row, 1,
                                   target, c_at, c_row, count, floored)  # fmt: skip
                 if not in_place:
-                    put(results, panel_width, count, last - first, columns, out,
+                    put(target, panel_width, count, last - first, columns, out,
                         out_at + n * out_strides[0] + first * out_strides[1] + f * out_strides[3],
                         out_strides[1], out_strides[2], out_strides[3])  # fmt: skip
 

@@ -93,9 +93,8 @@ def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides,
     tasks = min(units, 8 * TASKS)
     for task in prange(tasks):
         # chosen once for many planes: what counts the references to an array is shared by the threads
-        scratch = buffer(0 if in_place else sources * most * pitch, x)
-        lines = buffer(0 if written else OUTPUTS * share, y)
-        source, target = x if in_place else scratch, y if written else lines
+        source = x if in_place else buffer(sources * most * pitch, x)
+        target = y if written else buffer(OUTPUTS * share, y)
         unit = task * units // tasks
         # counted on: divisions are slow beside a plane of 7x7
         n, block_number, g = unit // groups // blocks, unit // groups % blocks, unit % groups - 1
@@ -113,7 +112,7 @@ def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides,
             at = n * x_strides[0] + g * sources * x_strides[3]
             deep = x_strides[3]
             if not in_place:
-                gather(x, at, x_strides[1:], begin, end, size[1], sources, steps[1], scratch)
+                gather(x, at, x_strides[1:], begin, end, size[1], sources, steps[1], source)
                 at, deep = -begin * pitch, (end - begin) * pitch
             for t in range(targets):
                 filter_ = g * targets + t
@@ -148,7 +147,7 @@ def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides,
                             )  # fmt: skip
                         if not written:
                             for i in range(outputs):
-                                scatter(lines[i * share : (i + 1) * share], length, out_size[1], y,
+                                scatter(target[i * share : (i + 1) * share], length, out_size[1], y,
                                     to + i * row_phases.shape[0] * y_strides[1], y_strides[2])  # fmt: skip
                         q += outputs
 

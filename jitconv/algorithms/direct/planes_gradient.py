@@ -52,9 +52,8 @@ def _gradients(x, x_strides, in_place, dy, dy_strides, dy_in_place, dw, w_stride
         # chosen once for many planes: what counts the references to an array is shared by the threads
         sums = buffer(group_f * group_c * taps * lanes, x)
         totals = buffer(group_f, x)
-        scratch = buffer(0 if in_place else group_c * most * pitch, x)
-        gathered = buffer(0 if dy_in_place else group_f * block * out_size[1], x)
-        source, upstream = x if in_place else scratch, dy if dy_in_place else gathered
+        source = x if in_place else buffer(group_c * most * pitch, x)
+        upstream = dy if dy_in_place else buffer(group_f * block * out_size[1], x)
         for one in range(task * parts * groups // tasks, (task + 1) * parts * groups // tasks):
             part, g = one // groups, one % groups
             sums[:] = 0
@@ -74,11 +73,11 @@ def _gradients(x, x_strides, in_place, dy, dy_strides, dy_in_place, dw, w_stride
                 at = n * x_strides[0] + g * group_c * x_strides[3]
                 deep = x_strides[3]
                 if not in_place:
-                    gather(x, at, x_strides[1:], begin, end, size[1], group_c, steps[1], scratch)
+                    gather(x, at, x_strides[1:], begin, end, size[1], group_c, steps[1], source)
                     at, deep = -begin * pitch, (end - begin) * pitch
                 dy_at, dy_deep = n * dy_strides[0] + g * group_f * dy_strides[3], dy_strides[3]
                 if not dy_in_place:
-                    gather(dy, dy_at, dy_strides[1:], top, bottom, out_size[1], group_f, 1, gathered)
+                    gather(dy, dy_at, dy_strides[1:], top, bottom, out_size[1], group_f, 1, upstream)
                     dy_at, dy_deep = -top * out_size[1], (bottom - top) * out_size[1]
                 for f in range(group_f):
                     here = dy_at + f * dy_deep
