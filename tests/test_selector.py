@@ -123,7 +123,7 @@ def test_the_default_workspace_is_64_mib_the_operands_and_twice_the_output():
     ids=str,
 )
 def test_large_weights_and_small_problems_are_not_left_to_the_plain_loops(x, w, options):
-    assert jitconv.explain("conv_forward", x, w, **options).choice.name == "direct"
+    assert jitconv.explain("conv_forward", x, w, **options).choice.name in ("direct", "winograd")
 
 
 def test_the_plain_loops_predict_what_they_copy():

@@ -1,7 +1,12 @@
 """Deliberately wrong kernels: the kit catches every one, names the right check, and says what is wrong."""
 
+import os
+import random
 import re
+import warnings
 
+import numba
+import numpy as np
 import pytest
 from wrong_kernels import MUTANTS, Wrong
 
@@ -10,6 +15,21 @@ from jitconv.testing.checks import memory
 
 OF_VALUES = ("agreement", "integers", "specials", "reuse", "weights", "threads", "bits")
 """Checks whose report names a wrong index, what was expected there and what came."""
+
+
+@pytest.fixture(autouse=True)
+def settings_of_the_process(monkeypatch):
+    """Undo what wrong kernels do to the process: other tests run in it."""
+    for name in ("matmul", "tensordot", "einsum", "dot", "empty"):
+        monkeypatch.setattr(np, name, getattr(np, name))
+    monkeypatch.delenv("OMP_NUM_THREADS_OF_A_KERNEL", raising=False)
+    threads, seeds = numba.get_num_threads(), (np.random.get_state(), random.getstate())
+    with np.errstate(), warnings.catch_warnings():
+        yield
+    numba.set_num_threads(threads)
+    np.random.set_state(seeds[0])
+    random.setstate(seeds[1])
+    os.environ.pop("OMP_NUM_THREADS_OF_A_KERNEL", None)
 
 
 def report(registry, name):
