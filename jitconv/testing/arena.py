@@ -29,9 +29,6 @@ SIZE = 8 * 2**30
 PATTERNS = {"end": 0xFF, "beginning": 0x4B}
 """How arrays lie in their pages, and the bytes they are filled with: NaN and -1; 1.3e7 and 8.0e54."""
 
-LOGGED = 4096
-"""So many arrays of a call are remembered."""
-
 MOST_ARRAYS = 12_000
 """Of a call: each needs two mappings, of which Linux gives a process 65,530. Further ones are plain."""
 
@@ -45,7 +42,7 @@ MAP_NORESERVE = 0x4000
 MADV_DONTNEED = 4
 """Linux's; `mmap` names them on some systems only."""
 
-CONTROL_BYTES = 8 * (FIRST + 2 * LOGGED)
+CONTROL_BYTES = 8 * (FIRST + 2 * MOST_ARRAYS)
 
 
 def why_not() -> str | None:
@@ -81,7 +78,7 @@ class Arena:
         self._control[CURSOR] = self.start + mmap.PAGESIZE
         self._control[LIMIT] = self.start + SIZE
         self._native = native(self._control.ctypes.data, self.start)
-        self._native.install(EXIT)
+        self._native.install()
 
     def place(self, arrays: Sequence[Array | None], lie: str) -> list[Array | None]:
         """Return copies of arrays, each between guard pages; `lie` is one of `PATTERNS`."""
@@ -147,7 +144,7 @@ def fault(control: Array, named: dict[str, tuple[int, int]]) -> str:
     did = "writes" if error & 2 else "reads"
     arrays = [(f"`{name}`", *place) for name, place in named.items()]
     known = set(named.values())
-    for i in range(min(int(control[COUNT]), LOGGED)):
+    for i in range(min(int(control[COUNT]), MOST_ARRAYS)):
         place = int(control[FIRST + 2 * i]), int(control[FIRST + 2 * i + 1])
         if place not in known:
             arrays.append((f"an array of its own, of {place[1]} bytes", *place))

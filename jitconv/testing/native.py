@@ -73,7 +73,7 @@ def native(control: int, start: int) -> Native:
     from jitconv.testing import arena
 
     cursor, limit, mode, count, fault, error, first = (control + 8 * i for i in range(arena.FIRST + 1))
-    logged, most, end = arena.LOGGED, arena.MOST_ARRAYS, start + arena.SIZE
+    most, end = arena.MOST_ARRAYS, start + arena.SIZE
     libc = ctypes.CDLL(None)
     mprotect, memset, memcpy = (
         _function(libc.mprotect, 3),
@@ -96,7 +96,7 @@ def native(control: int, start: int) -> Native:
             memset(place, load(mode), pages)
         address = place + pages - size if load(mode) == at_end else place
         entry = add(count, 1)
-        if entry < logged:
+        if entry < most:
             store(first + 16 * entry, address)
             store(first + 16 * entry + 8, size)
         return address
@@ -107,7 +107,7 @@ def native(control: int, start: int) -> Native:
 
     @numba.njit
     def length(address):
-        for entry in range(min(load(count), logged)):
+        for entry in range(min(load(count), most)):
             if load(first + 16 * entry) == address:
                 return load(first + 16 * entry + 8)
         return 0
@@ -159,7 +159,7 @@ def native(control: int, start: int) -> Native:
     numpy_functions = numpy_malloc, numpy_calloc, numpy_realloc, numpy_free
     handler = _NumpyHandler([one.address for one in numpy_functions])
 
-    def install(code: int) -> None:
+    def install() -> None:
         for name in ALLOCATORS:
             llvmlite.binding.add_symbol(name, numba_array.address)
         _catch(libc, on_fault.address)
