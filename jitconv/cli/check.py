@@ -44,9 +44,9 @@ def check(
 
     console = Console(stderr=as_json)
     results: list[Result] = []
-    for one in _ops(name, op):
+    problems = None if shape is None else _cases(shape)
+    for one in _ops(name, op, problems):
         start = time.perf_counter()
-        problems = None if shape is None else _cases(shape)
         found = list(
             check_algorithm(
                 one, name, problems=problems, random=0 if problems else random, seed=seed, seconds=seconds
@@ -68,20 +68,36 @@ def check(
     console.print(f"\n[green]nothing is wrong[/]: {ran} problems were run, in {len(results)} checks")
 
 
-def _ops(name: str, chosen: Sequence[str] | None) -> list[str]:
-    """Return the ops that were named, or all that have such an algorithm."""
+def _ops(name: str, chosen: Sequence[str] | None, problems: Sequence[Case] | None) -> list[str]:
+    """Return the ops that were named, or all that have such an algorithm and take such problems."""
+    from jitconv.bench.options import ops_of
+    from jitconv.errors import ParameterError, UnsupportedError
     from jitconv.plugins import registry
-    from jitconv.specs.values import choice
 
     plugins = registry()
-    if chosen:
-        for op in chosen:
-            plugins.find(choice("--op", op, OPS), name)
-        return list(chosen)
-    found = [op for op in OPS if name in {one.name for one in plugins.algorithms(op)}]
-    if not found:
-        plugins.find(OPS[0], name)  # the error lists the names there are
-    return found
+    having = [op for op in OPS if name in {one.name for one in plugins.algorithms(op)}]
+    named = list(dict.fromkeys(op for text in chosen or () for op in ops_of(text)))
+    for op in named or ([] if having else OPS[:1]):
+        plugins.find(op, name)  # the error lists the names there are
+    able, reasons = [], []
+    for op in named or having:
+        wrong = [_why_not(op, name, case) for case in problems or ()]
+        reasons += [f"{op}: {reason}" for reason in filter(None, wrong)]
+        able += [] if any(wrong) else [op]
+    if not able:
+        kind = UnsupportedError if any("refuses" in reason for reason in reasons) else ParameterError
+        raise kind(f"nothing to check: {'; '.join(reasons)}")
+    return able
+
+
+def _why_not(op: str, name: str, case: Case) -> str:
+    """Return why a problem can not be checked, or nothing."""
+    from jitconv.plugins import registry
+
+    if op not in case.spec.ops:
+        return f"--shape {case} is one of {', '.join(case.spec.ops)}"
+    reason = registry().find(op, name).why_not(case.spec)
+    return f"{name} refuses it: {reason}" if reason else ""
 
 
 def _cases(shape: str) -> list[Case]:
