@@ -1,0 +1,45 @@
+"""`jitconv check` tells a wrong kernel (exit 1) from what could not be checked (2) and a right one (0)."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+import jitconv
+from jitconv.cli import app
+
+SHAPE = "n3h2w2"
+
+
+def run(*words):
+    """Run the command in this process."""
+    return CliRunner().invoke(app, ["check", *words])
+
+
+def test_a_right_kernel_leaves_with_0_and_says_what_ran():
+    done = run("direct", "--shape", SHAPE, "--op", "create_mask")
+    assert done.exit_code == 0, done.output
+    assert "nothing is wrong" in done.output
+
+
+def test_results_as_json():
+    done = run("naive", "--shape", SHAPE, "--op", "create_mask", "--json")
+    found = {one["check"]: one["verdict"] for one in json.loads(done.stdout)}
+    assert found["agreement"] == "passed"
+    assert "failed" not in found.values()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("direct", "--shape", SHAPE, "--op", "conv_forward"), "is one of create_mask, distribute_value"),
+        (("winograd", "--shape", "n1h7w7c3 k5x5f4"), "winograd refuses it: needs a 3x3 kernel, got 5x5"),
+        (("direct", "--shape", f"{SHAPE}, odd"), "a word after the problem must be one of 'plain'"),
+        (("direkt",), "did you mean 'direct'"),
+        (("direct", "--op", "window"), "--op must be one of"),
+    ],
+)
+def test_what_can_not_be_checked_is_an_error_of_the_caller(words, told):
+    done = run(*words)
+    assert isinstance(done.exception, jitconv.JitconvError)  # `main` makes exit code 2 of it
+    assert told in str(done.exception)
