@@ -1,7 +1,7 @@
 """BLAS's threads are the process's: held to the least limit of those inside, given back after the last."""
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, current_thread
 
 import numpy as np
 import pytest
@@ -19,6 +19,23 @@ class Library:
     def set_num_threads(self, count):
         """Set it."""
         self.num_threads = count
+
+
+class OneThreadsLibrary(Library):
+    """The same since threadpoolctl 3.8: the first thread that sets is the only one until it lets go."""
+
+    controlling = None
+
+    def set_num_threads(self, count):
+        """Set it, or do nothing for another thread than the controlling one."""
+        self.controlling = self.controlling or current_thread()
+        if self.controlling is current_thread():
+            self.num_threads = count
+
+    def clear_controlling_thread(self):
+        """Let go, if it is this thread's."""
+        if self.controlling is current_thread():
+            self.controlling = None
 
 
 @pytest.fixture
@@ -77,6 +94,17 @@ def test_a_limit_gives_no_more_than_there_were(library):
 def test_an_error_inside_counts_as_leaving(library):
     with pytest.raises(ZeroDivisionError), limited(1):
         raise ZeroDivisionError
+    assert library.num_threads == 8
+
+
+def test_another_thread_than_the_one_that_held_blas_gives_it_back(monkeypatch):
+    library = OneThreadsLibrary(8)
+    monkeypatch.setattr(threads, "_blas_libraries", lambda: [library])
+    blas = threads._Blas()
+    blas.enter(1)
+    assert library.num_threads == 1
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(blas.leave, 1).result()
     assert library.num_threads == 8
 
 

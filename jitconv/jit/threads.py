@@ -109,6 +109,10 @@ class _Blas:
             wanted = min([before, *self._limits])
             if library.num_threads != wanted:
                 library.set_num_threads(wanted)
+                # since threadpoolctl 3.8 the thread that sets an OpenBLAS's number keeps all others from
+                # setting it for as long as it lives, in silence: the one who gives it back may be another
+                if hasattr(library, "clear_controlling_thread"):
+                    library.clear_controlling_thread()
 
     def begin_in_child(self) -> None:
         """Forget who was inside in the parent: none of their threads is here, their lock may be held."""
