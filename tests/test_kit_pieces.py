@@ -19,12 +19,13 @@ from jitconv.testing.strategies import problems
 GUARDED = pytest.mark.skipif(arena.why_not() is not None, reason=str(arena.why_not()))
 
 TOUCH = """
-    import mmap, numpy as np
+    import numpy as np
     from numpy.lib.stride_tricks import as_strided
-    from jitconv.testing.arena import CONTROL_BYTES, Arena, fault
+    from jitconv.testing.arena import Arena, fault
 
-    file = open({control!r}, "r+b")
-    here = Arena(mmap.mmap(file.fileno(), CONTROL_BYTES))
+    here = Arena()
+    with open({control!r}, "r+b") as file:
+        here.share(file.fileno())
     x = here.place([np.arange(6, dtype=np.float32)], {lie!r})[0]
     with open({places!r}, "w") as told:
         told.write(f"{{x.ctypes.data}} {{x.nbytes}}")
@@ -74,14 +75,14 @@ def test_an_array_that_a_kernel_made_is_told_by_its_size(tmp_path):
 @GUARDED
 def test_what_is_allocated_while_an_arena_is_armed_holds_no_zeros(run_python):
     script = """
-        import mmap, numba, numpy as np
-        from jitconv.testing.arena import CONTROL_BYTES, Arena
+        import numba, numpy as np
+        from jitconv.testing.arena import Arena
 
         @numba.njit
         def empty(size):
             return np.empty(size, np.float32)
 
-        here = Arena(mmap.mmap(-1, CONTROL_BYTES))  # before anything is compiled
+        here = Arena()  # before anything is compiled
         empty(3)
         with here.armed("end"):
             made = np.empty(300, np.float32), empty(300)

@@ -38,9 +38,9 @@ EXIT = 86
 CURSOR, LIMIT, MODE, COUNT, FAULT, ERROR, FIRST = range(7)
 """Places of the control block, of int64; behind it lie address and bytes of each array."""
 
-MAP_NORESERVE = 0x4000
+MAP_FIXED, MAP_NORESERVE = 0x10, 0x4000
 MADV_DONTNEED = 4
-"""Linux's; `mmap` names them on some systems only."""
+"""Linux's; `mmap` names some of them on some systems only."""
 
 CONTROL_BYTES = 8 * (FIRST + 2 * MOST_ARRAYS)
 
@@ -53,15 +53,9 @@ def why_not() -> str | None:
 
 
 class Arena:
-    """The arena of this process.
+    """The arena of this process, to be made before any kernel is compiled."""
 
-    Parameters
-    ----------
-    control : mmap.mmap
-        `CONTROL_BYTES` shared with the process that watches: what it finds there outlives this one.
-    """
-
-    def __init__(self, control: mmap.mmap) -> None:
+    def __init__(self) -> None:
         from jitconv.testing.native import native
 
         self._libc = ctypes.CDLL(None, use_errno=True)
@@ -73,12 +67,25 @@ class Arena:
         self.start: int = self._libc.mmap(None, SIZE, no_access, reserve, -1, 0)
         if self.start == ctypes.c_void_p(-1).value:
             raise OSError(ctypes.get_errno(), f"cannot reserve {SIZE} bytes of addresses")
-        self._control = np.frombuffer(control, np.int64)
+        self._control = np.frombuffer(mmap.mmap(-1, CONTROL_BYTES), np.int64)
+        self._begin()
+        self._native = native(self._control.ctypes.data, self.start)
+        self._native.install()
+
+    def share(self, file: int) -> None:
+        """Keep the control block in a file of `CONTROL_BYTES`: what a watching process finds there outlives
+        this one.
+        """
+        access, kind = mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED | MAP_FIXED
+        address: int = self._control.ctypes.data  # which the machine code knows: the file takes its place
+        if self._libc.mmap(address, CONTROL_BYTES, access, kind, file, 0) != address:
+            raise OSError(ctypes.get_errno(), "cannot share the control block")
+        self._begin()
+
+    def _begin(self) -> None:
         self._control[:FIRST] = 0
         self._control[CURSOR] = self.start + mmap.PAGESIZE
         self._control[LIMIT] = self.start + SIZE
-        self._native = native(self._control.ctypes.data, self.start)
-        self._native.install()
 
     def place(self, arrays: Sequence[Array | None], lie: str) -> list[Array | None]:
         """Return copies of arrays, each between guard pages; `lie` is one of `PATTERNS`."""

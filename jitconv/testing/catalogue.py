@@ -47,7 +47,7 @@ n3h5w13c37 k3x3f70 s1 p0.2.1.0 flip    | a panel and a rest, odd tiles, flipped
 n4h26w30c12 k3x3f9 s1 p1 bias          | many tiles
 n2h75w58c3 k3x5f5 s1 p1x2 bias         | larger than a tile of any algorithm, in odd tiles
 n1h61w47c2 k5x3f33 s2x3 p2x1 d1x2      | larger than a tile, strides and dilation
-n1h50w50c36 k7x7f36 s1 p3 g36          | depthwise, larger than a tile
+n1h50w50c13 k7x7f13 s1 p3 g13          | depthwise, larger than a tile
 n3h6w7c70 k3x3f70 s1 p1 g70 flip bias  | depthwise, small planes, several vectors of channels
 n33h3w3c33 k3x3f33 s1 p1 g33           | depthwise, small planes, more of them than tasks
 n1h6w7c11 k3x3f98 s1 p1 bias           | few pixels and many filters

@@ -7,19 +7,17 @@ import mmap
 import os
 import pickle
 import selectors
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jitconv.plugins import BUILTIN, installed, registry
-from jitconv.testing import arena
+from jitconv.testing import arena, forkserver
 from jitconv.testing.cases import Case
 
 MOST_THREADS = 3
@@ -29,9 +27,6 @@ MOST_DEATHS = 8
 
 SECONDS = 120.0
 """One job may take so long: it may compile, on a busy machine."""
-
-START_SECONDS = 120.0
-"""So long may it take until the worker has imported all and compiled its own."""
 
 
 class Job(NamedTuple):
@@ -95,11 +90,11 @@ def watched(jobs: Sequence[Job], seconds: float = SECONDS) -> Iterator[Outcome]:
     seconds : float
         A job that takes longer hangs.
     """
-    with tempfile.TemporaryDirectory(prefix="jitconv-") as folder:
-        at = deaths = 0
-        while at < len(jobs) and deaths < MOST_DEATHS:
-            deaths += 1
-            for outcome in _Process(Path(folder), jobs[at:], seconds).outcomes():
+    at = deaths = 0
+    while at < len(jobs) and deaths < MOST_DEATHS:
+        deaths += 1
+        with forkserver.server(_environment()) as server:
+            for outcome in _Process(server, jobs[at:], seconds).outcomes():
                 at += 1
                 yield outcome
 
@@ -107,28 +102,17 @@ def watched(jobs: Sequence[Job], seconds: float = SECONDS) -> Iterator[Outcome]:
 class _Process:
     """One life of the worker."""
 
-    def __init__(self, folder: Path, jobs: Sequence[Job], seconds: float) -> None:
-        self._jobs, self._seconds = jobs, seconds
-        control = folder / "control"
-        control.write_bytes(bytes(arena.CONTROL_BYTES))
-        with control.open("r+b") as file:
-            self._control = np.frombuffer(mmap.mmap(file.fileno(), arena.CONTROL_BYTES), np.int64)
-        with (folder / "jobs").open("wb") as file:
-            pickle.dump((_guests(), list(jobs)), file)
-        self._errors = (folder / "errors").open("w+b")
-        answers, theirs = os.pipe()
-        command = [
-            sys.executable,
-            "-m",
-            "jitconv.testing.worker",
-            str(control),
-            str(folder / "jobs"),
-            str(theirs),
-        ]
-        self._process = subprocess.Popen(
-            command, pass_fds=[theirs], env=_environment(), stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=self._errors,
-        )  # fmt: skip
+    def __init__(self, server: forkserver.Server, jobs: Sequence[Job], seconds: float) -> None:
+        self._server, self._jobs, self._seconds = server, jobs, seconds
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the rest)
+        with tempfile.TemporaryFile() as control, tempfile.TemporaryFile() as given:
+            control.truncate(arena.CONTROL_BYTES)
+            self._control = np.frombuffer(mmap.mmap(control.fileno(), arena.CONTROL_BYTES), np.int64)
+            pickle.dump((_guests(), list(jobs)), given)
+            given.flush()
+            given.seek(0)
+            answers, theirs = os.pipe()
+            server.fork([control.fileno(), given.fileno(), theirs, self._errors.fileno()])
         os.close(theirs)
         self._answers = os.fdopen(answers, "rb", buffering=0)
 
@@ -150,8 +134,7 @@ class _Process:
             if done < len(self._jobs):
                 yield Outcome(self._jobs[done], [("memory", self._death(said))])
         finally:
-            self._process.kill()
-            self._process.wait()
+            self._server.kill()
             self._answers.close()
             self._errors.close()
 
@@ -160,7 +143,7 @@ class _Process:
         rest = b""
         with selectors.DefaultSelector() as ready:
             ready.register(self._answers, selectors.EVENT_READ)
-            patience = max(self._seconds, START_SECONDS)
+            patience = max(self._seconds, forkserver.START_SECONDS)  # a guest may import much
             while True:
                 if not ready.select(patience):
                     yield None
@@ -178,7 +161,7 @@ class _Process:
 
     def _death(self, said: _Said) -> str:
         """Say how the worker ended in the midst of a job."""
-        code, at = self._process.wait(), said.way or "build"
+        code, at = self._server.wait(), said.way or "build"
         if code == arena.EXIT:
             arrays = {name: (place[0], place[1]) for name, place in said.arrays.items()}
             return f"{at}: {arena.fault(self._control, arrays)}"

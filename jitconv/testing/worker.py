@@ -1,6 +1,7 @@
-"""The process that runs kernels between guard pages: ``python -m jitconv.testing.worker``.
+"""The process that runs kernels between guard pages.
 
-It may die at any moment, which is what it is for; `jitconv.testing.watch` starts it and reads what it says.
+It may die at any moment, which is what it is for; `jitconv.testing.watch` has it forked from a server that
+has imported all (`jitconv.testing.forkserver`), and reads what it says.
 """
 
 from __future__ import annotations
@@ -8,15 +9,15 @@ from __future__ import annotations
 import contextlib
 import gc
 import hashlib
+import importlib
 import json
-import mmap
 import os
 import pickle
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,9 @@ import numpy as np
 from jitconv.algorithm import Algorithm
 from jitconv.config import config
 from jitconv.jit import kernels
+from jitconv.plugins import builtin_modules, registry
 from jitconv.testing.agreement import disagreement
-from jitconv.testing.arena import CONTROL_BYTES, PATTERNS, Arena
+from jitconv.testing.arena import PATTERNS, Arena
 from jitconv.testing.cases import Case
 from jitconv.testing.difference import first_difference
 from jitconv.testing.operands import OPERANDS, OUTPUTS
@@ -38,6 +40,10 @@ Finding = tuple[str, str]
 """The check that fails, and what is wrong."""
 
 FORK_SECONDS = 30.0
+
+RUNS = {"1 thread": 1, "3 threads": 3}
+THREADED_RUNS = {"1 thread": 1, "2 threads": 2, "3 threads": 3, "a second run": 3}
+"""How a case is run in plain memory; a small one takes one thread anyhow, unless its job is threaded."""
 
 ROOM = 4096
 """Bytes on each side of an array in plain memory."""
@@ -90,7 +96,7 @@ class Worker:
         digest = hashlib.sha256()
         with _threads_pay(always=job.threaded):
             for way in ways(algorithm, job.case):
-                outputs = self._plainly(way, algorithm, job.case, found)
+                outputs = self._plainly(way, algorithm, job, found)
                 for one in outputs:
                     digest.update(b"" if one is None else one.tobytes())
                 for lie in PATTERNS:
@@ -100,15 +106,16 @@ class Worker:
         self._say(digest=digest.hexdigest())
         return found
 
-    def _plainly(self, way: Way, algorithm: Algorithm, case: Case, found: list[Finding]) -> Arrays:
-        """Run on plain memory, with 1, 2 and 3 threads and once more; return the outputs."""
+    def _plainly(self, way: Way, algorithm: Algorithm, job: Job, found: list[Finding]) -> Arrays:
+        """Run on plain memory, with 1 and 3 threads, a threaded job with 2 and once more, too."""
         results = []
-        for threads in (1, 2, 3, 3):
+        runs = THREADED_RUNS if job.threaded else RUNS
+        for threads in runs.values():
             self._say(way=f"{way.name}, threads={threads}", arrays={})
             with config(threads=threads):
-                results.append(_run(way, algorithm, case))
+                results.append(_run(way, algorithm, job.case))
         if algorithm.deterministic and not found:
-            for run, outputs in zip(("2 threads", "3 threads", "a second run"), results[1:], strict=True):
+            for run, outputs in zip(runs, results, strict=True):
                 if where := _other_bits(outputs, results[0], algorithm.op):
                     found.append(("bits", f"{way.name}: {run} gave other bits than 1 thread: {where}"))
                     break
@@ -201,25 +208,31 @@ def _places(named: dict[str, Array | None]) -> dict[str, tuple[int, int]]:
     return {name: (one.ctypes.data, one.nbytes) for name, one in named.items() if one is not None}
 
 
-def main(control_file: str, jobs_file: str, answers: int) -> None:
-    """Run the jobs of a file; answers are lines of JSON."""
-    with open(control_file, "r+b") as control:
-        arena = Arena(mmap.mmap(control.fileno(), CONTROL_BYTES))
-    with open(jobs_file, "rb") as given:
-        guests, jobs = pickle.load(given)
+def main(control: int, jobs: int, answers: int, errors: int) -> None:
+    """Run the jobs of a file; answers are lines of JSON.
+
+    Parameters
+    ----------
+    control, jobs, answers, errors : int
+        Open files: the arena's control block; plugins and jobs; where answers go, and what is printed on
+        the way.
+    """
+    os.dup2(errors, 2)
+    arena = _arena()
+    arena.share(control)
+    with os.fdopen(jobs, "rb") as given:
+        guests, todo = pickle.load(given)
     out = os.fdopen(answers, "w", buffering=1)
 
     def say(**what: Any) -> None:
         out.write(json.dumps(what) + "\n")
 
-    from jitconv.plugins import registry
-
     plugins = registry()
     for name, plugin in guests:
-        plugins.register(name, sys.modules[plugin] if isinstance(plugin, str) else plugin)
+        plugins.register(name, importlib.import_module(plugin) if isinstance(plugin, str) else plugin)
     worker = Worker(arena, say)
     say(ready=True)
-    for job in jobs:
+    for job in todo:
         try:
             found = worker.job(plugins.find(job.op, job.algorithm), job)
         except Exception as error:
@@ -227,5 +240,12 @@ def main(control_file: str, jobs_file: str, answers: int) -> None:
         say(done=True, found=found)
 
 
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+@lru_cache(maxsize=1)
+def _arena() -> Arena:
+    return Arena()
+
+
+def prepare() -> None:
+    """Do what every worker does first, once for many that are forked then."""
+    _arena()
+    builtin_modules()

@@ -159,7 +159,7 @@ MUTANTS = [
         "total = columns(x, spec, which, some)",
         "dw is that of the last block alone",
         ("conv_backward/im2col",),
-        r"h50w50c36",
+        r"h50w50c13",
         ("tests/test_im2col.py",),
     ),
     Mutant(
@@ -169,7 +169,7 @@ MUTANTS = [
         "scatter(parts(which, some), gathered, spec)",
         "every block of rows is scattered to the rows of the first",
         ("conv_backward/im2col", "avg_pool_backward/im2col"),
-        r"h50w50c36",
+        r"h50w50c13",
     ),
     Mutant(
         "reshape-column",

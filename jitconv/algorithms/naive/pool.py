@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from jitconv.algorithm import Algorithm, never_refuses, no_workspace, unprepared
+from jitconv.algorithm import Algorithm, never_refuses, unprepared
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.pooling import divisors, shared
 from jitconv.algorithms._shared.views import Array, nhwc
@@ -89,6 +89,19 @@ def _cost(op: str, spec: PoolSpec) -> float:
     return seconds(spec.n * spec.oh * spec.ow * SECONDS_PER_WINDOW[op], spec.flops(op), TAPS_PER_SECOND)
 
 
+def _workspace(op: str, spec: PoolSpec) -> int:
+    """Copies of the largest window: of the last one too, and what says which of its elements win."""
+    size = np.dtype(spec.dtype).itemsize
+    taps = min(spec.kh, -(-spec.h // spec.dilation[0])) * min(spec.kw, -(-spec.w // spec.dilation[1]))
+    of_an_element, of_a_channel = {
+        "max_pool_forward": (2 * size, 16),
+        "max_pool_backward": (0 if spec.indices else 3 * size + 8, 24),
+        "avg_pool_forward": (size, size),
+        "avg_pool_backward": (2 * size, 0),
+    }[op]
+    return spec.c * (taps * of_an_element + of_a_channel) if spec.n else 0
+
+
 @hookimpl
 def jitconv_algorithms() -> list[Algorithm]:
     """Register the naive poolings."""
@@ -104,7 +117,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             "naive",
             why_not=never_refuses,
             cost=partial(_cost, op),
-            workspace=no_workspace,
+            workspace=partial(_workspace, op),
             build=unprepared(run),
         )
         for op, run in runs.items()
