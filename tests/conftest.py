@@ -1,5 +1,7 @@
 """What all tests share: a kernel cache of their own, a steady hypothesis, plugins of their own."""
 
+import gc
+import itertools
 import os
 import subprocess
 import sys
@@ -24,6 +26,19 @@ settings.load_profile("steady")
 def pytest_configure(config):
     """Keep kernels in the checkout, where all xdist workers and all subprocesses share them."""
     os.environ.setdefault("JITCONV_CACHE_DIR", str(config.rootpath / ".pytest_cache" / "jitconv"))
+
+
+_begun = itertools.count()
+
+
+def pytest_runtest_setup(item):
+    """Leave all that is there out of later garbage collections, now and then: compilers leave much.
+
+    A full collection took 0.4 s, and tests of memory ask for hundreds.
+    """
+    if next(_begun) % 20 == 0:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture

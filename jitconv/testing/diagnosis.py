@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jitconv.errors import JitconvError
-from jitconv.specs import ConvSpec, PoolSpec, Spec
+from jitconv.specs import ConvSpec, PoolSpec, Spec, WindowSpec
 from jitconv.testing.agreement import expected, reference
 from jitconv.testing.bounds import bound, relative_error
 from jitconv.testing.cases import Case
@@ -36,6 +36,7 @@ def diagnosis(op: str, case: Case, got: Arrays, activation: str | None = None) -
         _of_values(op, case, [(got[place], wanted[place]) for place in wrong]),
         (told for told, other in _others(op, case, activation) if _all_equal(op, spec, got, other, wrong)),
         _of_places(op, spec, [(got[place], wanted[place]) for place in wrong]),
+        _of_overlaps(op, spec, got[0], wanted[0]) if op.endswith("backward") and 0 in wrong else (),
     ):
         found = list(dict.fromkeys(hints))[:2]
         if found:
@@ -97,6 +98,30 @@ def _of_places(op: str, spec: Spec, wrong: Sequence[tuple[Array | None, Array | 
                 yield f"most of it stands one place too {'far' if step > 0 else 'early'} along axis {axis}"
         if np.allclose(np.sort(one.ravel()), np.sort(other.ravel()), rtol=0, atol=limit):
             yield "it holds the right numbers in other places"
+
+
+def _of_overlaps(op: str, spec: Spec, dx: Array | None, wanted: Array | None) -> Iterator[str]:
+    """Give whether dx is right where one window lies, and wrong where several do."""
+    if dx is None or wanted is None or isinstance(spec, WindowSpec) or not np.isfinite(wanted).all():
+        return
+    limit = 4 * bound(op, spec, "direct", spec.dtype) * float(np.abs(wanted).max())
+    meeting = np.multiply.outer(_windows_along(spec, 0), _windows_along(spec, 1))
+    count = np.broadcast_to(meeting[None, :, :, None] if spec.layout == "NHWC" else meeting, dx.shape)
+    off = ~(np.abs(dx - wanted) <= limit)
+    if (count == 1).any() and (count[off] > 1).all():
+        yield (
+            "what lies in one window alone is right, all that is wrong lies in several: dx is the sum of "
+            "what each of them gives, and none may overwrite another's"
+        )
+
+
+def _windows_along(spec: ConvSpec | PoolSpec, axis: int) -> Array:
+    """Return how many windows meet each row (axis 0) or each column."""
+    size, outputs, taps = ((spec.h, spec.oh, spec.kh), (spec.w, spec.ow, spec.kw))[axis]
+    places = np.add.outer(
+        np.arange(outputs) * spec.stride[axis] - spec.pad[2 * axis], np.arange(taps) * spec.dilation[axis]
+    ).ravel()
+    return np.bincount(places[(places >= 0) & (places < size)], minlength=size)
 
 
 def _others(op: str, case: Case, activation: str | None) -> Iterator[tuple[str, Arrays]]:

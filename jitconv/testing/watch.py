@@ -185,4 +185,5 @@ def _environment() -> dict[str, str]:
     paths = [path or os.getcwd() for path in sys.path]
     told = {"PYTHONPATH": os.pathsep.join(paths), "JITCONV_PLUGINS": ",".join(loaded)}
     told |= {"NUMBA_NUM_THREADS": str(MOST_THREADS), "OMP_WAIT_POLICY": "passive"}
-    return {name: value for name, value in os.environ.items() if name != "JITCONV_BLOCK"} | told
+    left_out = "JITCONV_BLOCK", "PYTEST_CURRENT_TEST"  # the latter is another for each test
+    return {name: value for name, value in os.environ.items() if name not in left_out} | told

@@ -57,6 +57,8 @@ class Way:
     operands: dict[str, Array | None]
     run: Callable[[Arrays, Arrays], Any]
     """``run(operands, outputs)``, from placed operands; weights are prepared inside."""
+    lies: Sequence[str] = tuple(PATTERNS)
+    """How arrays lie between guard pages, in turn: both plans that hold weights share one kernel's runs."""
 
 
 def ways(algorithm: Algorithm, case: Case) -> Iterator[Way]:
@@ -66,13 +68,13 @@ def ways(algorithm: Algorithm, case: Case) -> Iterator[Way]:
     plan = algorithm.build(spec)
     yield Way("plan", operands, lambda given, outputs: plan(*given, *outputs))
     if algorithm.prepare is not None:
-        for activation in (None, "relu"):
+        for activation, lie in ((None, "end"), ("relu", "beginning")):
 
             def run(given: Arrays, outputs: Arrays, activation: str | None = activation) -> Any:
                 x, w, b = given
                 return algorithm.prepared(spec, w, b, activation)(x, *outputs)
 
-            yield Way(f"prepared plan, activation={activation}", operands, run)
+            yield Way(f"prepared plan, activation={activation}", operands, run, (lie,))
 
 
 class Worker:
@@ -99,7 +101,7 @@ class Worker:
                 outputs = self._plainly(way, algorithm, job, found)
                 for one in outputs:
                     digest.update(b"" if one is None else one.tobytes())
-                for lie in PATTERNS:
+                for lie in way.lies:
                     self._guarded(way, algorithm, job.case, lie, outputs, found)
                 if job.fork:
                     self._forked(way, algorithm, job.case, outputs, found)

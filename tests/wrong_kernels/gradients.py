@@ -92,7 +92,7 @@ def average_gradient_not_divided(spec, plan, dy, dx):
     dx *= spec.kh * spec.kw
 
 
-@wrong("max_pool_backward", "agreement", told="dx is off")
+@wrong("max_pool_backward", "agreement", told="all that is wrong lies in several")
 def overlapping_windows_overwrite(spec, plan, dy, x, indices, dx):
     dx[...] = 0
     for oh in range(spec.oh):
