@@ -207,7 +207,9 @@ def _tried(row: Row, one: Candidate, corner: Job, timed: Job, wanted: Arrays) ->
         got = call.run(corner.operands)
         row.changed = watch.restore()
         row.bound = bound(corner.op, corner.spec, one.algorithm.error_class, corner.spec.dtype)
-        row.error, wrong = disagreement(corner.op, corner.spec, one.algorithm, got, wanted)
+        row.error, wrong = disagreement(
+            corner.op, corner.spec, one.algorithm, got, wanted, operands=corner.operands
+        )
         call = prepare(timed.op, timed.spec, one.name)
         if timed is not corner:
             watch = Watch(timed.op, timed.operands)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from jitconv.algorithm import OPS
+from jitconv.algorithm import OPS, Algorithm
 from jitconv.plugins import registry
+from jitconv.specs import Spec
 from jitconv.specs.values import choice
 from jitconv.testing import checks, watch
 from jitconv.testing.cases import Case, cases
@@ -45,7 +46,8 @@ def check_algorithm(
     problems : iterable of Case, optional
         What to check it on; by default the catalogue, `jitconv.testing.cases`.
     random : int
-        So many random problems more: see `jitconv.testing.problems`.
+        So many random problems more, and others where few of them suit the algorithm: see
+        `jitconv.testing.problems`.
     seed : int
         Of the random problems.
     known : mapping of str to str, optional
@@ -76,21 +78,32 @@ def check_algorithm(
     for argument, named in (("known", known), ("only", only)):
         for check in named or ():
             choice(argument, check, tuple(checks.PROMISES))
-    registry().find(op, name)
+    algorithm = registry().find(op, name)
     chosen = list(cases(op) if problems is None else problems)
-    chosen += random_cases(op, random, seed)
+    chosen += random_cases(op, random, seed, algorithm)
     findings = Findings(op, name, checks.promises(op), dict(known or {}))
     _run(Subject(op, name, chosen, findings), seconds, only)
     yield from (one for one in findings.results() if only is None or one.check in only or one.failures)
 
 
-def random_cases(op: str, count: int, seed: int) -> list[Case]:
-    """Return random cases: whole numbers, normal ones and some that tie, in turn."""
+def random_cases(op: str, count: int, seed: int, algorithm: Algorithm | None = None) -> list[Case]:
+    """Return random cases: whole numbers, normal ones and some that tie, in turn.
+
+    There are more than `count` for an algorithm that few of them suit.
+    """
     kinds = ("normal", "integers", "normal", "zeros")
+    suits = None if algorithm is None else partial(_suits, algorithm)
     return [
         Case(spec, f"random, seed {seed}", values=_fit(op, spec, kinds[place % len(kinds)]))
-        for place, spec in enumerate(random_problems(op, count, seed))
+        for place, spec in enumerate(random_problems(op, count, seed, suits))
     ]
+
+
+def _suits(algorithm: Algorithm, spec: Spec) -> bool:
+    try:
+        return algorithm.why_not(spec) is None
+    except Exception:  # which is found where it is checked
+        return False
 
 
 def _fit(op: str, spec: object, values: str) -> str:

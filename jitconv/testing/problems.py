@@ -8,7 +8,7 @@ windows in padding alone; batches of 0 to 5; both layouts and dtypes; flipped ke
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -25,6 +25,9 @@ VECTOR_EDGES = (3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 65)
 MOST_WINDOWS = 600
 MOST_PRODUCTS = 400_000
 """Of one problem: naive takes some 10 µs for a window of each group."""
+
+DRAWN = 50
+"""One of 300 random convolutions is one that winograd does."""
 
 WANTED = tuple(names for size in (1, 2, 3) for names in itertools.combinations(WRT, size))
 
@@ -66,10 +69,32 @@ def random_problem(op: str, choose: Choose) -> Spec:
             return spec
 
 
-def random_problems(op: str, count: int, seed: int) -> list[Spec]:
-    """Return `count` random problems of an op, the same ones for a seed."""
+def random_problems(
+    op: str, count: int, seed: int, suits: Callable[[Spec], bool] | None = None
+) -> list[Spec]:
+    """Return `count` random problems of an op, the same ones for a seed.
+
+    Parameters
+    ----------
+    op : str
+        The op.
+    count, seed : int
+        How many, and of which seed.
+    suits : callable, optional
+        ``suits(spec)`` says whether a problem is one that matters. Where fewer than a tenth are, others are
+        drawn and added until so many are, at most `DRAWN` times `count`.
+    """
     choose = Random(np.random.default_rng([seed, *op.encode()]))
-    return [random_problem(op, choose) for _ in range(count)]
+    found = [random_problem(op, choose) for _ in range(count)]
+    if suits is not None:
+        missing = -(-count // 10) - sum(map(suits, found))
+        for _ in range(DRAWN * count):
+            if missing <= 0:
+                break
+            if suits(spec := random_problem(op, choose)):
+                found.append(spec)
+                missing -= 1
+    return found
 
 
 def _conv(op: str, choose: Choose) -> ConvSpec | None:

@@ -124,8 +124,8 @@ def upstream(dy: Array, spec: ConvSpec, which: slice, some: slice) -> Array:
 def matrices(w: Array, spec: ConvSpec) -> Array:
     """Return the filters of each group as (groups, KH·KW·C/groups, F/groups)."""
     group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
-    grouped = hwcf(w, spec).reshape(spec.kh * spec.kw * group_c, spec.groups, group_f)
-    return np.ascontiguousarray(grouped.transpose(1, 0, 2))
+    grouped = hwcf(w, spec).reshape(spec.kh, spec.kw, group_c, spec.groups, group_f)  # a view, however w lies
+    return np.ascontiguousarray(grouped.transpose(3, 0, 1, 2, 4)).reshape(spec.groups, -1, group_f)
 
 
 def from_matrices(product: Array, spec: ConvSpec) -> Array:

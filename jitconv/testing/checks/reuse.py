@@ -77,8 +77,9 @@ def _again(subject: Subject, case: Case) -> None:
             told = f"the result of call {place + 1} changed in a later call, to another one's: {changed}"
             findings.fail("reuse", told, case)
             return
-        wanted = reference(subject.op, case.spec, sets[place % 3])
-        _, wrong = disagreement(subject.op, case.spec, subject.algorithm, outputs, wanted)
+        operands = sets[place % 3]
+        wanted = reference(subject.op, case.spec, operands)
+        _, wrong = disagreement(subject.op, case.spec, subject.algorithm, outputs, wanted, operands=operands)
         if wrong:
             findings.fail("reuse", f"call {place + 1} of one plan is wrong: {wrong}", case)
             return

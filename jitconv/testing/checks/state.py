@@ -95,7 +95,9 @@ def _anywhere(subject: Subject, case: Case) -> None:
     with np.errstate(all="ignore"), config(threads=1):
         got["with config(threads=1)"] = plan.call.run(operands)
     for where, outputs in got.items():
-        _, wrong = disagreement(subject.op, case.spec, subject.algorithm, outputs, expected(subject.op, case))
+        _, wrong = disagreement(
+            subject.op, case.spec, subject.algorithm, outputs, expected(subject.op, case), operands=operands
+        )
         if wrong:
             subject.findings.fail("anywhere", f"{where}: {wrong}", case)
 

@@ -120,7 +120,9 @@ class Trial:
             self._loses_nothing(plan, got)
             return
         wanted = expected(subject.op, case, plan.activation)
-        _, wrong = disagreement(subject.op, case.spec, subject.algorithm, got, wanted, exact=case.integers)
+        _, wrong = disagreement(
+            subject.op, case.spec, subject.algorithm, got, wanted, exact=case.integers, operands=self.operands
+        )
         if wrong:
             known = subject.findings.diagnosed(self._values)
             hint = "" if known else diagnosis(subject.op, case, got, plan.activation)
@@ -173,6 +175,7 @@ class Trial:
             got,
             expected(subject.op, case, None),
             exact=case.integers,
+            operands=self.operands,
         )
         if wrong:
             self._fail(self._values, wrong)
