@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from jitconv.algorithm import OPS
 from jitconv.specs import parse
 from jitconv.testing import Case, arena, cases, random_problems, reference
+from jitconv.testing.common import in_common
 from jitconv.testing.diagnosis import diagnosis
 from jitconv.testing.difference import first_difference, where_wrong
 from jitconv.testing.strategies import problems
@@ -48,8 +49,12 @@ def touch(tmp_path, lie, act):
 @pytest.mark.parametrize(
     ("lie", "act", "told"),
     [
-        ("end", "as_strided(x, (7,), (4,))[6]", "reads beyond the end of `x`: byte 24 of 24"),
-        ("end", "as_strided(x, (7,), (4,))[6] = 1", "writes beyond the end of `x`: byte 24 of 24"),
+        ("end", "as_strided(x, (7,), (4,))[6]", "reads beyond the end of `x`: at byte 24, where it has 24"),
+        (
+            "end",
+            "as_strided(x, (7,), (4,))[6] = 1",
+            "writes beyond the end of `x`: at byte 24, where it has 24",
+        ),
         ("beginning", "as_strided(x, (7,), (-4,))[1]", "reads 4 bytes before the beginning of `x`"),
         (
             "end",
@@ -68,7 +73,7 @@ def test_an_array_that_a_kernel_made_is_told_by_its_size(tmp_path):
     act = "\n".join(
         ["with here.armed('end'):", "    own = np.empty(400, np.uint8)", "as_strided(own, (401,), (1,))[400]"]
     )
-    told = "reads beyond the end of an array of its own, of 400 bytes: byte 400 of 400"
+    told = "reads beyond the end of an array of its own, of 400 bytes: at byte 400, where it has 400"
     assert touch(tmp_path, "end", act) == told
 
 
@@ -176,7 +181,7 @@ def test_a_difference_is_told_by_its_place_and_its_values():
     assert "1 of 60 elements are wrong, only where index 0 is 1 of 0..2 and index 1 is 3 of 0..3" in told
     got = wanted.copy()
     got[:, 0] = got[:, :, -1] = 99
-    assert where_wrong(got, wanted).endswith("only at the edges of axes 1 and 2")
+    assert where_wrong(got, wanted).endswith("only at the first and the last of index 1 or index 2")
     got = wanted + 1e-9
     assert "all a little, none far" in where_wrong(got, wanted, 1e-9)
 
@@ -207,3 +212,23 @@ def test_likely_mistakes_are_recognised(problem, mistake, told):
     y = reference("conv_forward", case.spec, case.operands("conv_forward"))[0]
     got = np.ascontiguousarray(mistake(y)).astype(case.spec.dtype)
     assert diagnosis("conv_forward", case, [got])[: len(told) or None] == told
+
+
+def test_what_problems_that_fail_have_in_common_is_told():
+    specs = [parse(f"n1h6w6c{c} k3x3f{f} {more}") for c, f, more in COMMON]
+    wide = [spec for spec in specs if spec.c > 5]
+    assert in_common(wide, [spec for spec in specs if spec not in wide]) == (
+        "2 of 5 problems fail: those with channels 6 and more, as no other has"
+    )
+    odd = [spec for spec in specs if spec.stride[0] == 2]
+    told = in_common(odd, [spec for spec in specs if spec not in odd])
+    assert "those with channels 3 or 6, or with stride (2, 2), as no" in told
+    some = [specs[0], specs[3]]
+    assert in_common(some, [specs[1], specs[2], specs[4]]) == (
+        "2 of 5 problems fail, all of them with layout NCHW, as some others have"
+    )
+    assert in_common(specs, []) == "5 of 5 problems fail, all that there are"
+    assert not in_common(specs[:1], [])
+
+
+COMMON = [(1, 4, "nchw"), (2, 4, ""), (3, 5, "s2"), (6, 4, "nchw s2"), (8, 5, "nchw s1x3")]

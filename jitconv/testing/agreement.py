@@ -16,7 +16,7 @@ from jitconv.specs import Spec
 from jitconv.testing.bounds import bound, relative_error
 from jitconv.testing.cases import Case
 from jitconv.testing.difference import where_wrong
-from jitconv.testing.operands import OUTPUTS
+from jitconv.testing.operands import OUTPUTS, axes
 
 Array = np.ndarray[Any, Any]
 Arrays = Sequence[Array | None]
@@ -64,7 +64,9 @@ def disagreement(
             continue
         if one.dtype.kind != "f":
             if not np.array_equal(one, other):
-                return float("inf"), f"{name} ({one.dtype}) is wrong: {where_wrong(one, other)}"
+                return float(
+                    "inf"
+                ), f"{name} ({one.dtype}) is wrong: {where_wrong(one, other, axes=axes(spec, name))}"
             continue
         # errors of transforms grow with the operands, also where windows in padding make the sums small
         least = math.sqrt(other.size * spec.terms(op)) * FEW_WINDOWS if spreads else 0.0
@@ -76,7 +78,7 @@ def disagreement(
         worst = max(worst, error)
         if error > limit:
             told = f"{name} is off by {error:.3g} relative L2; its class allows {limit:.3g}"
-            return error, f"{told}: {where_wrong(one, other, limit)}"
+            return error, f"{told}: {where_wrong(one, other, limit, axes(spec, name))}"
     return worst, None
 
 

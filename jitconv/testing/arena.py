@@ -165,7 +165,7 @@ def fault(control: Array, named: dict[str, tuple[int, int]]) -> str:
         return f"{did} {name}, byte {address - start} of {size}, after its life"
     if address < start:
         return f"{did} {start - address} bytes before the beginning of {name}"
-    return f"{did} beyond the end of {name}: byte {address - start} of {size}"
+    return f"{did} beyond the end of {name}: at byte {address - start}, where it has {size}"
 
 
 def _reach(array: tuple[str, int, int]) -> int:

@@ -213,8 +213,10 @@ def _other_specs(spec: Spec) -> Iterator[tuple[str, Any]]:
         yield "without the dilation", lambda: replace(spec, dilation=(1, 1))
         yield "with the dilations exchanged", lambda: replace(spec, dilation=spec.dilation[::-1])
     if isinstance(spec, ConvSpec):
-        flipped = "without" if spec.flip_kernel else "with"
-        yield f"{flipped} the kernel flipped", lambda: replace(spec, flip_kernel=not spec.flip_kernel)
+        yield (
+            f"for flip_kernel={not spec.flip_kernel}",
+            lambda: replace(spec, flip_kernel=not spec.flip_kernel),
+        )
     if isinstance(spec, PoolSpec):
         told = "out of" if spec.count_include_pad else "in"
         counted = not spec.count_include_pad

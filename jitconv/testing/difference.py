@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -42,23 +43,34 @@ def first_difference(got: Array, wanted: Array, limit: float = 0.0) -> str:
     return f"{list(index)}: {_number(wanted[index])} expected, {_number(got[index])} got"
 
 
-def where_wrong(got: Array, wanted: Array, limit: float = 0.0) -> str:
-    """Say where elements are wrong: the first one, how many, and what their places have in common."""
+def where_wrong(got: Array, wanted: Array, limit: float = 0.0, axes: Sequence[str] = ()) -> str:
+    """Say where elements are wrong: the first one, how many, and what their places have in common.
+
+    Parameters
+    ----------
+    got, wanted : array
+        What differs.
+    limit : float
+        See `wrong_elements`.
+    axes : sequence of str, optional
+        What each axis counts.
+    """
+    names = axes or [f"index {axis}" for axis in range(wanted.ndim)]
     first = first_difference(got, wanted, limit)
     wrong = wrong_elements(got, wanted, limit)
     count = int(wrong.sum())
     if not count:
         return f"first at {first} (all a little, none far)"
     common = [
-        _along(axis, np.unique(places), got.shape[axis])
+        _along(names[axis], np.unique(places), got.shape[axis])
         for axis, places in enumerate(np.nonzero(wrong))
         if 0 < len(np.unique(places)) < got.shape[axis]
     ]
-    told = f", only where {' and '.join(common)}" if common else _at_edges(wrong)
+    told = f", only where {' and '.join(common)}" if common else _at_edges(wrong, names)
     return f"first at {first}; {count} of {got.size} elements are wrong{told}"
 
 
-def _at_edges(wrong: Array) -> str:
+def _at_edges(wrong: Array, names: Sequence[str]) -> str:
     """Say if all wrong elements are the first or last ones along one of two axes, as those near padding."""
     for one, other in itertools.combinations(range(wrong.ndim), 2):
         if min(wrong.shape[one], wrong.shape[other]) < LEAST_WITH_INSIDE:
@@ -66,15 +78,15 @@ def _at_edges(wrong: Array) -> str:
         inside: list[slice] = [slice(None)] * wrong.ndim
         inside[one] = inside[other] = slice(1, -1)
         if not wrong[tuple(inside)].any():
-            return f", only at the edges of axes {one} and {other}"
+            return f", only at the first and the last of {names[one]} or {names[other]}"
     return ""
 
 
-def _along(axis: int, places: Array, extent: int) -> str:
+def _along(name: str, places: Array, extent: int) -> str:
     if len(places) > LISTED:
-        return f"index {axis} is one of {len(places)} of {extent}, from {places[0]} to {places[-1]}"
+        return f"{name} is one of {len(places)} of {extent}, from {places[0]} to {places[-1]}"
     listed = ", ".join(map(str, places))
-    return f"index {axis} is {listed} of 0..{extent - 1}"
+    return f"{name} is {listed} of 0..{extent - 1}"
 
 
 def _number(value: Any) -> str:

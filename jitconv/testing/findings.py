@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from jitconv.specs import Spec
 from jitconv.testing.cases import Case
+from jitconv.testing.common import in_common
 
 FAILURES_KEPT = 20
 """Of one check; the others are counted."""
 
 DIAGNOSED = 6
 """Of one check: what more of them would be right for is not tried."""
+
+
+HERE = Path(__file__).parents[1]
+
+
+def raised(error: BaseException) -> str:
+    """Say what was raised, and in which line of the algorithm: the innermost that is no library's."""
+    lines = [
+        f", in {frame.name}, {Path(frame.filename).name}:{frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if HERE not in Path(frame.filename).parents or HERE / "algorithms" in Path(frame.filename).parents
+        if "site-packages" not in frame.filename and not frame.filename.startswith("<")
+    ]
+    return f"raises {type(error).__name__}: {error}{lines[-1] if lines else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +68,8 @@ class Result:
     """Why the check could not be run here."""
     known: str = ""
     """The reason for which a failure is expected."""
+    common: str = ""
+    """What the problems that fail have in common."""
 
     @property
     def verdict(self) -> str:
@@ -72,6 +92,7 @@ class Result:
         lines = [
             head,
             *([f"  {self.not_run}"] if self.not_run else []),
+            *([f"  {self.common}"] if self.common else []),
             *(f"  note: {one}" for one in self.notes),
         ]
         lines += [f"  {one}" for one in self.failures]
@@ -100,6 +121,7 @@ class Findings:
         }
         self.op, self.algorithm = op, algorithm
         self.refusals: Counter[str] = Counter()
+        self._judged: dict[str, dict[bool, list[Spec]]] = {}
 
     def ran(self, check: str, count: int = 1) -> None:
         """Count what a check ran."""
@@ -113,6 +135,10 @@ class Findings:
             shape = f' --shape "{case}"' if case else ""
             command = f"jitconv check {self.algorithm} --op {self.op}{shape}"
             result.failures.append(Failure(str(case) if case else "", text, command))
+
+    def count(self, check: str) -> int:
+        """Return how often a check has failed."""
+        return self._results[check].failed
 
     def diagnosed(self, check: str) -> bool:
         """Whether enough failures of a check have been looked into."""
@@ -132,6 +158,13 @@ class Findings:
         """Whether one of some checks has failed."""
         return any(self._results[name].failed for name in checks)
 
+    def judged(self, check: str, case: Case, *, right: bool) -> None:
+        """Note how a check of a problem ended, for what those that fail have in common."""
+        self._judged.setdefault(check, {True: [], False: []})[right].append(case.spec)
+
     def results(self) -> list[Result]:
         """Return the results in the order of the checks."""
+        for check, specs in self._judged.items():
+            if specs[False]:
+                self._results[check].common = in_common(specs[False], specs[True])
         return list(self._results.values())

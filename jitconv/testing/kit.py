@@ -11,7 +11,7 @@ from jitconv.specs import Spec
 from jitconv.specs.values import choice
 from jitconv.testing import checks, watch
 from jitconv.testing.cases import Case, cases
-from jitconv.testing.findings import Findings, Result
+from jitconv.testing.findings import Findings, Result, raised
 from jitconv.testing.problems import random_problems
 from jitconv.testing.subject import Subject
 
@@ -137,7 +137,7 @@ def _run(subject: Subject, seconds: float, only: Collection[str] | None) -> None
         try:
             stage(subject)
         except Exception as error:  # of the algorithm, where a check did not expect it
-            findings.fail("able", f"{', '.join(names)}: {type(error).__name__}: {error}")
+            findings.fail("able", f"{', '.join(names)}: {raised(error)}")
         if findings.failed("memory", "hangs"):
             hindrance = NOT_HERE
         elif stage is checks.trials.run and findings.failed("able"):

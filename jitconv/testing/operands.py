@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.specs import PoolSpec, Spec
+from jitconv.specs import PoolSpec, Spec, WindowSpec
 
 Array = np.ndarray[Any, Any]
 
@@ -31,6 +31,22 @@ OUTPUTS = {
     "distribute_value": ("windows",),
 }
 """What the operands and the outputs of each op are called, in their order."""
+
+
+PICTURES = {"NHWC": ("picture", "row", "column", "channel"), "NCHW": ("picture", "channel", "row", "column")}
+FILTERS = {
+    "NHWC": ("kernel row", "kernel column", "channel", "filter"),
+    "NCHW": ("filter", "channel", "kernel row", "kernel column"),
+}
+
+
+def axes(spec: Spec, output: str) -> tuple[str, ...]:
+    """Return what each axis of an output counts; nothing of windows."""
+    if isinstance(spec, WindowSpec):
+        return ()
+    if output == "db":
+        return ("filter",)
+    return (FILTERS if output == "dw" else PICTURES)[spec.layout]
 
 
 def draw(op: str, spec: Spec, rng: np.random.Generator, *, values: str = "normal") -> list[Array | None]:

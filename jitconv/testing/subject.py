@@ -13,7 +13,7 @@ from jitconv.ops import Weights, prepare
 from jitconv.ops.call import Call
 from jitconv.plugins import registry
 from jitconv.testing.cases import Case
-from jitconv.testing.findings import Findings
+from jitconv.testing.findings import Findings, raised
 from jitconv.testing.operands import OPERANDS, OUTPUTS
 
 Array = np.ndarray[Any, Any]
@@ -63,7 +63,7 @@ class Subject:
             try:
                 reason = self.algorithm.why_not(case.spec)
             except Exception as error:
-                self.findings.fail("contract", f"why_not raises {type(error).__name__}: {error}", case)
+                self.findings.fail("contract", f"why_not {raised(error)}", case)
                 continue
             if reason is None:
                 found.append(case)

@@ -30,6 +30,7 @@ from jitconv.testing.agreement import disagreement
 from jitconv.testing.arena import PATTERNS, Arena
 from jitconv.testing.cases import Case
 from jitconv.testing.difference import first_difference
+from jitconv.testing.findings import raised
 from jitconv.testing.operands import OPERANDS, OUTPUTS
 from jitconv.testing.watch import Job
 
@@ -103,7 +104,7 @@ class Worker:
                     digest.update(b"" if one is None else one.tobytes())
                 for lie in way.lies:
                     self._guarded(way, algorithm, job.case, lie, outputs, found)
-                if job.fork:
+                if job.fork and not found:
                     self._forked(way, algorithm, job.case, outputs, found)
         self._say(digest=digest.hexdigest())
         return found
@@ -139,7 +140,7 @@ class Worker:
                 made = way.run(operands, outputs)
             got = outputs if made is None else made
             _, wrong = disagreement(algorithm.op, case.spec, algorithm, got, wanted)
-            if wrong:
+            if wrong and not found:  # what changes from run to run says nothing of memory
                 told = "depends on memory that nobody wrote, or is not written whole"
                 found.append(("written", f"{way.name}: the result {told}: {wrong}"))
         finally:
@@ -238,7 +239,7 @@ def main(control: int, jobs: int, answers: int, errors: int) -> None:
         try:
             found = worker.job(plugins.find(job.op, job.algorithm), job)
         except Exception as error:
-            found = [("able", f"raises {type(error).__name__}: {error}")]
+            found = [("able", raised(error))]
         say(done=True, found=found)
 
 

@@ -12,7 +12,7 @@ def off_by_one_pixel(spec, plan, x, w, b, y):
     plan(np.roll(x, 1, axis=2), w, b, y)
 
 
-@wrong(FORWARD, "agreement", told="only where index 2 is 6 of 0..6")
+@wrong(FORWARD, "agreement", told="only where column is 6 of 0..6")
 def last_column_copied(spec, plan, x, w, b, y):
     plan(x, w, b, y)
     y[:, :, -1] = y[:, :, -2]
@@ -35,13 +35,13 @@ def _pad(spec, *order):
 
 
 ONE_SIDE = "n2h9w7c2 k3x2f3 s2x3 p0.2.1.0"
-instead("always_flips", FORWARD, lambda spec: {"flip_kernel": True}, told="right with the kernel flipped")
+instead("always_flips", FORWARD, lambda spec: {"flip_kernel": True}, told="right for flip_kernel=True")
 instead(
     "flip_ignored",
     FORWARD,
     lambda spec: {"flip_kernel": False},
     on="n2h5w6c3 k3x2f4 s1 p1 flip",
-    told="right without the kernel flipped",
+    told="right for flip_kernel=False",
 )
 instead(
     "left_and_right_pad_swapped",
@@ -103,7 +103,7 @@ def bias_ignored(spec, plan, x, w, b, y):
     FORWARD,
     "agreement",
     on="n1h4w4c2 k2x2f3 s2 p2 bias",
-    told="edges of axes 1 and 2; it would be right without the bias where a window lies in padding",
+    told="last of row or column; it would be right without the bias where a window lies in padding",
 )
 def windows_in_padding_without_bias(spec, plan, x, w, b, y):
     plan(x, w, b, y)
@@ -121,7 +121,7 @@ def groups_mixed(spec, plan, x, w, b, y):
     )
 
 
-@wrong(FORWARD, "agreement", told="index 0 is 1 of 0..1")
+@wrong(FORWARD, "agreement", told="picture is 1 of 0..1")
 def right_for_the_first_picture(spec, plan, x, w, b, y):
     plan(x, w, b, y)
     y[1:] *= 2

@@ -41,7 +41,7 @@ def dx_only_below_windows(spec, plan, dy, x, w, dx, dw, db):
     dx[dx == 0] = before[dx == 0]
 
 
-@wrong(BACKWARD, "agreement", on=ON, told="dx is off.*only where index 1 is 0, 4 of")
+@wrong(BACKWARD, "agreement", on=ON, told="dx is off.*only where row is 0, 4 of")
 def dx_lacks_the_edges(spec, plan, dy, x, w, dx, dw, db):
     plan(dy, x, w, dx, dw, db)
     dx[:, (0, -1)] = 0
@@ -79,7 +79,7 @@ instead(
     BACKWARD,
     lambda spec: {"flip_kernel": True},
     on=ON,
-    told="right with the kernel flipped",
+    told="right for flip_kernel=True",
 )
 # Subsets of `wrt` that no case of the catalogue has.
 wrong_where("wrong_for_dw_alone", lambda spec: spec.wrt == ("w",), op=BACKWARD, on=(), random=60)

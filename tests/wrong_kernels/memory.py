@@ -23,7 +23,7 @@ def _at(array, place):
     return ctypes.cast(pointer, ctypes.POINTER(ctypes.c_float))
 
 
-@wrong(FORWARD, "memory", told=r"writes beyond the end of `y`: byte 1120 of 1120")
+@wrong(FORWARD, "memory", told=r"writes beyond the end of `y`: at byte 1120, where it has 1120")
 def writes_one_past_the_output(spec, plan, x, w, b, y):
     plan(x, w, b, y)
     _at(y, y.size)[0] = 1.0
@@ -35,7 +35,7 @@ def writes_one_before_the_output(spec, plan, x, w, b, y):
     _at(y, -1)[0] = 1.0
 
 
-@wrong(FORWARD, "memory", told=r"reads beyond the end of `x`: byte 840 of 840")
+@wrong(FORWARD, "memory", told=r"reads beyond the end of `x`: at byte 840, where it has 840")
 def reads_past_x(spec, plan, x, w, b, y):
     plan(x, w, b, y)
     y[0, 0, 0, 0] += 0 * _at(x, x.size)[0]

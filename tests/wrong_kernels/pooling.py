@@ -71,7 +71,7 @@ instead(
 )
 
 
-@wrong(MAX, "agreement", on="n1h7w8c3 k3x3 s2 p1 ceil", told="index 2 is 4 of 0..4")
+@wrong(MAX, "agreement", on="n1h7w8c3 k3x3 s2 p1 ceil", told="column is 4 of 0..4")
 def last_window_of_ceil_mode_moved(spec, plan, x, y, indices):
     plan(x, y, indices)
     y[:, :, -1] = y[:, :, -2]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from jitconv.testing.cases import Case
+from jitconv.testing.findings import raised
 from jitconv.testing.subject import Subject
 
 PROMISES = {
@@ -63,7 +64,7 @@ def _ask(subject: Subject, case: Case) -> None:
         try:
             wrong = _wrong_number(ask(case.spec), kind)
         except Exception as error:
-            wrong = f"raises {type(error).__name__}: {error}"
+            wrong = raised(error)
         if wrong:
             fail("contract", f"{name} {wrong}", case)
 

@@ -12,6 +12,7 @@ import numpy as np
 from jitconv.specs import ConvSpec, PoolSpec, WindowSpec
 from jitconv.testing.bounds import bound
 from jitconv.testing.cases import Case
+from jitconv.testing.findings import raised
 from jitconv.testing.operands import draw
 from jitconv.testing.subject import Subject
 
@@ -64,7 +65,7 @@ def run(subject: Subject) -> None:
             try:
                 law(subject, case)
             except Exception as error:
-                subject.findings.fail("able", f"raises {type(error).__name__}: {error}", case)
+                subject.findings.fail("able", raised(error), case)
 
 
 def _moves(case: Case) -> bool:

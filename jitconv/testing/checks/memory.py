@@ -38,10 +38,10 @@ def run(subject: Subject, seconds: float) -> None:
     left = len(jobs)
     for outcome in watched(jobs, seconds):
         left -= 1
-        for check in ("memory", "hangs", *(["bits"] if subject.algorithm.deterministic else [])):
+        ran = {"memory", "hangs", *(["bits"] if subject.algorithm.deterministic else [])}
+        ran |= {"fork"} if outcome.job.fork else set()
+        for check in ran | {check for check, _ in outcome.found}:
             findings.ran(check)
-        if outcome.job.fork:
-            findings.ran("fork")
         for check, text in outcome.found:
             findings.fail(check, text, outcome.job.case)
         if not outcome.found and id(outcome.job.case) in spawned and not outcome.job.threaded:

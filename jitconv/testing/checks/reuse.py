@@ -18,6 +18,7 @@ from jitconv.ops import Weights, prepare
 from jitconv.testing.agreement import disagreement, expected, reference
 from jitconv.testing.cases import Case
 from jitconv.testing.difference import first_difference
+from jitconv.testing.findings import raised
 from jitconv.testing.operands import draw
 from jitconv.testing.subject import Subject
 
@@ -52,7 +53,7 @@ def run(subject: Subject) -> None:
             try:
                 use()
             except Exception as error:
-                subject.findings.fail(check, f"raises {type(error).__name__}: {error}", case)
+                subject.findings.fail(check, raised(error), case)
 
 
 def _sets(subject: Subject, case: Case, count: int) -> list[Arrays]:

@@ -16,6 +16,7 @@ from jitconv.config import config
 from jitconv.jit import workspace
 from jitconv.testing.agreement import disagreement, expected
 from jitconv.testing.cases import Case
+from jitconv.testing.findings import raised
 from jitconv.testing.subject import Arrays, Plan, Subject
 
 PROMISES = {
@@ -68,7 +69,7 @@ def _leaves(subject: Subject, case: Case) -> None:
     try:
         subject.plan(case).call.run(case.operands(subject.op))
     except Exception as error:
-        findings.fail("able", f"raises {type(error).__name__}: {error}", case)
+        findings.fail("able", raised(error), case)
     for name, value in _settings().items():
         if value != before[name]:
             findings.fail("state", f"{name}: not as it was before the call", case)
@@ -85,9 +86,7 @@ def _anywhere(subject: Subject, case: Case) -> None:
             with np.errstate(all="ignore"):
                 got["in another Python thread"] = plan.call.run(operands)
         except Exception as error:
-            subject.findings.fail(
-                "anywhere", f"raises {type(error).__name__} in another thread: {error}", case
-            )
+            subject.findings.fail("anywhere", f"in another thread: {raised(error)}", case)
 
     thread = threading.Thread(target=work)
     thread.start()

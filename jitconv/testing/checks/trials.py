@@ -11,6 +11,7 @@ from jitconv.testing.agreement import disagreement, expected
 from jitconv.testing.cases import Case
 from jitconv.testing.diagnosis import diagnosis
 from jitconv.testing.difference import first_difference
+from jitconv.testing.findings import raised
 from jitconv.testing.subject import Plan, Subject
 
 Array = np.ndarray[Any, Any]
@@ -55,12 +56,19 @@ class Trial:
             return
         for check in ("written", "inputs", "aliases", *([] if self._is_reference else [self._values])):
             ran(check)
+        before = self._failures()
         for build in self.subject.plans(self.case, self.operands):
             try:
                 self._run(build())
             except Exception as error:
-                self._fail("able", f"raises {type(error).__name__}: {error}")
+                self._fail("able", raised(error))
                 return
+        for check, count in before.items():
+            self.subject.findings.judged(check, self.case, right=self._failures()[check] == count)
+
+    def _failures(self) -> dict[str, int]:
+        """Return how often the checks that `run` counts have failed by now."""
+        return {check: self.subject.findings.count(check) for check in ("written", "inputs", self._values)}
 
     @property
     def _is_reference(self) -> bool:
@@ -162,7 +170,7 @@ class Trial:
             with np.errstate(all="ignore"):
                 got = subject.plan(case).call.run(operands)
         except Exception as error:
-            self._fail("able", f"raises {type(error).__name__}: {error}")
+            self._fail("able", raised(error))
             return
         subject.findings.ran(self._values)
         for name, one, other in zip(subject.operand_names, operands, before, strict=True):
