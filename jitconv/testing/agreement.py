@@ -16,7 +16,7 @@ from jitconv.specs import Spec
 from jitconv.testing.bounds import bound, relative_error
 from jitconv.testing.cases import Case
 from jitconv.testing.difference import where_wrong
-from jitconv.testing.operands import OUTPUTS, axes
+from jitconv.testing.operands import OPERANDS, OUTPUTS, axes
 
 Array = np.ndarray[Any, Any]
 Arrays = Sequence[Array | None]
@@ -69,7 +69,8 @@ def disagreement(
                 ), f"{name} ({one.dtype}) is wrong: {where_wrong(one, other, axes=axes(spec, name))}"
             continue
         # errors of transforms grow with the operands, also where windows in padding make the sums small
-        least = math.sqrt(other.size * spec.terms(op)) * FEW_WINDOWS if spreads else 0.0
+        typical = math.sqrt(other.size * spec.terms(op)) * _scale(name, op, operands)
+        least = typical * FEW_WINDOWS if spreads else 0.0
         error = relative_error(one, other, least)
         if error > limit > 0 and operands is not None and math.isfinite(error):
             added = _added(op, spec, operands)[place]
@@ -80,6 +81,16 @@ def disagreement(
             told = f"{name} is off by {error:.3g} relative L2; its class allows {limit:.3g}"
             return error, f"{told}: {where_wrong(one, other, limit, axes(spec, name))}"
     return worst, None
+
+
+def _scale(output: str, op: str, operands: Arrays | None) -> float:
+    """Return how large a product is that an output adds, 1 for normal operands or unknown ones; not less."""
+    factors = {"dx": ("dy", "w"), "dw": ("dy", "x"), "db": ("dy",)}.get(output, ("x", "w"))
+    named = dict(zip(OPERANDS[op], operands or (), strict=False))
+    sizes = [one for name in factors if (one := named.get(name)) is not None and one.size]
+    with np.errstate(all="ignore"):
+        scale = math.prod(math.sqrt(float(np.mean(np.square(one, dtype=np.float64)))) for one in sizes)
+    return max(1.0, scale) if math.isfinite(scale) else 1.0
 
 
 def _added(op: str, spec: Spec, operands: Arrays) -> Arrays:

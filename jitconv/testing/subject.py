@@ -12,6 +12,8 @@ from jitconv.algorithm import Algorithm
 from jitconv.ops import Weights, prepare
 from jitconv.ops.call import Call
 from jitconv.plugins import registry
+from jitconv.specs import Spec
+from jitconv.testing.agreement import disagreement, reference
 from jitconv.testing.cases import Case
 from jitconv.testing.findings import Findings, raised
 from jitconv.testing.operands import OPERANDS, OUTPUTS
@@ -115,6 +117,11 @@ class Subject:
                 lambda: self.prepared(case, operands, "relu"),
             ]
         return builders
+
+    def wrong(self, spec: Spec, got: Arrays, operands: Arrays) -> str | None:
+        """Return what is wrong with outputs, by naive in float64; None if nothing is."""
+        wanted = reference(self.op, spec, operands)
+        return disagreement(self.op, spec, self.algorithm, got, wanted, operands=operands)[1]
 
     def filled(self, case: Case, value: float) -> list[Array | None]:
         """Return outputs full of a value; whole numbers and bools of its whole part."""

@@ -139,7 +139,8 @@ class Worker:
             with np.errstate(all="ignore"), arena.armed(lie):
                 made = way.run(operands, outputs)
             got = outputs if made is None else made
-            _, wrong = disagreement(algorithm.op, case.spec, algorithm, got, wanted)
+            given = list(way.operands.values())
+            _, wrong = disagreement(algorithm.op, case.spec, algorithm, got, wanted, operands=given)
             if wrong and not found:  # what changes from run to run says nothing of memory
                 told = "depends on memory that nobody wrote, or is not written whole"
                 found.append(("written", f"{way.name}: the result {told}: {wrong}"))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from jitconv.ops import Weights, prepare
-from jitconv.testing.agreement import disagreement, expected, reference
+from jitconv.testing.agreement import disagreement
 from jitconv.testing.cases import Case
 from jitconv.testing.difference import first_difference
 from jitconv.testing.findings import raised
@@ -79,8 +79,7 @@ def _again(subject: Subject, case: Case) -> None:
             findings.fail("reuse", told, case)
             return
         operands = sets[place % 3]
-        wanted = reference(subject.op, case.spec, operands)
-        _, wrong = disagreement(subject.op, case.spec, subject.algorithm, outputs, wanted, operands=operands)
+        wrong = subject.wrong(case.spec, outputs, operands)
         if wrong:
             findings.fail("reuse", f"call {place + 1} of one plan is wrong: {wrong}", case)
             return
@@ -94,10 +93,10 @@ def _beside(subject: Subject, case: Case, other: Case) -> None:
         return
     calls = [subject.plan(one).call for one in (case, other)]
     for one, call in ((other, calls[1]), (case, calls[0]), (other, calls[1])):
+        operands = one.operands(subject.op)
         with np.errstate(all="ignore"):
-            outputs = call.run(one.operands(subject.op))
-        _, wrong = disagreement(subject.op, one.spec, subject.algorithm, outputs, expected(subject.op, one))
-        if wrong:
+            outputs = call.run(operands)
+        if wrong := subject.wrong(one.spec, outputs, operands):
             beside = case if one is other else other
             told = f"a plan is wrong beside a plan of another problem, {beside}: {wrong}"
             subject.findings.fail("reuse", told, one)
@@ -124,17 +123,11 @@ def _other_weights(subject: Subject, case: Case) -> None:
                 findings.fail("weights", told, case)
         _overwrite(given, second)
         got = call.run(given)
-    wanted = reference(subject.op, spec, second)
-    _, wrong = disagreement(subject.op, spec, subject.algorithm, got, wanted)
-    if wrong:
+    if wrong := subject.wrong(spec, got, second):
         findings.fail("weights", f"other values in the same arrays are not seen: {wrong}", case)
     if held is not None:
         for _ in range(2):
-            _, wrong = disagreement(
-                subject.op, spec, subject.algorithm, held.run([second[0]]),
-                reference(subject.op, spec, [second[0], first[1], first[2]]),
-            )  # fmt: skip
-            if wrong:
+            if wrong := subject.wrong(spec, held.run([second[0]]), [second[0], first[1], first[2]]):
                 findings.fail("weights", f"a plan that holds weights is wrong on another x: {wrong}", case)
                 return
     if subject.algorithm.prepare is not None:
@@ -149,10 +142,7 @@ def _held_at_one_address(subject: Subject, case: Case, first: Arrays, second: Ar
         subject.algorithm.prepared(case.spec, w, b, None)(x, *outputs)
         _overwrite([w, b], second[1:])
         made = subject.algorithm.prepared(case.spec, w, b, None)(x, *outputs)
-    wanted = reference(subject.op, case.spec, [x, w, b])
-    got = outputs if made is None else made
-    _, wrong = disagreement(subject.op, case.spec, subject.algorithm, got, wanted)
-    if wrong:
+    if wrong := subject.wrong(case.spec, outputs if made is None else made, [x, w, b]):
         told = f"a plan that holds other weights, at the address of an earlier one's, is wrong: {wrong}"
         subject.findings.fail("weights", told, case)
 
