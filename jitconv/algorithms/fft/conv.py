@@ -79,8 +79,8 @@ def stored(spec: ConvSpec) -> tuple[Stored, Stored]:
 def turned(w: Array, spec: ConvSpec) -> Array:
     """Return the filters with their channels exchanged: (KH, KW, F/groups, C)."""
     shape = spec.kh, spec.kw, spec.c // spec.groups, spec.groups, spec.f // spec.groups
-    grouped = np.ascontiguousarray(hwcf(w, spec)).reshape(shape)
-    return grouped.transpose(0, 1, 4, 3, 2).reshape(spec.kh, spec.kw, -1, spec.c)
+    grouped = hwcf(w, spec).reshape(shape)  # a view, however w lies
+    return np.ascontiguousarray(grouped.transpose(0, 1, 4, 3, 2)).reshape(spec.kh, spec.kw, -1, spec.c)
 
 
 def _kinds(op: str, spec: ConvSpec) -> list[str]:
@@ -92,14 +92,19 @@ def _workspace(op: str, spec: ConvSpec) -> int:
     turned_filters = spec.kh * spec.kw * spec.c // spec.groups * spec.f * np.dtype(spec.dtype).itemsize
     found = []
     for kind in _kinds(op, spec):
-        contiguous = kind == "x" or spec.layout == "NHWC"
+        contiguous = kind == "x" or _contiguous(spec)
         found.append(tiling(kind, spec).workspace(contiguous=contiguous) + turned_filters * (kind == "x"))
     return max(found, default=0)
 
 
 def _prepared_workspace(spec: ConvSpec) -> int:
     """What a plan holds and takes: the spectra of all filters."""
-    return tiling("forward", spec, prepared=True).workspace(contiguous=spec.layout == "NHWC")
+    return tiling("forward", spec, prepared=True).workspace(contiguous=_contiguous(spec))
+
+
+def _contiguous(spec: ConvSpec) -> bool:
+    """Whether filters lie as their transform reads them."""
+    return spec.layout == "NHWC" and not spec.flip_kernel
 
 
 def _cost(op: str, spec: ConvSpec) -> float:

@@ -85,16 +85,21 @@ def backward(
 ) -> None:
     """Dw = Σ_block columnsᵀ · dy; dx gathers dy · filtersᵀ (col2im)."""
     if dw is not None:
-        total = np.zeros_like(matrices(w, spec))
-        for which, some in blocks(spec):
-            with blas_threads():
-                total += columns(x, spec, which, some).swapaxes(1, 2) @ upstream(dy, spec, which, some)
-        hwcf(dw, spec)[...] = from_matrices(total, spec)
+        _sum_filters(spec, dy, x, dw)
     if dx is not None:
         across = matrices(w, spec).swapaxes(1, 2)
         gather(spec, dx, partial(d_columns, spec, dy, across))
     if db is not None:
         nhwc(dy, spec).sum(axis=(0, 1, 2), out=db)
+
+
+def _sum_filters(spec: ConvSpec, dy: Array, x: Array, dw: Array) -> None:
+    group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
+    total = np.zeros((spec.groups, spec.kh * spec.kw * group_c, group_f), dw.dtype)
+    for which, some in blocks(spec):
+        with blas_threads():
+            total += columns(x, spec, which, some).swapaxes(1, 2) @ upstream(dy, spec, which, some)
+    hwcf(dw, spec)[...] = from_matrices(total, spec)
 
 
 def columns(x: Array, spec: ConvSpec, which: slice, some: slice) -> Array:
@@ -145,7 +150,7 @@ def _workspace(op: str, spec: ConvSpec) -> int:
         return copied + made
     count, some = block_shape(spec)
     upstream = count * some * spec.ow * spec.f * itemsize * (spec.layout == "NCHW")
-    for_dw = filters + max(copied, made, block + upstream + filters)
+    for_dw = filters + max(made, block + upstream + filters)
     regrouped = block * (1 < spec.groups < spec.c)
     for_dx = copied + pictures_bytes(spec) + block + max(upstream, regrouped)
     return max(for_dw * ("w" in spec.wrt), for_dx * ("x" in spec.wrt))
