@@ -25,6 +25,7 @@ from jitconv.courses.coursera import (
     random_mini_batches,
     zero_pad,
 )
+from jitconv.courses.coursera.weights import philox
 
 
 def drawn(*shapes):
@@ -332,6 +333,74 @@ def test_parameters_are_glorot_uniform_and_seeded():
     np.testing.assert_array_equal(parameters["b3"], np.zeros(6, np.float32))
 
 
+PRINTED = {
+    "course": {
+        "W1": [
+            0.00131723,
+            0.14176141,
+            -0.04434952,
+            0.09197326,
+            0.14984085,
+            -0.03514394,
+            -0.06847463,
+            0.05245192,
+        ],
+        "W2": [-0.08566415, 0.17750949, 0.11974221],
+        "Z3": [[-0.44670227]],
+        "cost": 2.91034,
+    },
+    "tf1": {
+        "W1": [0.00131723, 0.14176141, -0.04434952],
+        "W2": [-0.08566415, 0.17750949],
+        "Z3": [
+            [1.44169843, -0.24909666, 5.45049906, -0.26189619, -0.20669907, 1.36546707],
+            [1.40708458, -0.02573211, 5.08928013, -0.48669922, -0.40940708, 1.26248586],
+        ],
+        "cost": 4.66487,
+    },
+    "tf2": {
+        "W1": [-0.05346771, 0.18349849],
+        "W2": [-0.1713624, 0.09527719],
+        "Z3": [
+            [1.4086003, -0.17228425, -1.1539357, -0.58591306, -0.79419005, -1.6718631],
+            [1.611041, -0.3182032, -1.3212292, -0.89768225, -0.81365263, -1.4538314],
+        ],
+        "cost": 1.523118,
+    },
+}
+"""What notebooks print of W1[1, 1, 1] and W2[1, 1, 1], and of the tests of Z3 and of the cost."""
+
+
+@pytest.mark.parametrize("edition", PRINTED)
+def test_weights_scores_and_cost_are_those_that_notebooks_print(edition):
+    printed, parameters = PRINTED[edition], initialize_parameters(edition=edition)
+    for name in ("W1", "W2"):
+        np.testing.assert_allclose(parameters[name][1, 1, 1, : len(printed[name])], printed[name], atol=6e-9)
+    np.random.seed(1)
+    z3 = forward_propagation(np.random.randn(2, 64, 64, 3), parameters)
+    wanted = np.array(printed["Z3"])
+    # sums of 64 products of float32 in another order: 5e-7 of numbers up to 5.5
+    np.testing.assert_allclose(z3[: len(wanted), : wanted.shape[1]], wanted, rtol=0, atol=1e-6)
+    np.random.seed(1)
+    x, y = np.random.randn(4, 64, 64, 3), np.random.randn(4, 6)
+    assert compute_cost(forward_propagation(x, parameters), y) == pytest.approx(printed["cost"], abs=5.1e-6)
+
+
+def test_without_an_edition_the_weights_are_the_courses():
+    for name, array in initialize_parameters().items():
+        np.testing.assert_array_equal(array, initialize_parameters(edition="course")[name])
+        assert array.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("word", "wanted"),
+    [(0, "6627e8d5 e169c58d bc57ac4c 9b00dbd8"), (0xFFFFFFFF, "408f276d 41c83b0e a20bc7c6 6d5451fd")],
+)
+def test_philox_gives_the_words_of_its_authors_known_answers(word, wanted):
+    words = philox(np.full((1, 4), word, np.uint32), (word, word))[0]
+    assert " ".join(f"{one:08x}" for one in words) == wanted
+
+
 def test_forward_propagation_against_the_steps_of_the_first_exercise():
     (x,) = drawn((2, 64, 64, 3))
     parameters = initialize_parameters(seed=1)
@@ -347,6 +416,12 @@ def test_forward_propagation_against_the_steps_of_the_first_exercise():
     np.testing.assert_allclose(z3, wanted, rtol=1e-4, atol=1e-5)
 
 
+def test_cost_of_rows_that_are_no_one_hot():
+    scores, y = drawn((3, 6), (3, 6))
+    logarithms = np.log(np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(compute_cost(scores, y), -(y * logarithms).sum(axis=1).mean(), rtol=1e-12)
+
+
 def test_cost_against_its_definition():
     scores, y = drawn((4, 6))[0], np.eye(6)[[0, 5, 2, 2]]
     p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
@@ -360,12 +435,17 @@ def test_cost_against_its_definition():
         (lambda: forward_propagation(ONES, initialize_parameters()), ShapeError, "X must be .m, 64, 64, 3."),
         (lambda: forward_propagation(ONES, {}), ParameterError, "lacks the key 'W1'"),
         (
+            lambda: forward_propagation(ONES, {"W1": 1, "W2": 1}),
+            ParameterError,
+            "lacks the key 'W3'; it has .* initialize_parameters.. gives W1, W2 and the dense",
+        ),
+        (
             lambda: forward_propagation(ONES, initialize_parameters() | {"b3": np.zeros(5)}),
             ShapeError,
             "b3 must be",
         ),
         (lambda: compute_cost(np.ones((2, 6)), np.ones((6, 2))), ShapeError, "Z3 and Y must both be"),
-        (lambda: compute_cost(np.ones((2, 6)), np.ones((2, 6))), ParameterError, "Y must be one-hot"),
+        (lambda: initialize_parameters(edition="tf3"), ParameterError, "edition must be one of"),
     ],
 )
 def test_a_mistake_with_the_network_is_a_clear_error(call, error, words):
@@ -418,7 +498,7 @@ def test_model_with_one_seed_gives_the_same_bits(capsys):
     [
         ({"X_train": np.zeros((4, 32, 32, 3))}, "X_train must be (m, 64, 64, 3)"),
         ({"Y_train": np.zeros((6, 4))}, "Y_train must be (4, 6) to match X_train"),
-        ({"Y_test": np.zeros((4, 6))}, "Y must be one-hot"),
+        ({"Y_test": np.zeros((4, 6))}, "Y_test must be one-hot"),
         ({"num_epochs": 0}, "epochs must be at least 1"),
     ],
 )

@@ -9,9 +9,9 @@ import numpy as np
 
 from jitconv import files
 from jitconv.courses.coursera.inputs import Array, floats
+from jitconv.courses.coursera.weights import published
 from jitconv.errors import ParameterError, ShapeError
 from jitconv.nn import Adam, History, Sequential, evaluate, fit, networks
-from jitconv.nn.functions import softmax_cross_entropy
 from jitconv.nn.plots import cost_plot
 from jitconv.nn.progress import Silent
 from jitconv.specs.values import integer
@@ -20,13 +20,18 @@ NAMES = {"W1": "conv1/w", "W2": "conv2/w", "W3": "dense1/w", "b3": "dense1/b"}
 """What the course calls the parameters of `jitconv.nn.networks.signs`."""
 
 
-def initialize_parameters(seed: int = 1) -> dict[str, Array]:
+def initialize_parameters(seed: int | None = None, *, edition: str = "course") -> dict[str, Array]:
     """Return new parameters: Glorot uniform weights and a bias of zeros.
 
     Parameters
     ----------
-    seed : int
-        Seed of the weights, 0 or more; the same seed gives the same bits.
+    seed : int, optional
+        Seed of weights by NumPy's generator, 0 or more; the same seed gives the same bits. By default the
+        weights are those that the exercise prints.
+    edition : {"course", "tf1", "tf2"}
+        Which printed ones, to the digit: the notebook's as it was handed out (cost 2.91034 in its test),
+        those of a run of it with another count of operations (Z3 1.44169843 …), or TensorFlow 2's (cost 1.523118).
+        The first two differ in ``W3`` alone.
 
     Returns
     -------
@@ -38,13 +43,18 @@ def initialize_parameters(seed: int = 1) -> dict[str, Array]:
     Raises
     ------
     ParameterError
-        When `seed` is no integer or negative.
+        When `seed` is no integer or negative, or there is no such edition.
 
     Examples
     --------
-    >>> {name: array.shape for name, array in initialize_parameters(seed=1).items()}
+    >>> parameters = initialize_parameters()
+    >>> {name: array.shape for name, array in parameters.items()}
     {'W1': (4, 4, 3, 8), 'W2': (2, 2, 8, 16), 'W3': (64, 6), 'b3': (6,)}
+    >>> print(f"{parameters['W1'][1, 1, 1, 0]:.8f}")
+    0.00131723
     """
+    if seed is None:
+        return published(edition)
     return _parameters(networks.signs(bias=False, seed=integer("seed", seed, 0)))
 
 
@@ -83,7 +93,10 @@ def _network(parameters: dict[str, Array]) -> Sequential:
     """Return the network with these parameters."""
     missing = [name for name in NAMES if name not in parameters]
     if missing:
-        raise ParameterError(f"parameters lacks the key {missing[0]!r}; it has {list(parameters)}")
+        raise ParameterError(
+            f"parameters lacks the key {missing[0]!r}; it has {list(parameters)}: initialize_parameters() "
+            "gives W1, W2 and the dense layer's W3 and b3"
+        )
     arrays = floats(**{name: parameters[name] for name in NAMES})
     network = networks.signs(bias=False, dtype=arrays[0].dtype.name)
     for name, array, ours in zip(NAMES, arrays, _parameters(network).values(), strict=True):
@@ -101,12 +114,13 @@ def compute_cost(Z3: Array, Y: Array) -> float:  # noqa: N803
     Z3 : array (m, classes)
         Scores, as `forward_propagation` returns them; m is at least 1.
     Y : array (m, classes)
-        A row for each picture: 1 at its class, 0 elsewhere.
+        A row for each picture: 1 at its class, 0 elsewhere. Other numbers are weights, as in the published
+        function: the cost of a row is -Σ Y · log softmax(Z3).
 
     Raises
     ------
-    ShapeError, ParameterError, DtypeError
-        When the shapes differ, `Y` is not one-hot, or an array is not real.
+    ShapeError, DtypeError
+        When the shapes differ, or an array is not real.
 
     Examples
     --------
@@ -115,15 +129,25 @@ def compute_cost(Z3: Array, Y: Array) -> float:  # noqa: N803
     1.791759
     """
     scores, y = floats(Z3=Z3, Y=Y)
-    return softmax_cross_entropy(scores, _labels(scores, y, "Z3"))[0]
+    _check_rows(scores, y, "Z3")
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    logarithms = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return float(-(y * logarithms).sum(axis=1).mean())
 
 
-def _labels(scores: Array, y: Array, name: str) -> Array:
-    """Return the classes of one-hot rows."""
+def _check_rows(scores: Array, y: Array, name: str) -> None:
     if scores.ndim != 2 or scores.shape != y.shape or not len(y):
         raise ShapeError(f"{name} and Y must both be (m, classes); got shapes {scores.shape} and {y.shape}")
+
+
+def _labels(y: Array, name: str) -> Array:
+    """Return the classes of one-hot rows."""
+    if not len(y):
+        raise ShapeError(f"{name} must be (m, classes) with at least one row; got shape {y.shape}")
     if not (np.all((y == 0) | (y == 1)) and np.all(y.sum(axis=1) == 1)):
-        raise ParameterError("Y must be one-hot: one 1 in each row, else 0 (convert_to_one_hot(labels, C).T)")
+        raise ParameterError(
+            f"{name} must be one-hot: one 1 in each row, else 0 (convert_to_one_hot(labels, C).T)"
+        )
     return y.argmax(axis=1)
 
 
@@ -200,7 +224,7 @@ def _examples(x_name: str, x: Array, y_name: str, y: Array) -> tuple[Array, Arra
         raise ShapeError(f"{x_name} must be (m, 64, 64, 3); got shape {pictures.shape}")
     if rows.shape != (len(pictures), 6):
         raise ShapeError(f"{y_name} must be ({len(pictures)}, 6) to match {x_name}; got shape {rows.shape}")
-    return pictures.astype(np.float32, copy=False), _labels(rows, rows, y_name)
+    return pictures.astype(np.float32, copy=False), _labels(rows, y_name)
 
 
 def _save_plot(file: Path, history: History, title: str) -> None:
