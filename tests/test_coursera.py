@@ -1,6 +1,8 @@
 """jitconv.courses.coursera: the figures that the course prints, naive loops, and what is refused."""
 
 import itertools
+import sys
+from types import ModuleType, SimpleNamespace
 
 import h5py
 import numpy as np
@@ -476,11 +478,49 @@ def test_model_learns_prints_and_draws(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert [line.split(":")[0] for line in printed.splitlines()] == [
         "Cost after epoch 0", "Cost after epoch 5", "Cost after epoch 10", "Train Accuracy", "Test Accuracy",
+        "Curve of the cost",
     ]  # fmt: skip
+    assert printed.endswith(f"Curve of the cost: {tmp_path / 'costs.png'}\n")
     assert (tmp_path / "costs.png").read_bytes().startswith(b"\x89PNG")
     assert [one.name for one in tmp_path.iterdir()] == ["costs.png"]
     scores = forward_propagation(x.astype(np.float32), parameters)
     assert (scores.argmax(axis=1) == y.argmax(axis=1)).all()
+
+
+def test_a_printed_cost_is_the_courses_sum_over_batches(capsys):
+    x, y = coloured(20)
+    model(x, y, x, y, num_epochs=1, minibatch_size=8, learning_rate=1e-12, plot=None)  # it hardly learns
+    printed = float(capsys.readouterr().out.splitlines()[0].split(": ")[1])
+    parameters = initialize_parameters()
+    costs = [
+        compute_cost(forward_propagation(X.astype(np.float32), parameters), Y)
+        for X, Y in random_mini_batches(x, y, 8, seed=4)
+    ]
+    assert len(costs) == 3
+    assert printed == pytest.approx(sum(costs) / 2, abs=1e-5)
+
+
+def test_model_begins_with_given_parameters_and_leaves_them(capsys):
+    x, y = coloured(12)
+    begun = initialize_parameters(edition="tf2")
+    before = {name: array.copy() for name, array in begun.items()}
+    learnt = model(x, y, x, y, num_epochs=1, learning_rate=1e-12, parameters=begun, plot=None)[2]
+    for name, array in before.items():
+        np.testing.assert_array_equal(begun[name], array)
+        np.testing.assert_allclose(learnt[name], array, atol=1e-9)
+
+
+def test_a_notebook_shows_the_curve(tmp_path, monkeypatch):
+    shown = []
+    notebook = ModuleType("IPython")
+    notebook.get_ipython = lambda: SimpleNamespace(kernel="any")
+    display = ModuleType("IPython.display")
+    display.Image, display.display = bytes, shown.append
+    monkeypatch.setitem(sys.modules, "IPython", notebook)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    x, y = coloured(12)
+    model(x, y, x, y, num_epochs=1, plot=tmp_path / "costs.png", print_cost=False)
+    assert shown == [(tmp_path / "costs.png").read_bytes()]
 
 
 def test_model_with_one_seed_gives_the_same_bits(capsys):

@@ -272,6 +272,23 @@ def test_a_batch_larger_than_the_data_is_one_step():
     assert len(nn.fit(regression(), (X.astype(np.float32), LABELS), 2, batch=999, progress=False).losses) == 2
 
 
+def test_the_order_of_examples_may_be_given():
+    rng = np.random.default_rng(0)
+    x, labels = rng.standard_normal((50, 8, 8, 1)).astype(np.float32), rng.integers(10, size=50)
+    orders = [rng.permutation(50) for _ in range(2)]
+    given, arranged = network(), network()
+    nn.fit(given, (x, labels), 2, batch=16, progress=False, order=lambda epoch, examples: orders[epoch])
+    data = x[orders[0]], labels[orders[0]]
+    nn.fit(arranged, data, 1, batch=16, progress=False, order=lambda epoch, examples: np.arange(examples))
+    once = network()
+    nn.fit(once, (x, labels), 1, batch=16, progress=False, order=lambda epoch, examples: orders[epoch])
+    same(once, arranged)
+    assert not np.array_equal(given.parameters["conv1/w"], once.parameters["conv1/w"])
+    for wrong in (np.arange(49), np.zeros(50, int), None):
+        with pytest.raises(jitconv.ParameterError, match="order must return a permutation of range.50."):
+            nn.fit(once, (x, labels), 1, progress=False, order=lambda *_, wrong=wrong: wrong)
+
+
 def test_labels_may_be_a_list():
     x = X[:3].astype(np.float32)
     assert regression().step(x, [0, 1, 2]).loss == regression().step(x, np.array([0, 1, 2])).loss

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,8 @@ from jitconv.specs.values import DTYPES, finite, integer
 
 Array = np.ndarray[Any, Any]
 Examples = Data | tuple[Array, Array]
+
+Order = Callable[[int, int], Array]
 
 JUDGED_AT_ONCE = 250
 """Examples of a batch where nothing is trained."""
@@ -48,6 +50,7 @@ def fit(
     checkpoint: str | Path | None = None,
     resume: bool = False,
     progress: Progress | bool = True,
+    order: Order | None = None,
 ) -> History:
     """Train a network; its parameters are changed in place.
 
@@ -81,6 +84,9 @@ def fit(
         interrupted.
     progress : bool or Progress
         Whether to show how it goes; or what shows it.
+    order : callable, optional
+        ``order(epoch, examples)`` returns the order of an epoch's examples, the first epoch being 0: a
+        permutation of ``range(examples)`` that depends on nothing else. By default one that `seed` decides.
 
     Returns
     -------
@@ -121,7 +127,12 @@ def fit(
     show = progress if isinstance(progress, Progress) else Progress() if progress else Silent()
     with show.training(epochs, len(data), history):
         while len(history.epochs) < epochs and not history.stopped_early:
-            history.epochs.append(_epoch(model, data, validation, batch, optimiser, l2, seed, history, show))
+            # an epoch's numbers depend on its own number alone, so a checkpoint need not hold a generator
+            rng = np.random.default_rng([seed, len(history.epochs)])
+            rows = _ordered(order, len(history.epochs), len(data), rng)
+            history.epochs.append(
+                _epoch(model, data, validation, _batches(rows, batch), optimiser, l2, rng, history, show)
+            )
             history.stopped_early = patience is not None and history.out_of_patience(patience)
             if kept:
                 kept.save(history)
@@ -130,15 +141,13 @@ def fit(
 
 
 def _epoch(
-    model: Sequential, data: Data, validation: Data | None, batch: int, optimiser: Optimiser, l2: float,
-    seed: int, history: History, show: Progress,
+    model: Sequential, data: Data, validation: Data | None, batches: Iterator[Array], optimiser: Optimiser,
+    l2: float, rng: np.random.Generator, history: History, show: Progress,
 ) -> Epoch:  # fmt: skip
     begun = time.perf_counter()
     epoch, parameters = len(history.epochs), model.parameters
     cost = right = seen = 0.0
-    # an epoch's numbers depend on its own number alone, so a checkpoint need not hold a generator
-    rng = np.random.default_rng([seed, epoch])
-    for rows in _batches(rng.permutation(len(data)), batch):
+    for rows in batches:
         x, labels = data.read(rows)
         step = model.step(x, labels, rng)
         if not math.isfinite(step.loss):
@@ -157,6 +166,15 @@ def _epoch(
     seconds = time.perf_counter() - begun
     judged = evaluate(model, validation) if validation is not None else Judgement(None, None)  # type: ignore[arg-type]
     return Epoch(cost / seen, right / seen, *judged, seconds)
+
+
+def _ordered(order: Order | None, epoch: int, examples: int, rng: np.random.Generator) -> Array:
+    if order is None:
+        return rng.permutation(examples)
+    rows = np.asarray(order(epoch, examples))
+    if rows.shape != (examples,) or not np.array_equal(np.sort(rows), np.arange(examples)):
+        raise ParameterError(f"order must return a permutation of range({examples}); got {shown(rows)}")
+    return rows
 
 
 def evaluate(model: Sequential, data: Examples, *, batch: int = JUDGED_AT_ONCE) -> Judgement:
