@@ -285,7 +285,7 @@ def test_the_order_of_examples_may_be_given():
     same(once, arranged)
     assert not np.array_equal(given.parameters["conv1/w"], once.parameters["conv1/w"])
     for wrong in (np.arange(49), np.zeros(50, int), None):
-        with pytest.raises(jitconv.ParameterError, match="order must return a permutation of range.50."):
+        with pytest.raises(jitconv.ParameterError, match=r"order must return a permutation of range.50."):
             nn.fit(once, (x, labels), 1, progress=False, order=lambda *_, wrong=wrong: wrong)
 
 
