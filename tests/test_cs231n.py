@@ -318,7 +318,8 @@ def test_solver_overfits_prints_and_keeps_checkpoints(tmp_path, capsys):
     assert len(solver.loss_history) == 40
     kept = sorted(path.name for path in tmp_path.iterdir())
     assert "kept_epoch_20.pkl" in kept
-    assert len(kept) == 20
+    assert kept[0] == "kept_epoch_0.pkl"
+    assert len(kept) == 21
     checkpoint = pickle.loads((tmp_path / "kept_epoch_20.pkl").read_bytes())
     assert checkpoint["epoch"] == 20
     assert checkpoint["loss_history"] == solver.loss_history

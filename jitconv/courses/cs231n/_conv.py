@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import jitconv
 from jitconv.courses.caches import unpacked
 from jitconv.courses.cs231n._arguments import Array, option, real
 from jitconv.ops import Gradients
+
+_loops: ContextVar[bool] = ContextVar("jitconv_courses_loops", default=False)
+
+
+def naive() -> str:
+    """Return the algorithm of the functions that are called ``_naive``."""
+    return "naive" if _loops.get() else "auto"
+
+
+def use_loops(on: bool = True) -> None:
+    """Have the functions that are called ``_naive`` really loop over windows in Python, or not.
+
+    Parameters
+    ----------
+    on : bool
+        By default they are as fast as the others. With loops the notebooks' comparisons of speed say what
+        they mean to say; a convolution of 100 pictures of 31x31 takes seconds.
+    """
+    _loops.set(bool(on))
+
 
 ConvCache = tuple[Any, Any, Any, Mapping[str, Any]]
 PoolCache = tuple[Any, Mapping[str, Any]]

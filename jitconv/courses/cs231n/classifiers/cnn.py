@@ -6,18 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.courses.cs231n import _conv
+from jitconv.courses.cs231n import _conv, fast_layers, layer_utils, layers
 from jitconv.courses.cs231n._arguments import Array
+from jitconv.courses.cs231n.fast_layers import *  # noqa: F403 - notebooks take layers from here by a star
 from jitconv.courses.cs231n.fast_layers import max_pool_backward_fast
+from jitconv.courses.cs231n.layer_utils import *  # noqa: F403
 from jitconv.courses.cs231n.layer_utils import (
     affine_relu_backward,
     affine_relu_forward,
     conv_relu_pool_forward,
 )
+from jitconv.courses.cs231n.layers import *  # noqa: F403
 from jitconv.courses.cs231n.layers import affine_backward, affine_forward, relu_backward, softmax_loss
 from jitconv.errors import ParameterError, ShapeError
 
-__all__ = ["ThreeLayerConvNet"]
+__all__ = ["ThreeLayerConvNet", *fast_layers.__all__, *layer_utils.__all__, *layers.__all__]
 
 POOL = {"pool_height": 2, "pool_width": 2, "stride": 2}
 
