@@ -17,13 +17,17 @@ from jitconv.courses.coursera import (
     conv_single_step,
     convert_to_one_hot,
     create_mask_from_window,
+    create_placeholders,
     distribute_value,
     forward_propagation,
     initialize_parameters,
     load_dataset,
+    load_happy_dataset,
+    load_signs_dataset,
     model,
     pool_backward,
     pool_forward,
+    predict,
     random_mini_batches,
     zero_pad,
 )
@@ -406,6 +410,19 @@ def test_weights_scores_and_cost_are_those_that_notebooks_print(edition):
     assert compute_cost(forward_propagation(x, parameters), y) == pytest.approx(printed["cost"], abs=5.1e-6)
 
 
+def test_placeholders_have_the_shapes_that_are_asked_for():
+    x, y = create_placeholders(64, 64, 3, 6)
+    assert (x.shape, y.shape, x.dtype) == ((None, 64, 64, 3), (None, 6), "float32")
+    with pytest.raises(ParameterError, match="n_y must be at least 1; got 0"):
+        create_placeholders(64, 64, 3, 0)
+
+
+def test_a_prediction_is_the_class_of_the_highest_score():
+    (x,) = drawn((3, 64, 64, 3))
+    parameters = initialize_parameters()
+    np.testing.assert_array_equal(predict(x, parameters), forward_propagation(x, parameters).argmax(axis=1))
+
+
 def test_without_an_edition_the_weights_are_the_courses():
     for name, array in initialize_parameters().items():
         np.testing.assert_array_equal(array, initialize_parameters(edition="course")[name])
@@ -613,6 +630,21 @@ def test_a_bad_file_is_named_with_its_key(tmp_path, change, words):
         load_dataset(tmp_path)
     assert "train_signs.h5" in str(caught.value)
     assert words in str(caught.value)
+
+
+def test_the_other_editions_names_of_data_sets(tmp_path):
+    write_signs(tmp_path)
+    for one, other in zip(load_signs_dataset(tmp_path), load_dataset(tmp_path), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for part in ("train", "test"):
+        with h5py.File(tmp_path / f"{part}_happy.h5", "w") as file:
+            file[f"{part}_set_x"] = np.zeros((4, 64, 64, 3), np.uint8)
+            file[f"{part}_set_y"] = np.array([0, 1, 1, 0])
+            file["list_classes"] = np.arange(2)
+    train_x, train_y, _, test_y, classes = load_happy_dataset(tmp_path)
+    assert train_x.shape == (4, 64, 64, 3)
+    assert train_y.tolist() == test_y.tolist() == [[0, 1, 1, 0]]
+    assert classes.tolist() == [0, 1]
 
 
 def test_a_missing_or_truncated_file_is_named(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -61,6 +62,51 @@ def initialize_parameters(seed: int | None = None, *, edition: str = "course") -
 
 def _parameters(network: Sequential) -> dict[str, Array]:
     return {name: network.parameters[ours] for name, ours in NAMES.items()}
+
+
+class Placeholder(NamedTuple):
+    """What stands for an array that is given later; jitconv has no need of it."""
+
+    shape: tuple[int | None, ...]
+    """None stands for any number of examples."""
+    dtype: str = "float32"
+
+
+def create_placeholders(n_H0: int, n_W0: int, n_C0: int, n_y: int) -> tuple[Placeholder, Placeholder]:  # noqa: N803
+    """Return what stands for X and Y.
+
+    The course's framework built its graph of these before it had data. jitconv's functions compute at once and
+    take arrays: this is for the cell that prints them.
+
+    Parameters
+    ----------
+    n_H0, n_W0, n_C0 : int
+        Height, width and channels of a picture.
+    n_y : int
+        Classes.
+
+    Raises
+    ------
+    ParameterError
+        When a number is no integer of at least 1.
+
+    Examples
+    --------
+    >>> X, Y = create_placeholders(64, 64, 3, 6)
+    >>> X
+    Placeholder(shape=(None, 64, 64, 3), dtype='float32')
+    """
+    sizes = {"n_H0": n_H0, "n_W0": n_W0, "n_C0": n_C0, "n_y": n_y}
+    height, width, channels, classes = (integer(name, size, 1) for name, size in sizes.items())
+    return Placeholder((None, height, width, channels)), Placeholder((None, classes))
+
+
+def predict(X: Array, parameters: dict[str, Array]) -> Array:  # noqa: N803
+    """Return the likeliest class of each picture, (m,) integers.
+
+    Parameters and errors are those of `forward_propagation`.
+    """
+    return forward_propagation(X, parameters).argmax(axis=1)
 
 
 def forward_propagation(X: Array, parameters: dict[str, Array]) -> Array:  # noqa: N803 (the course's name)
