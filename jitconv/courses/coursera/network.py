@@ -72,11 +72,16 @@ class Placeholder(NamedTuple):
     dtype: str = "float32"
 
 
-def create_placeholders(n_H0: int, n_W0: int, n_C0: int, n_y: int) -> tuple[Placeholder, Placeholder]:  # noqa: N803
+def create_placeholders(
+    n_H0: int,  # noqa: N803 (the course's names)
+    n_W0: int,  # noqa: N803
+    n_C0: int,  # noqa: N803
+    n_y: int,
+) -> tuple[Placeholder, Placeholder]:
     """Return what stands for X and Y.
 
-    The course's framework built its graph of these before it had data. jitconv's functions compute at once and
-    take arrays: this is for the cell that prints them.
+    The course's framework built its graph of these before it had data. jitconv's functions compute at once
+    and take arrays: this is for the cell that prints them.
 
     Parameters
     ----------
