@@ -12,8 +12,11 @@ from jitconv.nn.layers import (
     Flatten,
     GroupNorm,
     Layer,
+    LeakyReLU,
     MaxPool2D,
     ReLU,
+    Sigmoid,
+    ZeroPad2D,
 )
 from jitconv.nn.model import Sequential
 from jitconv.nn.optimisers import SGD, Adam, Optimiser
@@ -34,11 +37,14 @@ __all__ = [
     "GroupNorm",
     "History",
     "Layer",
+    "LeakyReLU",
     "MaxPool2D",
     "Optimiser",
     "Progress",
     "ReLU",
     "Sequential",
+    "Sigmoid",
+    "ZeroPad2D",
     "check_gradients",
     "evaluate",
     "fit",

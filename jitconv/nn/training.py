@@ -13,7 +13,7 @@ import numpy as np
 from jitconv.errors import DivergedError, ParameterError, ShapeError, shown
 from jitconv.nn.checkpoint import Checkpoint
 from jitconv.nn.data import Arrays, Data
-from jitconv.nn.functions import softmax, softmax_cross_entropy
+from jitconv.nn.functions import answers, cross_entropy, probabilities
 from jitconv.nn.history import Epoch, History
 from jitconv.nn.model import Sequential
 from jitconv.nn.optimisers import Adam, Optimiser
@@ -156,7 +156,7 @@ def _epoch(
                 "lower the learning rate, or look for values in the data that are not finite"
             )
         optimiser.step(parameters, step.gradients, l2)
-        hits = int((step.scores.argmax(axis=1) == labels).sum())
+        hits = int((answers(step.scores) == labels).sum())
         history.losses.append(step.loss)
         history.accuracies.append(hits / len(rows))
         cost += step.loss * len(rows)
@@ -200,8 +200,8 @@ def evaluate(model: Sequential, data: Examples, *, batch: int = JUDGED_AT_ONCE) 
     for rows in _batches(np.arange(len(data)), integer("batch", batch, 1)):
         x, labels = data.read(rows)
         scores = model.scores(x)
-        cost += softmax_cross_entropy(scores, labels)[0] * len(rows)
-        right += int((scores.argmax(axis=1) == labels).sum())
+        cost += cross_entropy(scores, labels)[0] * len(rows)
+        right += int((answers(scores) == labels).sum())
     return Judgement(cost / len(data), right / len(data))
 
 
@@ -219,10 +219,10 @@ def predict(model: Sequential, data: Data | Array, *, batch: int = JUDGED_AT_ONC
     """
     if isinstance(data, np.ndarray) and data.dtype == np.uint8 and data.size:
         data = _source(model, (data, np.zeros(len(data), np.int64)))  # scaled as in `fit`
-    parts = [np.empty((0, *model.shapes[next(reversed(model.shapes))]), model.dtype)]
+    parts = [probabilities(np.empty((0, *model.shapes[next(reversed(model.shapes))]), model.dtype))]
     for rows in _batches(np.arange(len(data)), integer("batch", batch, 1)):
         x = data.read(rows)[0] if isinstance(data, Data) else data[rows[0] : rows[-1] + 1]
-        parts.append(softmax(model.scores(x)))
+        parts.append(probabilities(model.scores(x)))
     return np.concatenate(parts)
 
 
@@ -251,7 +251,7 @@ def _check(model: Sequential, data: Data) -> None:
     if data.shape != model.shape:
         raise ShapeError(f"this network takes inputs of {model.shape}; those of the data are {data.shape}")
     *_, scores = model.shapes.values()
-    if len(scores) != 1 or scores[0] < len(data.classes):
+    if len(scores) != 1 or max(2, scores[0]) < len(data.classes):  # one score tells two classes apart
         raise ShapeError(
             f"the data have {len(data.classes)} classes; this network gives scores of the shape {scores}"
         )
