@@ -1,5 +1,6 @@
 """Networks that train, with nothing but jitconv's ops underneath."""
 
+from jitconv.nn import schedules
 from jitconv.nn.checkpoint import load, save
 from jitconv.nn.gradients import check_gradients, numerical_gradient, relative_error
 from jitconv.nn.history import Epoch, History
@@ -53,5 +54,6 @@ __all__ = [
     "predict",
     "relative_error",
     "save",
+    "schedules",
     "summary",
 ]

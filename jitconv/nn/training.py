@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from jitconv.nn.history import Epoch, History
 from jitconv.nn.model import Sequential
 from jitconv.nn.optimisers import Adam, Optimiser
 from jitconv.nn.progress import Progress, Silent
+from jitconv.nn.schedules import Schedule
 from jitconv.specs.values import DTYPES, finite, integer
 
 Array = np.ndarray[Any, Any]
@@ -51,6 +53,7 @@ def fit(
     resume: bool = False,
     progress: Progress | bool = True,
     order: Order | None = None,
+    schedule: Schedule | None = None,
 ) -> History:
     """Train a network; its parameters are changed in place.
 
@@ -87,6 +90,10 @@ def fit(
     order : callable, optional
         ``order(epoch, examples)`` returns the order of an epoch's examples, the first epoch being 0: a
         permutation of ``range(examples)`` that depends on nothing else. By default one that `seed` decides.
+
+    schedule : callable, optional
+        ``schedule(epochs)`` is the share of the optimiser's learning rate after so many epochs, parts of one
+        counted: see `jitconv.nn.schedules`. The optimiser keeps its own rate.
 
     Returns
     -------
@@ -131,8 +138,11 @@ def fit(
             rng = np.random.default_rng([seed, len(history.epochs)])
             rows = _ordered(order, len(history.epochs), len(data), rng)
             history.epochs.append(
-                _epoch(model, data, validation, _batches(rows, batch), optimiser, l2, rng, history, show)
-            )
+                _epoch(
+                    model, data, validation, _batches(rows, batch), partial(_step, optimiser, schedule, l2),
+                    rng, history, show,
+                )
+            )  # fmt: skip
             history.stopped_early = patience is not None and history.out_of_patience(patience)
             if kept:
                 kept.save(history)
@@ -141,8 +151,9 @@ def fit(
 
 
 def _epoch(
-    model: Sequential, data: Data, validation: Data | None, batches: Iterator[Array], optimiser: Optimiser,
-    l2: float, rng: np.random.Generator, history: History, show: Progress,
+    model: Sequential, data: Data, validation: Data | None, batches: Iterator[Array],
+    change: Callable[[dict[str, Array], dict[str, Array], float], None],
+    rng: np.random.Generator, history: History, show: Progress,
 ) -> Epoch:  # fmt: skip
     begun = time.perf_counter()
     epoch, parameters = len(history.epochs), model.parameters
@@ -155,7 +166,7 @@ def _epoch(
                 f"the loss is {step.loss} at step {len(history.losses) + 1}, in epoch {epoch + 1}: "
                 "lower the learning rate, or look for values in the data that are not finite"
             )
-        optimiser.step(parameters, step.gradients, l2)
+        change(parameters, step.gradients, epoch + seen / len(data))
         hits = int((answers(step.scores) == labels).sum())
         history.losses.append(step.loss)
         history.accuracies.append(hits / len(rows))
@@ -166,6 +177,23 @@ def _epoch(
     seconds = time.perf_counter() - begun
     judged = evaluate(model, validation) if validation is not None else Judgement(None, None)  # type: ignore[arg-type]
     return Epoch(cost / seen, right / seen, *judged, seconds)
+
+
+def _step(
+    optimiser: Optimiser, schedule: Schedule | None, l2: float, parameters: dict[str, Array],
+    gradients: dict[str, Array], epochs: float,
+) -> None:  # fmt: skip
+    """Take a step of the optimiser, by the share of its rate that is due after so many epochs."""
+    rate = optimiser.rate
+    if schedule is not None:
+        share = finite("what schedule returns", schedule(epochs))
+        if share < 0:
+            raise ParameterError(f"schedule must return a share of the learning rate, 0 or more; got {share}")
+        optimiser.rate = rate * share
+    try:
+        optimiser.step(parameters, gradients, l2)
+    finally:
+        optimiser.rate = rate
 
 
 def _ordered(order: Order | None, epoch: int, examples: int, rng: np.random.Generator) -> Array:
