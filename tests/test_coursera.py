@@ -1,6 +1,8 @@
 """jitconv.courses.coursera: the figures that the course prints, naive loops, and what is refused."""
 
 import itertools
+import sys
+from types import ModuleType, SimpleNamespace
 
 import h5py
 import numpy as np
@@ -15,16 +17,21 @@ from jitconv.courses.coursera import (
     conv_single_step,
     convert_to_one_hot,
     create_mask_from_window,
+    create_placeholders,
     distribute_value,
     forward_propagation,
     initialize_parameters,
     load_dataset,
+    load_happy_dataset,
+    load_signs_dataset,
     model,
     pool_backward,
     pool_forward,
+    predict,
     random_mini_batches,
     zero_pad,
 )
+from jitconv.courses.coursera.weights import philox
 
 
 def drawn(*shapes):
@@ -195,6 +202,12 @@ def test_integers_and_lists_become_float64_and_floats_stay():
     )
 
 
+def test_float16_is_computed_in_float32():
+    assert zero_pad(ONES.astype(np.float16), 1).dtype == np.float32
+    half = [one.astype(np.float16) for one in (ONES, WEIGHTS, BIAS)]
+    assert conv_forward(*half, CONV)[0].dtype == np.float32
+
+
 def test_caches_are_plain_and_hold_what_came():
     a, w, b = drawn((1, 3, 3, 1), (2, 2, 1, 1), (1, 1, 1, 1))
     hparameters = {"stride": 1, "pad": 0}
@@ -215,11 +228,6 @@ CONV, POOL = {"stride": 1, "pad": 0}, {"f": 2, "stride": 2}
         (lambda: zero_pad([[1], [1, 2]], 1), ShapeError, "X must be an array"),
         (lambda: zero_pad("text", 1), DtypeError, "X must be an array of numbers"),
         (lambda: zero_pad(ONES * 1j, 1), DtypeError, "X must be float32 or float64; got complex128"),
-        (
-            lambda: zero_pad(ONES.astype(np.float16), 1),
-            DtypeError,
-            "X must be float32 or float64; got float16",
-        ),
         (lambda: conv_single_step(ONES[0], ONES, 1), ShapeError, "a_slice_prev must have the shape of W"),
         (lambda: conv_single_step(ONES, ONES, [1, 2]), ShapeError, "b must be .* one number"),
         (lambda: conv_forward(ONES, WEIGHTS, BIAS, {"stride": 1}), ParameterError, "lacks the key 'pad'"),
@@ -242,16 +250,33 @@ CONV, POOL = {"stride": 1, "pad": 0}, {"f": 2, "stride": 2}
         ),
         (lambda: conv_forward(ONES, WEIGHTS[0], BIAS, CONV), ShapeError, "W must be"),
         (lambda: conv_forward(ONES, WEIGHTS, BIAS[0], CONV), ShapeError, r"b must be \(1, 1, 1, 5\)"),
-        (lambda: conv_forward(ONES[:, :1], WEIGHTS, BIAS, CONV), ShapeError, "conv"),
+        (
+            lambda: conv_forward(ONES[:, :1], WEIGHTS, BIAS, CONV),
+            ShapeError,
+            r"no window of f = 2 fits in pictures of 1x4: A_prev",
+        ),
         (lambda: conv_backward(ONES, (ONES, WEIGHTS)), ParameterError, r"cache must be .*; got 2 things"),
         (lambda: conv_backward(ONES, None), ParameterError, "cache must be .*; got a NoneType"),
-        (lambda: conv_backward(ONES, (ONES, WEIGHTS, BIAS, CONV)), ShapeError, r"dy must be \(1, 3, 3, 5\)"),
+        (
+            lambda: conv_backward(ONES, (ONES, WEIGHTS, BIAS, CONV)),
+            ShapeError,
+            r"dZ must be \(1, 3, 3, 5\), as Z of A_prev",
+        ),
         (lambda: conv_backward(ONES[0], (ONES, WEIGHTS, BIAS, CONV)), ShapeError, "dZ must be"),
         (lambda: pool_forward(ONES, {"f": 2}), ParameterError, "lacks the key 'stride'"),
-        (lambda: pool_forward(ONES, {"f": 5, "stride": 1}), ShapeError, "pool"),
+        (
+            lambda: pool_forward(ONES, {"f": 5, "stride": 1}),
+            ShapeError,
+            "no window of f = 5 fits in pictures of 4x4",
+        ),
         (lambda: pool_forward(ONES, POOL, mode="maximum"), ParameterError, "mode must be one of"),
         (lambda: pool_backward(ONES, (ONES, POOL), "min"), ParameterError, "mode must be one of"),
-        (lambda: pool_backward(ONES, (ONES, POOL)), ShapeError, r"dy must be \(1, 2, 2, 3\)"),
+        (lambda: pool_backward(ONES, (ONES, POOL)), ShapeError, r"dA must be \(1, 2, 2, 3\), as A of A_prev"),
+        (
+            lambda: conv_forward(np.ones((1, 3, 4, 4)), WEIGHTS, BIAS, CONV),
+            ShapeError,
+            r"W must be .f, f, 4, n_C. .* pictures are .m, n_H, n_W, n_C., channels last",
+        ),
         (lambda: pool_backward(ONES, (ONES, POOL, 1)), ParameterError, "cache must be .*; got 3 things"),
         (lambda: create_mask_from_window(ONES), ShapeError, r"x must be \(f, f\)"),
         (lambda: distribute_value([1, 2], (2, 2)), ShapeError, "dz must be one number"),
@@ -332,6 +357,87 @@ def test_parameters_are_glorot_uniform_and_seeded():
     np.testing.assert_array_equal(parameters["b3"], np.zeros(6, np.float32))
 
 
+PRINTED = {
+    "course": {
+        "W1": [
+            0.00131723,
+            0.14176141,
+            -0.04434952,
+            0.09197326,
+            0.14984085,
+            -0.03514394,
+            -0.06847463,
+            0.05245192,
+        ],
+        "W2": [-0.08566415, 0.17750949, 0.11974221],
+        "Z3": [[-0.44670227]],
+        "cost": 2.91034,
+    },
+    "tf1": {
+        "W1": [0.00131723, 0.14176141, -0.04434952],
+        "W2": [-0.08566415, 0.17750949],
+        "Z3": [
+            [1.44169843, -0.24909666, 5.45049906, -0.26189619, -0.20669907, 1.36546707],
+            [1.40708458, -0.02573211, 5.08928013, -0.48669922, -0.40940708, 1.26248586],
+        ],
+        "cost": 4.66487,
+    },
+    "tf2": {
+        "W1": [-0.05346771, 0.18349849],
+        "W2": [-0.1713624, 0.09527719],
+        "Z3": [
+            [1.4086003, -0.17228425, -1.1539357, -0.58591306, -0.79419005, -1.6718631],
+            [1.611041, -0.3182032, -1.3212292, -0.89768225, -0.81365263, -1.4538314],
+        ],
+        "cost": 1.523118,
+    },
+}
+"""What notebooks print of W1[1, 1, 1] and W2[1, 1, 1], and of the tests of Z3 and of the cost."""
+
+
+@pytest.mark.parametrize("edition", PRINTED)
+def test_weights_scores_and_cost_are_those_that_notebooks_print(edition):
+    printed, parameters = PRINTED[edition], initialize_parameters(edition=edition)
+    for name in ("W1", "W2"):
+        np.testing.assert_allclose(parameters[name][1, 1, 1, : len(printed[name])], printed[name], atol=6e-9)
+    np.random.seed(1)
+    z3 = forward_propagation(np.random.randn(2, 64, 64, 3), parameters)
+    wanted = np.array(printed["Z3"])
+    # sums of 64 products of float32 in another order: 5e-7 of numbers up to 5.5
+    np.testing.assert_allclose(z3[: len(wanted), : wanted.shape[1]], wanted, rtol=0, atol=1e-6)
+    np.random.seed(1)
+    x, y = np.random.randn(4, 64, 64, 3), np.random.randn(4, 6)
+    assert compute_cost(forward_propagation(x, parameters), y) == pytest.approx(printed["cost"], abs=5.1e-6)
+
+
+def test_placeholders_have_the_shapes_that_are_asked_for():
+    x, y = create_placeholders(64, 64, 3, 6)
+    assert (x.shape, y.shape, x.dtype) == ((None, 64, 64, 3), (None, 6), "float32")
+    with pytest.raises(ParameterError, match="n_y must be at least 1; got 0"):
+        create_placeholders(64, 64, 3, 0)
+
+
+def test_a_prediction_is_the_class_of_the_highest_score():
+    (x,) = drawn((3, 64, 64, 3))
+    parameters = initialize_parameters()
+    np.testing.assert_array_equal(predict(x, parameters), forward_propagation(x, parameters).argmax(axis=1))
+
+
+def test_without_an_edition_the_weights_are_the_courses():
+    for name, array in initialize_parameters().items():
+        np.testing.assert_array_equal(array, initialize_parameters(edition="course")[name])
+        assert array.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("word", "wanted"),
+    [(0, "6627e8d5 e169c58d bc57ac4c 9b00dbd8"), (0xFFFFFFFF, "408f276d 41c83b0e a20bc7c6 6d5451fd")],
+)
+def test_philox_gives_the_words_of_its_authors_known_answers(word, wanted):
+    words = philox(np.full((1, 4), word, np.uint32), (word, word))[0]
+    assert " ".join(f"{one:08x}" for one in words) == wanted
+
+
 def test_forward_propagation_against_the_steps_of_the_first_exercise():
     (x,) = drawn((2, 64, 64, 3))
     parameters = initialize_parameters(seed=1)
@@ -347,6 +453,12 @@ def test_forward_propagation_against_the_steps_of_the_first_exercise():
     np.testing.assert_allclose(z3, wanted, rtol=1e-4, atol=1e-5)
 
 
+def test_cost_of_rows_that_are_no_one_hot():
+    scores, y = drawn((3, 6), (3, 6))
+    logarithms = np.log(np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(compute_cost(scores, y), -(y * logarithms).sum(axis=1).mean(), rtol=1e-12)
+
+
 def test_cost_against_its_definition():
     scores, y = drawn((4, 6))[0], np.eye(6)[[0, 5, 2, 2]]
     p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
@@ -360,12 +472,17 @@ def test_cost_against_its_definition():
         (lambda: forward_propagation(ONES, initialize_parameters()), ShapeError, "X must be .m, 64, 64, 3."),
         (lambda: forward_propagation(ONES, {}), ParameterError, "lacks the key 'W1'"),
         (
+            lambda: forward_propagation(ONES, {"W1": 1, "W2": 1}),
+            ParameterError,
+            "lacks the key 'W3'; it has .* initialize_parameters.. gives W1, W2 and the dense",
+        ),
+        (
             lambda: forward_propagation(ONES, initialize_parameters() | {"b3": np.zeros(5)}),
             ShapeError,
             "b3 must be",
         ),
         (lambda: compute_cost(np.ones((2, 6)), np.ones((6, 2))), ShapeError, "Z3 and Y must both be"),
-        (lambda: compute_cost(np.ones((2, 6)), np.ones((2, 6))), ParameterError, "Y must be one-hot"),
+        (lambda: initialize_parameters(edition="tf3"), ParameterError, "edition must be one of"),
     ],
 )
 def test_a_mistake_with_the_network_is_a_clear_error(call, error, words):
@@ -396,11 +513,49 @@ def test_model_learns_prints_and_draws(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert [line.split(":")[0] for line in printed.splitlines()] == [
         "Cost after epoch 0", "Cost after epoch 5", "Cost after epoch 10", "Train Accuracy", "Test Accuracy",
+        "Curve of the cost",
     ]  # fmt: skip
+    assert printed.endswith(f"Curve of the cost: {tmp_path / 'costs.png'}\n")
     assert (tmp_path / "costs.png").read_bytes().startswith(b"\x89PNG")
     assert [one.name for one in tmp_path.iterdir()] == ["costs.png"]
     scores = forward_propagation(x.astype(np.float32), parameters)
     assert (scores.argmax(axis=1) == y.argmax(axis=1)).all()
+
+
+def test_a_printed_cost_is_the_courses_sum_over_batches(capsys):
+    x, y = coloured(20)
+    model(x, y, x, y, num_epochs=1, minibatch_size=8, learning_rate=1e-12, plot=None)  # it hardly learns
+    printed = float(capsys.readouterr().out.splitlines()[0].split(": ")[1])
+    parameters = initialize_parameters()
+    costs = [
+        compute_cost(forward_propagation(X.astype(np.float32), parameters), Y)
+        for X, Y in random_mini_batches(x, y, 8, seed=4)
+    ]
+    assert len(costs) == 3
+    assert printed == pytest.approx(sum(costs) / 2, abs=1e-5)
+
+
+def test_model_begins_with_given_parameters_and_leaves_them(capsys):
+    x, y = coloured(12)
+    begun = initialize_parameters(edition="tf2")
+    before = {name: array.copy() for name, array in begun.items()}
+    learnt = model(x, y, x, y, num_epochs=1, learning_rate=1e-12, parameters=begun, plot=None)[2]
+    for name, array in before.items():
+        np.testing.assert_array_equal(begun[name], array)
+        np.testing.assert_allclose(learnt[name], array, atol=1e-9)
+
+
+def test_a_notebook_shows_the_curve(tmp_path, monkeypatch):
+    shown = []
+    notebook = ModuleType("IPython")
+    notebook.get_ipython = lambda: SimpleNamespace(kernel="any")
+    display = ModuleType("IPython.display")
+    display.Image, display.display = bytes, shown.append
+    monkeypatch.setitem(sys.modules, "IPython", notebook)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    x, y = coloured(12)
+    model(x, y, x, y, num_epochs=1, plot=tmp_path / "costs.png", print_cost=False)
+    assert shown == [(tmp_path / "costs.png").read_bytes()]
 
 
 def test_model_with_one_seed_gives_the_same_bits(capsys):
@@ -418,7 +573,7 @@ def test_model_with_one_seed_gives_the_same_bits(capsys):
     [
         ({"X_train": np.zeros((4, 32, 32, 3))}, "X_train must be (m, 64, 64, 3)"),
         ({"Y_train": np.zeros((6, 4))}, "Y_train must be (4, 6) to match X_train"),
-        ({"Y_test": np.zeros((4, 6))}, "Y must be one-hot"),
+        ({"Y_test": np.zeros((4, 6))}, "Y_test must be one-hot"),
         ({"num_epochs": 0}, "epochs must be at least 1"),
     ],
 )
@@ -475,6 +630,21 @@ def test_a_bad_file_is_named_with_its_key(tmp_path, change, words):
         load_dataset(tmp_path)
     assert "train_signs.h5" in str(caught.value)
     assert words in str(caught.value)
+
+
+def test_the_other_editions_names_of_data_sets(tmp_path):
+    write_signs(tmp_path)
+    for one, other in zip(load_signs_dataset(tmp_path), load_dataset(tmp_path), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for part in ("train", "test"):
+        with h5py.File(tmp_path / f"{part}_happy.h5", "w") as file:
+            file[f"{part}_set_x"] = np.zeros((4, 64, 64, 3), np.uint8)
+            file[f"{part}_set_y"] = np.array([0, 1, 1, 0])
+            file["list_classes"] = np.arange(2)
+    train_x, train_y, _, test_y, classes = load_happy_dataset(tmp_path)
+    assert train_x.shape == (4, 64, 64, 3)
+    assert train_y.tolist() == test_y.tolist() == [[0, 1, 1, 0]]
+    assert classes.tolist() == [0, 1]
 
 
 def test_a_missing_or_truncated_file_is_named(tmp_path):

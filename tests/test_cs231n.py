@@ -318,7 +318,8 @@ def test_solver_overfits_prints_and_keeps_checkpoints(tmp_path, capsys):
     assert len(solver.loss_history) == 40
     kept = sorted(path.name for path in tmp_path.iterdir())
     assert "kept_epoch_20.pkl" in kept
-    assert len(kept) == 20
+    assert kept[0] == "kept_epoch_0.pkl"
+    assert len(kept) == 21
     checkpoint = pickle.loads((tmp_path / "kept_epoch_20.pkl").read_bytes())
     assert checkpoint["epoch"] == 20
     assert checkpoint["loss_history"] == solver.loss_history
@@ -355,7 +356,26 @@ def test_a_numerical_gradient_leaves_its_array_as_it_was():
         (lambda: batchnorm_forward(np.ones((2, 3)), np.ones(3), np.ones(3), {"mode": "tset"}),
          jitconv.ParameterError, "'train' or 'test'"),
         (lambda: softmax_loss(np.ones((2, 3)), np.array([0, 3])), jitconv.ParameterError, "0..2"),
-        (lambda: affine_forward(np.ones((2, 3)), np.ones((4, 5)), np.ones(5)), jitconv.ShapeError, ""),
+        (lambda: affine_forward(np.ones((2, 3, 8, 8)), np.ones((10, 5)), np.zeros(5)), jitconv.ShapeError,
+         "affine: w must be (192, M) to match x (2, 3, 8, 8); got (10, 5)"),
+        (lambda: affine_forward(np.ones((2, 3)), np.ones((3, 5)), np.zeros(4)), jitconv.ShapeError,
+         "affine: b must be (5,) to match w (3, 5); got (4,)"),
+        (lambda: affine_backward(np.ones((2, 4)), (np.ones((2, 3)), np.ones((3, 5)), np.zeros(5))),
+         jitconv.ShapeError, "affine: dout must be (2, 5) to match x (2, 3) and w (3, 5); got (2, 4)"),
+        (lambda: affine_backward(np.ones((2, 5)), None), jitconv.ParameterError,
+         "cache must be (x, w, b), as the forward function returned it; got a NoneType"),
+        (lambda: ThreeLayerConvNet().loss(np.zeros((2, 3, 28, 28))), jitconv.ShapeError,
+         "this network takes pictures (N, 3, 32, 32); got (2, 3, 28, 28)"),
+        (lambda: max_pool_backward_fast(np.ones((1, 1, 2, 2)),
+                                        max_pool_forward_naive(np.ones((1, 1, 4, 4)), RELU_POOL)[1]),
+         jitconv.ParameterError, "a cache of max_pool_forward_naive goes to max_pool_backward_naive"),
+        (lambda: conv_backward_naive(np.ones((1, 1, 2, 2)), None), jitconv.ParameterError,
+         "cache must be (x, w, b, conv_param), as the forward function returned it; got a NoneType"),
+        (lambda: conv_backward_naive(np.ones((1, 1, 2, 2)), (np.ones((1, 1, 4, 4)), RELU_POOL)),
+         jitconv.ParameterError, "cache must be (x, w, b, conv_param), as the forward"),
+        (lambda: conv_relu_backward(np.ones((1, 1, 2, 2)), None), jitconv.ParameterError,
+         "cache must be (conv, relu), as the forward function returned it; got a NoneType"),
+        (lambda: relu_forward([[1, 2], [3]]), jitconv.ShapeError, "x must be an array"),
         (lambda: spatial_batchnorm_forward(np.ones((2, 3)), np.ones(3), np.ones(3), {"mode": "train"}),
          jitconv.ShapeError, "(N, C, H, W)"),
         (lambda: Solver(ThreeLayerConvNet(), {"X_train": np.ones(1)}), jitconv.ParameterError, "y_train"),

@@ -412,7 +412,7 @@ def cut_npz(folder):
         (
             signs.load,
             lambda f: None,
-            r"no train_signs.h5 in .* or .*signs; `jitconv train digits` needs no files",
+            r"no train_signs.h5 in .* or .*signs: give the folder that holds them",
         ),
         (mnist.load, lambda f: f.rmdir(), "no such folder; it should hold mnist.npz"),
         (signs.load, cut_signs, "train_signs.h5: damaged, cut short"),

@@ -14,6 +14,7 @@ from jitconv.nn.functions import (
     adam_step,
     dense_backward,
     dense_forward,
+    logistic_cross_entropy,
     momentum_step,
     relu_backward,
     relu_forward,
@@ -42,6 +43,8 @@ STACKS = {
     "batch norm": [nn.Conv2D(4, 3, bias=False), nn.BatchNorm2D(), nn.ReLU()],
     "group norm": [nn.Conv2D(4, 3), nn.GroupNorm(2), nn.ReLU()],
     "dropout": [nn.Flatten(), nn.Dense(9), nn.Dropout(0.4)],
+    "padding": [nn.ZeroPad2D((1, 2)), nn.Conv2D(3, 3), nn.LeakyReLU(0.2)],
+    "sigmoid": [nn.Conv2D(2, 3), nn.Sigmoid()],
 }  # fmt: skip
 
 
@@ -67,6 +70,48 @@ def test_gradients_are_those_of_finite_differences(name, layout):
     assert max(errors.values()) < 1e-6, errors
     for name, array in (model.parameters | model.state).items():
         np.testing.assert_array_equal(array, before[name])
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_gradients_of_one_score_are_those_of_finite_differences(layout):
+    shape = (6, 5, 2) if layout == "NHWC" else (2, 6, 5)
+    layers = [nn.ZeroPad2D(1), nn.Conv2D(3, 3), nn.ReLU(), nn.Flatten(), nn.Dense(1)]
+    model = nn.Sequential(layers, shape, layout=layout, dtype="float64")
+    errors = nn.check_gradients(model, drawn(4, *shape), np.array([0, 1, 1, 0]))
+    assert max(errors.values()) < 1e-6, errors
+
+
+def test_one_score_tells_two_classes_apart():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((200, 4, 4, 1)).astype(np.float32)
+    labels = (x.mean(axis=(1, 2, 3)) > 0).astype(np.int64)
+    model = nn.Sequential([nn.Flatten(), nn.Dense(1)], (4, 4, 1))
+    first = nn.evaluate(model, (x, labels))
+    history = nn.fit(model, (x, labels), 30, batch=20, optimiser=nn.Adam(0.03), progress=False)
+    judged = nn.evaluate(model, (x, labels))
+    assert judged.accuracy > 0.95
+    assert judged.cost < history.epochs[0].cost < 2 * first.cost
+    shares = nn.predict(model, x)
+    assert shares.shape == (200, 2)
+    np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-6)
+    assert np.mean(shares.argmax(axis=1) == labels) == judged.accuracy
+    np.testing.assert_array_equal(model.probabilities(x), shares)
+    wanted = -np.mean(np.log(shares[np.arange(200), labels], dtype=np.float64))
+    assert judged.cost == pytest.approx(wanted, rel=1e-5)
+    with pytest.raises(jitconv.ShapeError, match="the data have 3 classes"):
+        nn.fit(model, (x, labels + 1), 1, progress=False)
+
+
+def test_the_logistic_loss_is_its_formula_and_never_overflows():
+    scores, labels = np.array([[1e4], [-1e4], [0.3], [-2.0]]), np.array([1, 0, 1, 1])
+    loss, slope = logistic_cross_entropy(scores, labels)
+    assert loss == pytest.approx((np.log1p(np.exp(-0.3)) + np.log1p(np.exp(2.0))) / 4)
+    wanted = [0, 0, 1 / (1 + np.exp(-0.3)) - 1, 1 / (1 + np.exp(2.0)) - 1]
+    np.testing.assert_allclose(slope[:, 0] * 4, wanted, atol=1e-15)
+    assert logistic_cross_entropy(np.array([[1e4]]), np.array([0]))[0] == 1e4
+    for bad in (np.array([2]), np.array([0.0]), np.array([0, 1])):
+        with pytest.raises((jitconv.ShapeError, jitconv.ParameterError)):
+            logistic_cross_entropy(np.array([[1.0]]), bad)
 
 
 def test_a_wrong_gradient_is_found():
@@ -231,6 +276,8 @@ def test_threads_may_predict_with_one_network():
         (lambda: nn.Conv2D(3, 3, init="hee"), jitconv.ParameterError, "'he'"),
         (lambda: nn.Dense(2.5), jitconv.ParameterError, "units"),
         (lambda: nn.Dropout(1.0), jitconv.ParameterError, "below 1"),
+        (lambda: nn.LeakyReLU(1.0), jitconv.ParameterError, "slope must be at least 0 and below 1"),
+        (lambda: nn.ZeroPad2D(-1), jitconv.ParameterError, "ZeroPad2D: pad"),
         (lambda: nn.Adam(-1), jitconv.ParameterError, "above 0; got -1"),
         (lambda: nn.Adam(beta1=1), jitconv.ParameterError, "beta1"),
         (lambda: nn.SGD(momentum=1), jitconv.ParameterError, "momentum"),

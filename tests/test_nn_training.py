@@ -272,6 +272,68 @@ def test_a_batch_larger_than_the_data_is_one_step():
     assert len(nn.fit(regression(), (X.astype(np.float32), LABELS), 2, batch=999, progress=False).losses) == 2
 
 
+def test_a_schedule_shares_out_the_rate_and_leaves_it():
+    rng = np.random.default_rng(0)
+    data = rng.standard_normal((40, 8, 8, 1)).astype(np.float32), rng.integers(10, size=40)
+    asked = []
+
+    def schedule(epochs):
+        asked.append(epochs)
+        return 1.0 if epochs < 1 else 0.0
+
+    model, optimiser = network(), nn.SGD(0.1)
+    nn.fit(model, data, 2, batch=10, progress=False, optimiser=optimiser, schedule=schedule)
+    assert asked == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75]
+    assert optimiser.rate == 0.1
+    once = network()
+    nn.fit(once, data, 1, batch=10, progress=False, optimiser=nn.SGD(0.1))
+    for name, array in once.parameters.items():
+        np.testing.assert_array_equal(model.parameters[name], array, err_msg=name)
+    with pytest.raises(jitconv.ParameterError, match="schedule must return a share"):
+        nn.fit(model, data, 1, progress=False, schedule=lambda _: -1)
+
+
+def test_schedules_are_their_formulas():
+    assert [nn.schedules.step(2, 0.5)(epochs) for epochs in (0, 1.9, 2, 3.5, 4)] == [1, 1, 0.5, 0.5, 0.25]
+    falling = nn.schedules.cosine(10, 0.1)
+    assert [falling(epochs) for epochs in (0, 5, 10, 12)] == pytest.approx([1, 0.55, 0.1, 0.1])
+    for call in (
+        lambda: nn.schedules.step(0),
+        lambda: nn.schedules.step(1, 0),
+        lambda: nn.schedules.cosine(0),
+        lambda: nn.schedules.cosine(1, 1),
+        lambda: nn.Adam(weight_decay=-1),
+    ):
+        with pytest.raises(jitconv.ParameterError):
+            call()
+
+
+@pytest.mark.parametrize("make", [nn.SGD, nn.Adam])
+def test_weight_decay_shrinks_weights_alone(make):
+    parameters = {"dense1/w": np.full(3, 2.0, np.float32), "dense1/b": np.full(3, 2.0, np.float32)}
+    gradients = {name: np.zeros(3, np.float32) for name in parameters}
+    make(0.1, weight_decay=0.5).step(parameters, gradients)
+    np.testing.assert_allclose(parameters["dense1/w"], 2 * (1 - 0.05), rtol=1e-6)
+    np.testing.assert_array_equal(parameters["dense1/b"], 2)
+
+
+def test_the_order_of_examples_may_be_given():
+    rng = np.random.default_rng(0)
+    x, labels = rng.standard_normal((50, 8, 8, 1)).astype(np.float32), rng.integers(10, size=50)
+    orders = [rng.permutation(50) for _ in range(2)]
+    given, arranged = network(), network()
+    nn.fit(given, (x, labels), 2, batch=16, progress=False, order=lambda epoch, examples: orders[epoch])
+    data = x[orders[0]], labels[orders[0]]
+    nn.fit(arranged, data, 1, batch=16, progress=False, order=lambda epoch, examples: np.arange(examples))
+    once = network()
+    nn.fit(once, (x, labels), 1, batch=16, progress=False, order=lambda epoch, examples: orders[epoch])
+    same(once, arranged)
+    assert not np.array_equal(given.parameters["conv1/w"], once.parameters["conv1/w"])
+    for wrong in (np.arange(49), np.zeros(50, int), None):
+        with pytest.raises(jitconv.ParameterError, match=r"order must return a permutation of range.50."):
+            nn.fit(once, (x, labels), 1, progress=False, order=lambda *_, wrong=wrong: wrong)
+
+
 def test_labels_may_be_a_list():
     x = X[:3].astype(np.float32)
     assert regression().step(x, [0, 1, 2]).loss == regression().step(x, np.array([0, 1, 2])).loss

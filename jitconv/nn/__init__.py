@@ -1,5 +1,6 @@
 """Networks that train, with nothing but jitconv's ops underneath."""
 
+from jitconv.nn import schedules
 from jitconv.nn.checkpoint import load, save
 from jitconv.nn.gradients import check_gradients, numerical_gradient, relative_error
 from jitconv.nn.history import Epoch, History
@@ -12,8 +13,11 @@ from jitconv.nn.layers import (
     Flatten,
     GroupNorm,
     Layer,
+    LeakyReLU,
     MaxPool2D,
     ReLU,
+    Sigmoid,
+    ZeroPad2D,
 )
 from jitconv.nn.model import Sequential
 from jitconv.nn.optimisers import SGD, Adam, Optimiser
@@ -34,11 +38,14 @@ __all__ = [
     "GroupNorm",
     "History",
     "Layer",
+    "LeakyReLU",
     "MaxPool2D",
     "Optimiser",
     "Progress",
     "ReLU",
     "Sequential",
+    "Sigmoid",
+    "ZeroPad2D",
     "check_gradients",
     "evaluate",
     "fit",
@@ -47,5 +54,6 @@ __all__ = [
     "predict",
     "relative_error",
     "save",
+    "schedules",
     "summary",
 ]

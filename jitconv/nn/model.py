@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jitconv.errors import DtypeError, ParameterError, ShapeError, shown
-from jitconv.nn.functions import softmax, softmax_cross_entropy
+from jitconv.nn.functions import cross_entropy, probabilities
 from jitconv.nn.layers import Conv2D, Layer, MaxPool2D, ReLU, Setting
 from jitconv.specs.values import DTYPES, LAYOUTS, choice, integer
 from jitconv.specs.values import shape as extents
@@ -112,8 +112,8 @@ class Sequential:
         return x
 
     def probabilities(self, x: Array) -> Array:
-        """Return the softmax of the scores: the probability of each class, (N, classes)."""
-        return softmax(self.scores(x))
+        """Return the probability of each class, (N, classes): the softmax of scores, the sigmoid of one."""
+        return probabilities(self.scores(x))
 
     def step(self, x: Array, labels: Array, rng: np.random.Generator | None = None) -> Step:
         """Return the loss on a batch and its gradient with respect to every parameter.
@@ -132,7 +132,7 @@ class Sequential:
         for _, layer in self._order:
             y, cache = layer.forward(y, rng)
             caches.append(cache)
-        loss, slope = softmax_cross_entropy(y, labels)
+        loss, slope = cross_entropy(y, labels)
         gradients: dict[str, Array] = {}
         dy: Array | None = slope
         for place in reversed(range(len(caches))):

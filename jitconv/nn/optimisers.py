@@ -20,6 +20,14 @@ Array = np.ndarray[Any, Any]
 class Optimiser(ABC):
     """Changes parameters in place, and keeps what it needs for the next step.
 
+    Parameters
+    ----------
+    rate : float
+        Learning rate.
+    weight_decay : float
+        Every step takes ``rate · weight_decay`` of each weight off it, whatever the gradient: I. Loshchilov,
+        F. Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
+
     Attributes
     ----------
     steps : int
@@ -30,17 +38,22 @@ class Optimiser(ABC):
 
     kept: ClassVar[tuple[str, ...]] = ()
     rate: float = 1e-3
+    weight_decay: float = field(default=0.0, kw_only=True)
     steps: int = field(default=0, init=False, repr=False)
     moments: dict[str, dict[str, Array]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if finite("the learning rate", self.rate) <= 0:
             raise ParameterError(f"the learning rate must be above 0; got {self.rate}")
+        if finite("weight_decay", self.weight_decay) < 0:
+            raise ParameterError(f"weight_decay must not be negative; got {self.weight_decay}")
 
     def step(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array], l2: float = 0.0) -> None:
         """Take a step; `l2` times each weight (but no bias, scale or shift) is added to its gradient."""
         self.steps += 1
         for name, w in parameters.items():
+            if self.weight_decay and decays(name):
+                w *= w.dtype.type(1 - self.rate * self.weight_decay)
             moments = [self._kept(kept, name, w) for kept in self.kept]
             self.update(w, gradients[name], *moments, decay=l2 if decays(name) else 0.0)
 

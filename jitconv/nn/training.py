@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,15 +14,18 @@ import numpy as np
 from jitconv.errors import DivergedError, ParameterError, ShapeError, shown
 from jitconv.nn.checkpoint import Checkpoint
 from jitconv.nn.data import Arrays, Data
-from jitconv.nn.functions import softmax, softmax_cross_entropy
+from jitconv.nn.functions import answers, cross_entropy, probabilities
 from jitconv.nn.history import Epoch, History
 from jitconv.nn.model import Sequential
 from jitconv.nn.optimisers import Adam, Optimiser
 from jitconv.nn.progress import Progress, Silent
+from jitconv.nn.schedules import Schedule
 from jitconv.specs.values import DTYPES, finite, integer
 
 Array = np.ndarray[Any, Any]
 Examples = Data | tuple[Array, Array]
+
+Order = Callable[[int, int], Array]
 
 JUDGED_AT_ONCE = 250
 """Examples of a batch where nothing is trained."""
@@ -48,6 +52,8 @@ def fit(
     checkpoint: str | Path | None = None,
     resume: bool = False,
     progress: Progress | bool = True,
+    order: Order | None = None,
+    schedule: Schedule | None = None,
 ) -> History:
     """Train a network; its parameters are changed in place.
 
@@ -81,6 +87,13 @@ def fit(
         interrupted.
     progress : bool or Progress
         Whether to show how it goes; or what shows it.
+    order : callable, optional
+        ``order(epoch, examples)`` returns the order of an epoch's examples, the first epoch being 0: a
+        permutation of ``range(examples)`` that depends on nothing else. By default one that `seed` decides.
+
+    schedule : callable, optional
+        ``schedule(epochs)`` is the share of the optimiser's learning rate after so many epochs, parts of one
+        counted: see `jitconv.nn.schedules`. The optimiser keeps its own rate.
 
     Returns
     -------
@@ -121,7 +134,15 @@ def fit(
     show = progress if isinstance(progress, Progress) else Progress() if progress else Silent()
     with show.training(epochs, len(data), history):
         while len(history.epochs) < epochs and not history.stopped_early:
-            history.epochs.append(_epoch(model, data, validation, batch, optimiser, l2, seed, history, show))
+            # an epoch's numbers depend on its own number alone, so a checkpoint need not hold a generator
+            rng = np.random.default_rng([seed, len(history.epochs)])
+            rows = _ordered(order, len(history.epochs), len(data), rng)
+            history.epochs.append(
+                _epoch(
+                    model, data, validation, _batches(rows, batch), partial(_step, optimiser, schedule, l2),
+                    rng, history, show,
+                )
+            )  # fmt: skip
             history.stopped_early = patience is not None and history.out_of_patience(patience)
             if kept:
                 kept.save(history)
@@ -130,15 +151,14 @@ def fit(
 
 
 def _epoch(
-    model: Sequential, data: Data, validation: Data | None, batch: int, optimiser: Optimiser, l2: float,
-    seed: int, history: History, show: Progress,
+    model: Sequential, data: Data, validation: Data | None, batches: Iterator[Array],
+    change: Callable[[dict[str, Array], dict[str, Array], float], None],
+    rng: np.random.Generator, history: History, show: Progress,
 ) -> Epoch:  # fmt: skip
     begun = time.perf_counter()
     epoch, parameters = len(history.epochs), model.parameters
     cost = right = seen = 0.0
-    # an epoch's numbers depend on its own number alone, so a checkpoint need not hold a generator
-    rng = np.random.default_rng([seed, epoch])
-    for rows in _batches(rng.permutation(len(data)), batch):
+    for rows in batches:
         x, labels = data.read(rows)
         step = model.step(x, labels, rng)
         if not math.isfinite(step.loss):
@@ -146,8 +166,8 @@ def _epoch(
                 f"the loss is {step.loss} at step {len(history.losses) + 1}, in epoch {epoch + 1}: "
                 "lower the learning rate, or look for values in the data that are not finite"
             )
-        optimiser.step(parameters, step.gradients, l2)
-        hits = int((step.scores.argmax(axis=1) == labels).sum())
+        change(parameters, step.gradients, epoch + seen / len(data))
+        hits = int((answers(step.scores) == labels).sum())
         history.losses.append(step.loss)
         history.accuracies.append(hits / len(rows))
         cost += step.loss * len(rows)
@@ -157,6 +177,32 @@ def _epoch(
     seconds = time.perf_counter() - begun
     judged = evaluate(model, validation) if validation is not None else Judgement(None, None)  # type: ignore[arg-type]
     return Epoch(cost / seen, right / seen, *judged, seconds)
+
+
+def _step(
+    optimiser: Optimiser, schedule: Schedule | None, l2: float, parameters: dict[str, Array],
+    gradients: dict[str, Array], epochs: float,
+) -> None:  # fmt: skip
+    """Take a step of the optimiser, by the share of its rate that is due after so many epochs."""
+    rate = optimiser.rate
+    if schedule is not None:
+        share = finite("what schedule returns", schedule(epochs))
+        if share < 0:
+            raise ParameterError(f"schedule must return a share of the learning rate, 0 or more; got {share}")
+        optimiser.rate = rate * share
+    try:
+        optimiser.step(parameters, gradients, l2)
+    finally:
+        optimiser.rate = rate
+
+
+def _ordered(order: Order | None, epoch: int, examples: int, rng: np.random.Generator) -> Array:
+    if order is None:
+        return rng.permutation(examples)
+    rows = np.asarray(order(epoch, examples))
+    if rows.shape != (examples,) or not np.array_equal(np.sort(rows), np.arange(examples)):
+        raise ParameterError(f"order must return a permutation of range({examples}); got {shown(rows)}")
+    return rows
 
 
 def evaluate(model: Sequential, data: Examples, *, batch: int = JUDGED_AT_ONCE) -> Judgement:
@@ -182,8 +228,8 @@ def evaluate(model: Sequential, data: Examples, *, batch: int = JUDGED_AT_ONCE) 
     for rows in _batches(np.arange(len(data)), integer("batch", batch, 1)):
         x, labels = data.read(rows)
         scores = model.scores(x)
-        cost += softmax_cross_entropy(scores, labels)[0] * len(rows)
-        right += int((scores.argmax(axis=1) == labels).sum())
+        cost += cross_entropy(scores, labels)[0] * len(rows)
+        right += int((answers(scores) == labels).sum())
     return Judgement(cost / len(data), right / len(data))
 
 
@@ -201,10 +247,10 @@ def predict(model: Sequential, data: Data | Array, *, batch: int = JUDGED_AT_ONC
     """
     if isinstance(data, np.ndarray) and data.dtype == np.uint8 and data.size:
         data = _source(model, (data, np.zeros(len(data), np.int64)))  # scaled as in `fit`
-    parts = [np.empty((0, *model.shapes[next(reversed(model.shapes))]), model.dtype)]
+    parts = [probabilities(np.empty((0, *model.shapes[next(reversed(model.shapes))]), model.dtype))]
     for rows in _batches(np.arange(len(data)), integer("batch", batch, 1)):
         x = data.read(rows)[0] if isinstance(data, Data) else data[rows[0] : rows[-1] + 1]
-        parts.append(softmax(model.scores(x)))
+        parts.append(probabilities(model.scores(x)))
     return np.concatenate(parts)
 
 
@@ -233,7 +279,7 @@ def _check(model: Sequential, data: Data) -> None:
     if data.shape != model.shape:
         raise ShapeError(f"this network takes inputs of {model.shape}; those of the data are {data.shape}")
     *_, scores = model.shapes.values()
-    if len(scores) != 1 or scores[0] < len(data.classes):
+    if len(scores) != 1 or max(2, scores[0]) < len(data.classes):  # one score tells two classes apart
         raise ShapeError(
             f"the data have {len(data.classes)} classes; this network gives scores of the shape {scores}"
         )

@@ -1,12 +1,20 @@
 """The functions of the Deep Learning Specialization's two exercises on convolution (NHWC)."""
 
 from jitconv.courses.coursera.convolution import conv_backward, conv_forward, conv_single_step, zero_pad
-from jitconv.courses.coursera.data import convert_to_one_hot, load_dataset, random_mini_batches
+from jitconv.courses.coursera.data import (
+    convert_to_one_hot,
+    load_dataset,
+    load_happy_dataset,
+    load_signs_dataset,
+    random_mini_batches,
+)
 from jitconv.courses.coursera.network import (
     compute_cost,
+    create_placeholders,
     forward_propagation,
     initialize_parameters,
     model,
+    predict,
 )
 from jitconv.courses.coursera.pooling import (
     create_mask_from_window,
@@ -22,13 +30,17 @@ __all__ = [
     "conv_single_step",
     "convert_to_one_hot",
     "create_mask_from_window",
+    "create_placeholders",
     "distribute_value",
     "forward_propagation",
     "initialize_parameters",
     "load_dataset",
+    "load_happy_dataset",
+    "load_signs_dataset",
     "model",
     "pool_backward",
     "pool_forward",
+    "predict",
     "random_mini_batches",
     "zero_pad",
 ]

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from jitconv import ops
-from jitconv.courses.coursera.inputs import Array, check_axes, floats, hparameter, unpacked
+from jitconv.courses.caches import unpacked
+from jitconv.courses.coursera.inputs import Array, check_axes, check_window, floats, hparameter
 from jitconv.errors import ShapeError
 from jitconv.specs.values import integer
 
@@ -124,8 +125,8 @@ def conv_forward(
            [20., 24.]])
     """
     x, w, bias = floats(A_prev=A_prev, W=W, b=b)
-    _check(x, w, bias)
     stride, pad = hparameter(hparameters, "stride", 1), hparameter(hparameters, "pad", 0)
+    _check(x, w, bias, pad)
     return ops.conv_forward(x, w, bias.reshape(-1), stride=stride, pad=pad), (x, w, bias, hparameters)
 
 
@@ -164,20 +165,28 @@ def conv_backward(dZ: Array, cache: tuple[Any, ...]) -> tuple[Array, Array, Arra
     """
     x, w, b, hparameters = unpacked(cache, "(A_prev, W, b, hparameters)")
     dy, x, w, b = floats(dZ=dZ, A_prev=x, W=w, b=b)
-    _check(x, w, b)
-    check_axes("dZ", dy, PICTURES)
     stride, pad = hparameter(hparameters, "stride", 1), hparameter(hparameters, "pad", 0)
+    _check(x, w, b, pad)
+    check_axes("dZ", dy, PICTURES)
+    wanted = (len(x), *((x.shape[i] - w.shape[i - 1] + 2 * pad) // stride + 1 for i in (1, 2)), w.shape[3])
+    if dy.shape != wanted:
+        raise ShapeError(
+            f"dZ must be {wanted}, as Z of A_prev {x.shape} and W {w.shape} by stride {stride}, pad {pad}; "
+            f"got shape {dy.shape}"
+        )
     gradients: tuple[Any, ...] = ops.conv_backward(dy, x, w, stride=stride, pad=pad)
     dx, dw, db = gradients
     return dx, dw, db.reshape(1, 1, 1, -1)
 
 
-def _check(x: Array, w: Array, b: Array) -> None:
+def _check(x: Array, w: Array, b: Array, pad: int) -> None:
     check_axes("A_prev", x, "(m, n_H_prev, n_W_prev, n_C_prev)")
     check_axes("W", w, "(f, f, n_C_prev, n_C)")
     if w.shape[2] != x.shape[3]:
+        hint = ": pictures are (m, n_H, n_W, n_C), channels last" if w.shape[2] == x.shape[1] else ""
         raise ShapeError(
-            f"W must be (f, f, {x.shape[3]}, n_C) to match A_prev {x.shape}; got shape {w.shape}"
+            f"W must be (f, f, {x.shape[3]}, n_C) to match A_prev {x.shape}; got shape {w.shape}{hint}"
         )
     if b.shape != (1, 1, 1, w.shape[3]):
         raise ShapeError(f"b must be (1, 1, 1, {w.shape[3]}) to match W {w.shape}; got shape {b.shape}")
+    check_window(w.shape[:2], x, pad)

@@ -15,8 +15,10 @@ from jitconv.specs.values import integer
 
 CLASSES = 6
 
+Five = tuple[Array, Array, Array, Array, Array]
 
-def load_dataset(folder: str | Path = "datasets") -> tuple[Array, Array, Array, Array, Array]:
+
+def load_dataset(folder: str | Path = "datasets") -> Five:
     """Return the pictures and labels of SIGNS.
 
     Parameters
@@ -38,13 +40,43 @@ def load_dataset(folder: str | Path = "datasets") -> tuple[Array, Array, Array, 
     DataError
         When a file is missing, damaged, or not of the keys and shapes expected.
     """
+    return _loaded(folder, "signs", CLASSES)
+
+
+def load_signs_dataset(folder: str | Path = "datasets") -> Five:
+    """Return what `load_dataset` returns: the exercise with Keras has this name for it."""
+    return load_dataset(folder)
+
+
+def load_happy_dataset(folder: str | Path = "datasets") -> Five:
+    """Return the pictures of the Happy House, and whether each is of somebody happy.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``train_happy.h5`` and ``test_happy.h5``, or a subfolder ``happy`` that does.
+
+    Returns
+    -------
+    tuple
+        As of `load_dataset`, with labels 0 and 1 and ``classes`` (2,).
+
+    Raises
+    ------
+    DataError
+        As `load_dataset`.
+    """
+    return _loaded(folder, "happy", 2)
+
+
+def _loaded(folder: str | Path, name: str, count: int) -> Five:
     found: list[Array] = []
     for part in ("train", "test"):
-        with opened(find(folder, [f"{part}_signs.h5"], "signs")) as file:
+        with opened(find(folder, [f"{part}_{name}.h5"], name)) as file:
             x = read_whole(file, f"{part}_set_x", ("m", 64, 64, 3), dtype="uint8")
-            found += [x, read_labels(file, f"{part}_set_y", len(x), CLASSES)[None]]
-            names = read_names(file, "list_classes", CLASSES)
-    classes = np.array([int(name) if name.isdecimal() else name for name in names])
+            found += [x, read_labels(file, f"{part}_set_y", len(x), count)[None]]
+            names = read_names(file, "list_classes", count)
+    classes = np.array([int(one) if one.isdecimal() else one for one in names])
     return found[0], found[1], found[2], found[3], classes
 
 

@@ -5,7 +5,7 @@ The ops are strict; a course's own code lets NumPy promote whatever comes. So do
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,8 @@ Array = np.ndarray[Any, Any]
 
 
 def floats(**named: Any) -> list[Array]:
-    """Return arguments as arrays of the dtype to which NumPy promotes them; integers become float64.
+    """Return arguments as arrays of the dtype to which NumPy promotes them; integers become float64, float16
+    float32.
 
     An argument that is such an array already comes back as it is.
     """
@@ -33,6 +34,8 @@ def _array(name: str, value: Any) -> Array:
         raise ShapeError(f"{name} must be an array: {error}") from None
     if array.dtype.kind in "biu":
         return array.astype(np.float64)
+    if array.dtype == np.float16:
+        return array.astype(np.float32)
     if array.dtype.kind not in "fc":
         raise DtypeError(f"{name} must be an array of numbers; got {array.dtype} ({type(value).__name__})")
     real({name: array.dtype})
@@ -56,9 +59,12 @@ def hparameter(hparameters: Any, key: str, least: int) -> int:
     return integer(f"hparameters[{key!r}]", hparameters[key], least)
 
 
-def unpacked(cache: Any, form: str) -> tuple[Any, ...]:
-    """Return `cache` if it is a tuple of as many things as `form` names."""
-    if not isinstance(cache, (tuple, list)) or len(cache) != form.count(",") + 1:
-        got = f"{len(cache)} things" if isinstance(cache, (tuple, list)) else f"a {type(cache).__name__}"
-        raise ParameterError(f"cache must be {form}, as the forward function returned it; got {got}")
-    return tuple(cache)
+def check_window(window: Sequence[int], pictures: Array, pad: int = 0) -> None:
+    """Raise unless a window fits in the pictures ``A_prev``."""
+    if window[0] > pictures.shape[1] + 2 * pad or window[1] > pictures.shape[2] + 2 * pad:
+        padded = f" with pad {pad}" if pad else ""
+        size = f"{window[0]}" if window[0] == window[1] else f"{window[0]}x{window[1]}"
+        raise ShapeError(
+            f"no window of f = {size} fits in pictures of {pictures.shape[1]}x{pictures.shape[2]}{padded}: "
+            f"A_prev is {pictures.shape}"
+        )

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from jitconv import ops
-from jitconv.courses.coursera.inputs import Array, check_axes, floats, hparameter, unpacked
+from jitconv.courses.caches import unpacked
+from jitconv.courses.coursera.inputs import Array, check_axes, check_window, floats, hparameter
 from jitconv.errors import ShapeError
 from jitconv.specs.values import choice
 
@@ -54,7 +55,9 @@ def pool_forward(
     (x,) = floats(A_prev=A_prev)
     check_axes("A_prev", x, "(m, n_H_prev, n_W_prev, n_C)")
     f, stride = hparameter(hparameters, "f", 1), hparameter(hparameters, "stride", 1)
-    pool = ops.max_pool_forward if choice("mode", mode, MODES) == "max" else ops.avg_pool_forward
+    choice("mode", mode, MODES)
+    check_window((f, f), x)
+    pool = ops.max_pool_forward if mode == "max" else ops.avg_pool_forward
     return pool(x, f, stride=stride), (x, hparameters)
 
 
@@ -97,7 +100,15 @@ def pool_backward(dA: Array, cache: tuple[Any, ...], mode: str = "max") -> Array
     check_axes("dA", dy, "(m, n_H, n_W, n_C)")
     check_axes("A_prev", x, "(m, n_H_prev, n_W_prev, n_C)")
     f, stride = hparameter(hparameters, "f", 1), hparameter(hparameters, "stride", 1)
-    if choice("mode", mode, MODES) == "max":
+    choice("mode", mode, MODES)
+    check_window((f, f), x)
+    wanted = (len(x), *((x.shape[i] - f) // stride + 1 for i in (1, 2)), x.shape[3])
+    if dy.shape != wanted:
+        raise ShapeError(
+            f"dA must be {wanted}, as A of A_prev {x.shape} with f {f} and stride {stride}; "
+            f"got shape {dy.shape}"
+        )
+    if mode == "max":
         return ops.max_pool_backward(dy, x, f, stride=stride, ties="all")
     return ops.avg_pool_backward(dy, x.shape, f, stride=stride)
 

@@ -3,6 +3,16 @@
 from jitconv.courses.cs231n.classifiers.cnn import (
     ThreeLayerConvNet,
 )
+from jitconv.courses.cs231n.classifiers.fc_net import (
+    FullyConnectedNet,
+    TwoLayerNet,
+)
+from jitconv.courses.cs231n.data_utils import (
+    get_CIFAR10_data,
+    load_CIFAR10,
+    load_CIFAR_batch,
+    load_pickle,
+)
 from jitconv.courses.cs231n.fast_layers import (
     conv_backward_fast,
     conv_backward_im2col,
@@ -20,8 +30,15 @@ from jitconv.courses.cs231n.fast_layers import (
 from jitconv.courses.cs231n.gradient_check import (
     eval_numerical_gradient,
     eval_numerical_gradient_array,
+    eval_numerical_gradient_blobs,
+    eval_numerical_gradient_net,
     grad_check_sparse,
     rel_error,
+)
+from jitconv.courses.cs231n.im2col import (
+    col2im_indices,
+    get_im2col_indices,
+    im2col_indices,
 )
 from jitconv.courses.cs231n.layer_utils import (
     affine_bn_relu_backward,
@@ -57,6 +74,7 @@ from jitconv.courses.cs231n.layers import (
     spatial_groupnorm_backward,
     spatial_groupnorm_forward,
     svm_loss,
+    use_loops,
 )
 from jitconv.courses.cs231n.optim import (
     adam,
@@ -67,10 +85,17 @@ from jitconv.courses.cs231n.optim import (
 from jitconv.courses.cs231n.solver import (
     Solver,
 )
+from jitconv.courses.cs231n.vis_utils import (
+    vis_grid,
+    vis_nn,
+    visualize_grid,
+)
 
 __all__ = [
+    "FullyConnectedNet",
     "Solver",
     "ThreeLayerConvNet",
+    "TwoLayerNet",
     "adam",
     "affine_backward",
     "affine_bn_relu_backward",
@@ -81,6 +106,7 @@ __all__ = [
     "batchnorm_backward",
     "batchnorm_backward_alt",
     "batchnorm_forward",
+    "col2im_indices",
     "conv_backward_fast",
     "conv_backward_im2col",
     "conv_backward_naive",
@@ -99,9 +125,17 @@ __all__ = [
     "dropout_forward",
     "eval_numerical_gradient",
     "eval_numerical_gradient_array",
+    "eval_numerical_gradient_blobs",
+    "eval_numerical_gradient_net",
+    "get_CIFAR10_data",
+    "get_im2col_indices",
     "grad_check_sparse",
+    "im2col_indices",
     "layernorm_backward",
     "layernorm_forward",
+    "load_CIFAR10",
+    "load_CIFAR_batch",
+    "load_pickle",
     "max_pool_backward_fast",
     "max_pool_backward_im2col",
     "max_pool_backward_naive",
@@ -122,4 +156,8 @@ __all__ = [
     "spatial_groupnorm_backward",
     "spatial_groupnorm_forward",
     "svm_loss",
+    "use_loops",
+    "vis_grid",
+    "vis_nn",
+    "visualize_grid",
 ]

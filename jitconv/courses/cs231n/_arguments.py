@@ -14,13 +14,20 @@ Array = np.ndarray[Any, Any]
 
 def real(**arrays: Any) -> list[Array]:
     """Return arrays of one dtype by NumPy's promotion; integers and lists become float64."""
-    found = {name: np.asarray(array) for name, array in arrays.items()}
+    found = {name: _array(name, array) for name, array in arrays.items()}
     for name, array in found.items():
         if array.dtype.kind not in "fiub":
             raise DtypeError(f"{name} must be an array of real numbers; got dtype {array.dtype}")
     dtype = np.result_type(*found.values())
     dtype = np.dtype(np.float32) if dtype in (np.float16, np.float32) else np.dtype(np.float64)
     return [array.astype(dtype, copy=False) for array in found.values()]
+
+
+def _array(name: str, value: Any) -> Array:
+    try:
+        return np.asarray(value)
+    except ValueError as error:  # rows of unequal length
+        raise ShapeError(f"{name} must be an array: {error}") from None
 
 
 def picture(name: str, x: Array) -> Array:

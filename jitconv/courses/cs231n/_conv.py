@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import jitconv
+from jitconv.courses.caches import unpacked
 from jitconv.courses.cs231n._arguments import Array, option, real
 from jitconv.ops import Gradients
+
+_loops: ContextVar[bool] = ContextVar("jitconv_courses_loops", default=False)
+
+
+def naive() -> str:
+    """Return the algorithm of the functions that are called ``_naive``."""
+    return "naive" if _loops.get() else "auto"
+
+
+def use_loops(on: bool = True) -> None:
+    """Have the functions that are called ``_naive`` really loop over windows in Python, or not.
+
+    Parameters
+    ----------
+    on : bool
+        By default they are as fast as the others. With loops the notebooks' comparisons of speed say what
+        they mean to say; a convolution of 100 pictures of 31x31 takes seconds.
+    """
+    _loops.set(bool(on))
+
 
 ConvCache = tuple[Any, Any, Any, Mapping[str, Any]]
 PoolCache = tuple[Any, Mapping[str, Any]]
@@ -28,9 +50,10 @@ def convolve_backward(
     dout: Any, cache: ConvCache, algorithm: str = "auto", wrt: Sequence[str] = ("x", "w", "b")
 ) -> Gradients:
     """Return the gradients of `convolve`."""
-    dy, x, w = real(dout=dout, x=cache[0], w=cache[1])
+    x, w, _, conv_param = unpacked(cache, "(x, w, b, conv_param)")
+    dy, x, w = real(dout=dout, x=x, w=w)
     return jitconv.conv_backward(
-        dy, x, w, **_steps(cache[3]), layout="NCHW", wrt=wrt, algorithm=algorithm
+        dy, x, w, **_steps(conv_param), layout="NCHW", wrt=wrt, algorithm=algorithm
     )  # fmt: skip
 
 
@@ -48,8 +71,9 @@ def pool(x: Any, pool_param: Mapping[str, Any], algorithm: str = "auto") -> tupl
 
 def pool_backward(dout: Any, cache: PoolCache, ties: str, algorithm: str = "auto") -> Array:
     """Return the gradient of `pool`."""
-    window, stride = windows(cache[1])
-    dy, x = real(dout=dout, x=cache[0])
+    x, pool_param = unpacked(cache, "(x, pool_param)")
+    window, stride = windows(pool_param)
+    dy, x = real(dout=dout, x=x)
     return jitconv.max_pool_backward(
         dy, x, window, stride=stride, layout="NCHW", ties=ties, algorithm=algorithm
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jitconv.courses.caches import unpacked
 from jitconv.courses.cs231n import _arguments
 from jitconv.courses.cs231n._arguments import Array, real
 from jitconv.errors import ShapeError
@@ -36,8 +37,13 @@ def affine_forward(x: Any, w: Any, b: Any) -> tuple[Array, tuple[Any, Any, Any]]
     ShapeError, DtypeError
         When the arguments do not fit together, or are no real numbers.
     """
-    rows, weights, bias = real(x=x, w=w, b=b)
-    return functions.dense_forward(_rows(rows), weights, bias), (x, w, b)
+    samples, weights, bias = real(x=x, w=w, b=b)
+    rows = _rows(samples, weights)
+    if bias.shape != weights.shape[1:]:
+        raise ShapeError(
+            f"affine: b must be ({weights.shape[1]},) to match w {weights.shape}; got {bias.shape}"
+        )
+    return functions.dense_forward(rows, weights, bias), (x, w, b)
 
 
 def affine_backward(dout: Any, cache: tuple[Any, Any, Any]) -> tuple[Array, Array, Array]:
@@ -55,16 +61,27 @@ def affine_backward(dout: Any, cache: tuple[Any, Any, Any]) -> tuple[Array, Arra
     ShapeError, DtypeError
         As `affine_forward`.
     """
-    dy, x, w = real(dout=dout, x=cache[0], w=cache[1])
-    gradients: tuple[Any, ...] = functions.dense_backward(dy, _rows(x), w)
+    x, w, _ = unpacked(cache, "(x, w, b)")
+    dy, x, w = real(dout=dout, x=x, w=w)
+    rows = _rows(x, w)
+    if dy.shape != (len(rows), w.shape[1]):
+        raise ShapeError(
+            f"affine: dout must be ({len(rows)}, {w.shape[1]}) to match x {x.shape} and w {w.shape}; "
+            f"got {dy.shape}"
+        )
+    gradients: tuple[Any, ...] = functions.dense_backward(dy, rows, w)
     dx, dw, db = gradients
     return dx.reshape(x.shape), dw, db
 
 
-def _rows(x: Array) -> Array:
+def _rows(x: Array, w: Array) -> Array:
+    """Return samples as rows, once they fit the weights."""
     if x.ndim < 2:
         raise ShapeError(f"affine: x must be (N, d_1, ..., d_k); got {x.shape}")
-    return x.reshape(len(x), int(np.prod(x.shape[1:])))
+    size = int(np.prod(x.shape[1:]))
+    if w.ndim != 2 or w.shape[0] != size:
+        raise ShapeError(f"affine: w must be ({size}, M) to match x {x.shape}; got {w.shape}")
+    return x.reshape(len(x), size)
 
 
 def relu_forward(x: Any) -> tuple[Array, Any]:
@@ -116,7 +133,7 @@ def dropout_forward(x: Any, dropout_param: Mapping[str, Any]) -> tuple[Array, tu
 
 def dropout_backward(dout: Any, cache: tuple[Any, Array | None]) -> Array:
     """Return dx of `dropout_forward`, given its cache and the gradient of its result."""
-    dropout_param, mask = cache
+    dropout_param, mask = unpacked(cache, "(dropout_param, mask)")
     (dy,) = real(dout=dout)
     if not _arguments.mode("dropout_param", dropout_param) or mask is None:
         return dy.copy()

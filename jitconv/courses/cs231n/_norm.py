@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jitconv.courses.caches import unpacked
 from jitconv.courses.cs231n import _arguments
 from jitconv.courses.cs231n._arguments import Array, picture, real
 from jitconv.errors import ParameterError, ShapeError
@@ -196,6 +197,6 @@ def spatial_groupnorm_backward(
 ) -> tuple[Array, Array, Array]:
     """Return the gradients ``(dx, dgamma, dbeta)`` of `spatial_groupnorm_forward`; the last two as gamma."""
     (dy,) = real(dout=dout)
-    shape, inner = cache
+    shape, inner = unpacked(cache, "(shape, cache)")
     dx, dgamma, dbeta = functions.groupnorm_backward(dy, inner)
     return dx, dgamma.reshape(shape), dbeta.reshape(shape)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from jitconv.courses.caches import unpacked
 from jitconv.courses.cs231n import _conv
 from jitconv.courses.cs231n._arguments import Array, picture, real
 from jitconv.courses.cs231n._conv import ConvCache, PoolCache, windows
-from jitconv.errors import ParameterError
+from jitconv.errors import ParameterError, shown
 from jitconv.ops import Gradients
 
 __all__ = [
@@ -112,9 +113,13 @@ def max_pool_forward_fast(x: Any, pool_param: Mapping[str, Any]) -> tuple[Array,
 
 def max_pool_backward_fast(dout: Any, cache: FastPoolCache) -> Array:
     """Return dx of `max_pool_forward_fast`: equal maxima share it ("reshape"), or the first gets it."""
-    method, inner = cache
-    if method not in ("reshape", "im2col"):
-        raise ParameterError(f"max_pool: the cache must begin with 'reshape' or 'im2col'; got {method!r}")
+    method, inner = unpacked(cache, "(method, (x, pool_param))")
+    if not isinstance(method, str) or method not in ("reshape", "im2col"):
+        raise ParameterError(
+            "cache must be (method, (x, pool_param)), as max_pool_forward_fast returned it, with the method "
+            f"'reshape' or 'im2col'; got {shown(method)} for it: a cache of "
+            "max_pool_forward_naive goes to max_pool_backward_naive"
+        )
     return _conv.pool_backward(dout, inner, "split" if method == "reshape" else "first")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,14 @@ from jitconv.errors import DtypeError, ShapeError
 from jitconv.nn.gradients import either_side
 from jitconv.nn.gradients import relative_error as rel_error
 
-__all__ = ["eval_numerical_gradient", "eval_numerical_gradient_array", "grad_check_sparse", "rel_error"]
+__all__ = [
+    "eval_numerical_gradient",
+    "eval_numerical_gradient_array",
+    "eval_numerical_gradient_blobs",
+    "eval_numerical_gradient_net",
+    "grad_check_sparse",
+    "rel_error",
+]
 
 
 def eval_numerical_gradient(
@@ -78,6 +85,40 @@ def eval_numerical_gradient_array(f: Callable[[Array], Any], x: Array, df: Any, 
         above, below = either_side(lambda: f(x), x, place, h)
         gradient[place] = np.sum((above - below) * df) / (2 * h)
     return gradient
+
+
+def eval_numerical_gradient_blobs(
+    f: Callable[..., Any], inputs: Sequence[Any], output: Any, h: float = 1e-5
+) -> list[Array]:
+    """Return the gradients of what `f` writes, at each of its inputs, by centred differences.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(*inputs, output)`` reads ``vals`` of the inputs and writes ``output.vals``.
+    inputs : sequence of blob
+        Each has an array ``vals`` of floats.
+    output : blob
+        Has ``vals``, and in ``diffs`` the gradient of a loss with respect to them.
+    h : float
+        Step to either side.
+
+    Returns
+    -------
+    list of array
+        One for each input, shaped as its ``vals``.
+    """
+
+    def written(_: Array) -> Array:
+        f(*inputs, output)
+        return np.array(output.vals)
+
+    return [eval_numerical_gradient_array(written, one.vals, output.diffs, h) for one in inputs]
+
+
+def eval_numerical_gradient_net(net: Any, inputs: Sequence[Any], output: Any, h: float = 1e-5) -> list[Array]:
+    """Return the same for a network: ``net.forward()`` reads `inputs` and writes `output`."""
+    return eval_numerical_gradient_blobs(lambda *_: net.forward(), inputs, output, h)
 
 
 def grad_check_sparse(

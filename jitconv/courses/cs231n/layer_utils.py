@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
+from jitconv.courses.caches import unpacked
 from jitconv.courses.cs231n._arguments import Array
 from jitconv.courses.cs231n.fast_layers import (
     conv_backward_fast,
@@ -49,7 +50,7 @@ def affine_relu_forward(x: Any, w: Any, b: Any) -> tuple[Array, Cache]:
 
 def affine_relu_backward(dout: Any, cache: Cache) -> tuple[Array, Array, Array]:
     """Return ``(dx, dw, db)`` of `affine_relu_forward`."""
-    affine, relu = cache
+    affine, relu = unpacked(cache, "(affine, relu)")
     return affine_backward(relu_backward(dout, relu), affine)
 
 
@@ -65,7 +66,7 @@ def affine_bn_relu_forward(
 
 def affine_bn_relu_backward(dout: Any, cache: Cache) -> tuple[Array, Array, Array, Array, Array]:
     """Return ``(dx, dw, db, dgamma, dbeta)`` of `affine_bn_relu_forward`."""
-    affine, norm, relu = cache
+    affine, norm, relu = unpacked(cache, "(affine, norm, relu)")
     da, dgamma, dbeta = batchnorm_backward(relu_backward(dout, relu), norm)
     return *affine_backward(da, affine), dgamma, dbeta
 
@@ -79,7 +80,7 @@ def conv_relu_forward(x: Any, w: Any, b: Any, conv_param: Mapping[str, Any]) -> 
 
 def conv_relu_backward(dout: Any, cache: Cache) -> Gradients:
     """Return ``(dx, dw, db)`` of `conv_relu_forward`."""
-    conv, relu = cache
+    conv, relu = unpacked(cache, "(conv, relu)")
     return conv_backward_fast(relu_backward(dout, relu), conv)
 
 
@@ -101,7 +102,7 @@ def conv_bn_relu_forward(
 
 def conv_bn_relu_backward(dout: Any, cache: Cache) -> tuple[Any, Any, Any, Array, Array]:
     """Return ``(dx, dw, db, dgamma, dbeta)`` of `conv_bn_relu_forward`."""
-    conv, norm, relu = cache
+    conv, norm, relu = unpacked(cache, "(conv, norm, relu)")
     da, dgamma, dbeta = spatial_batchnorm_backward(relu_backward(dout, relu), norm)
     return *conv_backward_fast(da, conv), dgamma, dbeta
 
@@ -118,5 +119,5 @@ def conv_relu_pool_forward(
 
 def conv_relu_pool_backward(dout: Any, cache: Cache) -> Gradients:
     """Return ``(dx, dw, db)`` of `conv_relu_pool_forward`."""
-    conv, relu, pool = cache
+    conv, relu, pool = unpacked(cache, "(conv, relu, pool)")
     return conv_backward_fast(relu_backward(max_pool_backward_fast(dout, pool), relu), conv)

@@ -1,7 +1,7 @@
 """The layers of the course: forward with a cache, backward from it.
 
-``_naive`` names what a function computes, not how fast: these run at machine speed. For the plain loops
-themselves there is ``jitconv.conv_forward(..., layout="NCHW", algorithm="naive")``.
+``_naive`` names what a function computes, not how fast: these run at machine speed, unless ``use_loops()``
+was called.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from jitconv.courses.cs231n import _conv
 from jitconv.courses.cs231n._arguments import Array
-from jitconv.courses.cs231n._conv import ConvCache, PoolCache
+from jitconv.courses.cs231n._conv import ConvCache, PoolCache, use_loops
 from jitconv.courses.cs231n._dense import (
     affine_backward,
     affine_forward,
@@ -57,6 +57,7 @@ __all__ = [
     "spatial_groupnorm_backward",
     "spatial_groupnorm_forward",
     "svm_loss",
+    "use_loops",
 ]
 
 
@@ -85,7 +86,7 @@ def conv_forward_naive(x: Any, w: Any, b: Any, conv_param: Mapping[str, Any]) ->
     ShapeError, DtypeError, ParameterError
         When the arguments do not fit together, are no real numbers, or a key is missing.
     """
-    return _conv.convolve(x, w, b, conv_param)
+    return _conv.convolve(x, w, b, conv_param, _conv.naive())
 
 
 def conv_backward_naive(dout: Any, cache: ConvCache) -> Gradients:
@@ -98,7 +99,7 @@ def conv_backward_naive(dout: Any, cache: ConvCache) -> Gradients:
     cache : tuple
         As `conv_forward_naive` returned it.
     """
-    return _conv.convolve_backward(dout, cache)
+    return _conv.convolve_backward(dout, cache, _conv.naive())
 
 
 def max_pool_forward_naive(x: Any, pool_param: Mapping[str, Any]) -> tuple[Array, PoolCache]:
@@ -122,7 +123,7 @@ def max_pool_forward_naive(x: Any, pool_param: Mapping[str, Any]) -> tuple[Array
     ShapeError, DtypeError, ParameterError
         When the window does not fit, `x` has no real numbers, or a key is missing.
     """
-    return _conv.pool(x, pool_param)
+    return _conv.pool(x, pool_param, _conv.naive())
 
 
 def max_pool_backward_naive(dout: Any, cache: PoolCache) -> Array:
@@ -135,4 +136,4 @@ def max_pool_backward_naive(dout: Any, cache: PoolCache) -> Array:
     cache : tuple
         As `max_pool_forward_naive` returned it.
     """
-    return _conv.pool_backward(dout, cache, "first")
+    return _conv.pool_backward(dout, cache, "first", _conv.naive())

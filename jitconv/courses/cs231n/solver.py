@@ -124,7 +124,6 @@ class Solver:
                     config["learning_rate"] *= self.lr_decay
             if ends or t == 0:
                 self._validate()
-            if ends:
                 self._save_checkpoint()
         if self.best_params:
             self.model.params = self.best_params

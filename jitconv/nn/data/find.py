@@ -24,16 +24,16 @@ def find(folder: Folder, names: Sequence[str], *subfolders: str) -> Path:
         When there is no such folder, or none of the files; says what was looked for, and where.
     """
     top = Path(folder).expanduser()
-    hint = "`jitconv train digits` needs no files"
+    hint = "give the folder that holds them; jitconv.nn.data.digits needs no files"
     if not top.is_dir():
-        raise DataError(f"{top}: no such folder; it should hold {' or '.join(names)}; {hint}")
+        raise DataError(f"{top}: no such folder; it should hold {' or '.join(names)}: {hint}")
     places = [top, *(top / one for one in subfolders)]
     for name in names:
         for place in places:
             if (place / name).is_file():
                 return place / name
     looked = " or ".join(map(str, places))
-    raise DataError(f"no {' or '.join(names)} in {looked}; {hint}")
+    raise DataError(f"no {' or '.join(names)} in {looked}: {hint}")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Softmax cross-entropy, the loss of a classifier."""
+"""The losses of a classifier: softmax cross-entropy, and logistic cross-entropy for one score."""
 
 from __future__ import annotations
 
@@ -60,6 +60,59 @@ def softmax_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
     dscores[rows, labels] -= 1
     dscores /= len(labels)
     return loss, dscores
+
+
+def sigmoid(x: Array) -> Array:
+    """Return 1 / (1 + exp(-x)), element by element; none overflows."""
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, small) / (1 + small)
+
+
+def logistic_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
+    """Return the mean over a batch of -log p, p being sigmoid(score) for label 1 and the rest for 0.
+
+    Parameters
+    ----------
+    scores : array (N, 1)
+        What the last layer gives; float32 or float64.
+    labels : array (N,)
+        0 or 1.
+
+    Returns
+    -------
+    loss : float
+        In nats.
+    dscores : array (N, 1)
+        The gradient of `loss` with respect to `scores`: (sigmoid - label) / N.
+
+    Raises
+    ------
+    ShapeError, ParameterError
+        When there is not one label for each score, or a label is neither 0 nor 1.
+    """
+    labels = np.asarray(labels)
+    _check(np.broadcast_to(scores, (len(scores), 2)) if scores.shape[1:] == (1,) else scores[:, :0], labels)
+    right = scores[:, 0] * (2 * labels - 1).astype(scores.dtype)  # the score of what is right
+    loss = float(np.mean(np.maximum(-right, 0) + np.log1p(np.exp(-np.abs(right)))))
+    return loss, (sigmoid(scores) - labels[:, None].astype(scores.dtype)) / len(labels)
+
+
+def cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
+    """Return the logistic loss of one score, the softmax loss of several; see there."""
+    return (logistic_cross_entropy if scores.shape[1:] == (1,) else softmax_cross_entropy)(scores, labels)
+
+
+def probabilities(scores: Array) -> Array:
+    """Return the probability of each class, (N, classes): one score is that of the second of two."""
+    if scores.shape[1:] != (1,):
+        return softmax(scores)
+    second = sigmoid(scores)
+    return np.concatenate([1 - second, second], axis=1)
+
+
+def answers(scores: Array) -> Array:
+    """Return the likeliest class of each row of scores, (N,)."""
+    return scores.argmax(axis=1) if scores.shape[1:] != (1,) else (scores[:, 0] > 0).astype(np.int64)
 
 
 def _check(scores: Array, labels: Array) -> None:

@@ -1,16 +1,19 @@
 """The layers of networks."""
 
-from jitconv.nn.layers.activation import Dropout, ReLU
+from jitconv.nn.layers.activation import Dropout, LeakyReLU, ReLU, Sigmoid
 from jitconv.nn.layers.base import Layer, Setting
 from jitconv.nn.layers.conv import Conv2D
 from jitconv.nn.layers.dense import Dense, Flatten
 from jitconv.nn.layers.normalisation import BatchNorm2D, GroupNorm
+from jitconv.nn.layers.padding import ZeroPad2D
 from jitconv.nn.layers.pool import AvgPool2D, MaxPool2D
 
-LAYERS: dict[str, type[Layer]] = {
-    one.__name__: one
-    for one in (AvgPool2D, BatchNorm2D, Conv2D, Dense, Dropout, Flatten, GroupNorm, MaxPool2D, ReLU)
-}
+_ALL: tuple[type[Layer], ...] = (
+    AvgPool2D, BatchNorm2D, Conv2D, Dense, Dropout, Flatten, GroupNorm, LeakyReLU, MaxPool2D, ReLU, Sigmoid,
+    ZeroPad2D,
+)  # fmt: skip
+
+LAYERS: dict[str, type[Layer]] = {one.__name__: one for one in _ALL}
 """Every layer by its class's name, as files have it."""
 
 __all__ = [
@@ -23,7 +26,10 @@ __all__ = [
     "Flatten",
     "GroupNorm",
     "Layer",
+    "LeakyReLU",
     "MaxPool2D",
     "ReLU",
     "Setting",
+    "Sigmoid",
+    "ZeroPad2D",
 ]

@@ -6,18 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.courses.cs231n import _conv
+from jitconv.courses.cs231n import _conv, fast_layers, layer_utils, layers
 from jitconv.courses.cs231n._arguments import Array
+from jitconv.courses.cs231n.fast_layers import *  # noqa: F403 - notebooks take layers from here by a star
 from jitconv.courses.cs231n.fast_layers import max_pool_backward_fast
+from jitconv.courses.cs231n.layer_utils import *  # noqa: F403
 from jitconv.courses.cs231n.layer_utils import (
     affine_relu_backward,
     affine_relu_forward,
     conv_relu_pool_forward,
 )
+from jitconv.courses.cs231n.layers import *  # noqa: F403
 from jitconv.courses.cs231n.layers import affine_backward, affine_forward, relu_backward, softmax_loss
-from jitconv.errors import ParameterError
+from jitconv.errors import ParameterError, ShapeError
 
-__all__ = ["ThreeLayerConvNet"]
+__all__ = ["ThreeLayerConvNet", *fast_layers.__all__, *layer_utils.__all__, *layers.__all__]
 
 POOL = {"pool_height": 2, "pool_width": 2, "stride": 2}
 
@@ -68,6 +71,7 @@ class ThreeLayerConvNet:
                 "ThreeLayerConvNet needs an even height and width and an odd filter_size; "
                 f"got input_dim {input_dim} and filter_size {filter_size}"
             )
+        self.input_dim = channels, height, width
         self.reg = reg
         self.dtype = dtype
         shapes = (
@@ -105,6 +109,9 @@ class ThreeLayerConvNet:
         p = self.params
         conv = {"stride": 1, "pad": (p["W1"].shape[2] - 1) // 2}
         pictures = np.asarray(X, dtype=self.dtype)
+        if pictures.shape[1:] != self.input_dim:
+            size = ", ".join(map(str, self.input_dim))
+            raise ShapeError(f"this network takes pictures (N, {size}); got {pictures.shape}")
         a1, cache1 = conv_relu_pool_forward(pictures, p["W1"], p["b1"], conv, POOL)
         a2, cache2 = affine_relu_forward(a1, p["W2"], p["b2"])
         scores, cache3 = affine_forward(a2, p["W3"], p["b3"])
