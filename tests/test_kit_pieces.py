@@ -222,11 +222,13 @@ def test_what_problems_that_fail_have_in_common_is_told():
     )
     odd = [spec for spec in specs if spec.stride[0] == 2]
     told = in_common(odd, [spec for spec in specs if spec not in odd])
-    assert "those with channels 3 or 6, or with stride (2, 2), as no" in told
+    assert told == "2 of 5 problems fail: those with stride (2, 2), as no other has"
     some = [specs[0], specs[3]]
     assert in_common(some, [specs[1], specs[2], specs[4]]) == (
-        "2 of 5 problems fail, all of them with layout NCHW, as some others have"
+        "2 of 5 problems fail, all of them with filters 4 and layout NCHW, as some others have"
     )
+    assert in_common(wide * 2, specs[:3]).startswith("4 of 7 problems fail: those with channels 6 and more")
+    assert "channels 1 or 6, as no" in in_common([specs[0], specs[3]] * 2, [specs[1], specs[2], specs[4]])
     assert in_common(specs, []) == "5 of 5 problems fail, all that there are"
     assert not in_common(specs[:1], [])
 

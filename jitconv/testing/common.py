@@ -18,6 +18,9 @@ FEATURES = {
 LISTED = 4
 """So many values of a field are named."""
 
+SEEN = 2
+"""Several values are named if problems with them failed so often: of few problems any two fields differ."""
+
 TOLD = 2
 """So many fields are."""
 
@@ -58,7 +61,7 @@ def _apart(failed: Sequence[Spec], passed: Sequence[Spec]) -> Iterator[str]:
             yield f"{name} {min(wrong)} and more"
         elif len(wrong) > 1 and numbers and max(wrong) < min(right):
             yield f"{name} {max(wrong)} and less"
-        elif len(wrong) <= LISTED:
+        elif len(wrong) == 1 or (len(wrong) <= LISTED and len(failed) >= SEEN * len(wrong)):
             yield f"{name} {' or '.join(map(str, sorted(wrong)))}"
 
 
