@@ -1,7 +1,7 @@
 """Processes that begin with all imported: forks of one that imports, and runs no kernel.
 
 To start Python, import Numba and compile the code of an arena takes more than a second; a fork takes some
-milliseconds. One server stays idle in a process for the next that is asked for in the same environment.
+milliseconds. Servers stay idle in a process for the next that are asked for in the same environment.
 """
 
 from __future__ import annotations
@@ -25,8 +25,11 @@ START_SECONDS = 120.0
 LINE = 65536
 """Bytes of a message; the longest holds the path of a folder."""
 
+MOST_IDLE = 2
+"""As many as the kit asks for at a time."""
+
 _idle: list[Server] = []
-"""At most one."""
+"""At most `MOST_IDLE`."""
 
 
 class Server:
@@ -120,7 +123,7 @@ def server(environment: dict[str, str]) -> Iterator[Server]:
         one.close()
         raise
     _idle.append(one)
-    while len(_idle) > 1:  # lent to several Python threads
+    while len(_idle) > MOST_IDLE:  # lent to more Python threads
         _idle.pop().close()
 
 
