@@ -180,8 +180,8 @@ class Epochs:
 def happyModel(seed: int = 0) -> Model:  # noqa: N802 (the course's name)
     """Return the network that tells whether somebody in a picture of 64×64×3 is happy.
 
-    Zeros around the picture, convolution 7×7 to 32 channels, batch normalisation, ReLU, max pool 2×2, dense to
-    one score.
+    Zeros around the picture, convolution 7×7 to 32 channels, batch normalisation, ReLU, max pool 2×2, dense
+    to one score.
     """
     layers = [
         ZeroPad2D(3), Conv2D(32, 7, init="glorot"), BatchNorm2D(), ReLU(), MaxPool2D(2), Flatten(),
@@ -193,8 +193,8 @@ def happyModel(seed: int = 0) -> Model:  # noqa: N802 (the course's name)
 def convolutional_model(input_shape: Sequence[int], seed: int = 0) -> Model:
     """Return the network that tells six signs of a hand apart, for pictures (n_H, n_W, n_C).
 
-    Convolution 4×4 to 8 channels, ReLU, max pool 8×8; convolution 2×2 to 16 channels, ReLU, max pool 4×4; dense
-    to 6 scores.
+    Convolution 4×4 to 8 channels, ReLU, max pool 8×8; convolution 2×2 to 16 channels, ReLU, max pool 4×4;
+    dense to 6 scores.
 
     Raises
     ------
