@@ -8,6 +8,7 @@ from jitconv.courses.coursera.data import (
     load_signs_dataset,
     random_mini_batches,
 )
+from jitconv.courses.coursera.keras import convolutional_model, happyModel
 from jitconv.courses.coursera.network import (
     compute_cost,
     create_placeholders,
@@ -29,10 +30,12 @@ __all__ = [
     "conv_forward",
     "conv_single_step",
     "convert_to_one_hot",
+    "convolutional_model",
     "create_mask_from_window",
     "create_placeholders",
     "distribute_value",
     "forward_propagation",
+    "happyModel",
     "initialize_parameters",
     "load_dataset",
     "load_happy_dataset",
