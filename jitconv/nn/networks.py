@@ -8,7 +8,9 @@ from jitconv.nn.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
 from jitconv.nn.model import Sequential
 
 
-def signs(*, bias: bool = True, seed: int = 0, **options: Any) -> Sequential:
+def signs(
+    *, shape: tuple[int, ...] = (64, 64, 3), bias: bool = True, seed: int = 0, **options: Any
+) -> Sequential:
     """Return the network that tells six signs of a hand apart, in pictures of 64×64×3.
 
     Convolution 4×4 to 8 channels, ReLU, max pool 8×8; convolution 2×2 to 16 channels, ReLU, max pool 4×4;
@@ -16,6 +18,8 @@ def signs(*, bias: bool = True, seed: int = 0, **options: Any) -> Sequential:
 
     Parameters
     ----------
+    shape : tuple
+        (H, W, C) of a picture, as for `Sequential`.
     bias : bool
         Whether the convolutions have one (the exercise's have none).
     seed : int
@@ -28,7 +32,7 @@ def signs(*, bias: bool = True, seed: int = 0, **options: Any) -> Sequential:
         Conv2D(16, 2, pad="same", bias=bias, init="glorot"), ReLU(), MaxPool2D(4, pad="same"),
         Flatten(), Dense(6, init="glorot"),
     ]  # fmt: skip
-    return Sequential(layers, (64, 64, 3), seed=seed, **options)
+    return Sequential(layers, shape, seed=seed, **options)
 
 
 def three_layer(*, filters: int = 32, hidden: int = 500, seed: int = 0, **options: Any) -> Sequential:

@@ -22,10 +22,10 @@ from jitconv.nn import (
     ZeroPad2D,
     evaluate,
     fit,
+    networks,
     predict,
     summary,
 )
-from jitconv.nn.layers import Layer
 from jitconv.specs.values import choice, integer
 
 Pair = tuple[Any, Any]
@@ -201,9 +201,4 @@ def convolutional_model(input_shape: Sequence[int], seed: int = 0) -> Model:
     ShapeError, ParameterError
         When `input_shape` is none of a picture.
     """
-    layers: list[Layer] = [
-        Conv2D(8, 4, pad="same", init="glorot"), ReLU(), MaxPool2D(8, pad="same"),
-        Conv2D(16, 2, pad="same", init="glorot"), ReLU(), MaxPool2D(4, pad="same"),
-        Flatten(), Dense(6, init="glorot"),
-    ]  # fmt: skip
-    return Model(Sequential(layers, tuple(input_shape), seed=seed))
+    return Model(networks.signs(shape=tuple(input_shape), seed=seed))

@@ -26,7 +26,7 @@ def use_loops(on: bool = True) -> None:
     ----------
     on : bool
         By default they are as fast as the others. With loops the notebooks' comparisons of speed say what
-        they mean to say; a convolution of 100 pictures of 31x31 takes seconds.
+        they mean to say: 0.36 s instead of 0.012 for 25 filters 3x3 on 100 pictures of 31x31x3 by steps of 2.
     """
     _loops.set(bool(on))
 

@@ -46,9 +46,7 @@ def visualize_grid(Xs: Any, ubound: float = 255.0, padding: int = 1) -> Array:  
 def vis_grid(Xs: Any) -> Array:  # noqa: N803
     """Return images side by side, all spread over 0..1 alike, a pixel of the largest value between them."""
     images = _images(Xs)
-    grid = _grid(images, 1, float(images.max()))
-    low, high = grid.min(), grid.max()
-    return (grid - low) / (high - low) if high > low else grid - low
+    return _spread(_grid(images, 1, float(images.max())))
 
 
 def vis_nn(rows: Sequence[Sequence[Any]]) -> Array:
@@ -59,6 +57,11 @@ def vis_nn(rows: Sequence[Sequence[Any]]) -> Array:
     for at in np.ndindex(count, across):
         top, left = at[0] * (height + 1), at[1] * (width + 1)
         grid[top : top + height, left : left + width] = images[at]
+    return _spread(grid)
+
+
+def _spread(grid: Array) -> Array:
+    """Return a grid over 0..1; one colour is 0."""
     low, high = grid.min(), grid.max()
     return (grid - low) / (high - low) if high > low else grid - low
 

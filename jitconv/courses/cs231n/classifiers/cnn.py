@@ -8,6 +8,7 @@ import numpy as np
 
 from jitconv.courses.cs231n import _conv, fast_layers, layer_utils, layers
 from jitconv.courses.cs231n._arguments import Array
+from jitconv.courses.cs231n.classifiers._penalty import add_l2
 from jitconv.courses.cs231n.fast_layers import *  # noqa: F403 - notebooks take layers from here by a star
 from jitconv.courses.cs231n.fast_layers import max_pool_backward_fast
 from jitconv.courses.cs231n.layer_utils import *  # noqa: F403
@@ -125,15 +126,4 @@ class ThreeLayerConvNet:
         dconv = relu_backward(max_pool_backward_fast(da1, pool), relu)
         # nobody asks for the gradient of the pictures
         _, grads["W1"], grads["b1"] = _conv.convolve_backward(dconv, conv_cache, wrt=("w", "b"))
-        return loss + self._penalty(grads), grads
-
-    def _penalty(self, grads: dict[str, Any]) -> float:
-        """Add L2 to the gradients, and return what it adds to the loss."""
-        if not self.reg:
-            return 0.0
-        penalty = 0.0
-        for name in ("W1", "W2", "W3"):
-            w = self.params[name]
-            grads[name] += self.reg * w
-            penalty += 0.5 * self.reg * float(np.sum(w * w, dtype=np.float64))
-        return penalty
+        return loss + add_l2(self.params, grads, self.reg), grads

@@ -10,6 +10,7 @@ import numpy as np
 
 from jitconv.courses.cs231n import layer_utils, layers
 from jitconv.courses.cs231n._arguments import Array
+from jitconv.courses.cs231n.classifiers._penalty import add_l2
 from jitconv.courses.cs231n.layer_utils import *  # noqa: F403 - notebooks take layers from here by a star
 from jitconv.courses.cs231n.layers import *  # noqa: F403
 from jitconv.courses.cs231n.layers import (
@@ -164,11 +165,7 @@ class FullyConnectedNet:
         dout, grads[f"W{last}"], grads[f"b{last}"] = affine_backward(dscores, cache)
         for layer in range(last - 1, 0, -1):
             dout = self._hidden_backward(layer, dout, caches[layer - 1], grads)
-        for layer in range(1, last + 1):
-            w = self.params[f"W{layer}"]
-            grads[f"W{layer}"] += self.reg * w
-            loss += 0.5 * self.reg * float(np.sum(w * w, dtype=np.float64))
-        return loss, grads
+        return loss + add_l2(self.params, grads, self.reg), grads
 
     def _hidden(self, layer: int, x: Array) -> tuple[Array, list[Any]]:
         p, cache = self.params, None  # type: dict[str, Array], Any
