@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jitconv.algorithm import OPS
+from jitconv.plugins import registry
 from jitconv.specs import parse
 from jitconv.testing import Case, arena, cases, random_problems, reference
+from jitconv.testing.agreement import disagreement
 from jitconv.testing.common import in_common
 from jitconv.testing.diagnosis import diagnosis
 from jitconv.testing.difference import first_difference, where_wrong
@@ -234,3 +236,28 @@ def test_what_problems_that_fail_have_in_common_is_told():
 
 
 COMMON = [(1, 4, "nchw"), (2, 4, ""), (3, 5, "s2"), (6, 4, "nchw s2"), (8, 5, "nchw s1x3")]
+
+
+def test_a_sum_that_cancels_may_be_off_by_its_rounding_and_no_more():
+    spec = parse("n1h1w1c2 k1x1f1")
+    x, w = np.array([1, -1 + 2**-20], np.float32).reshape(spec.x_shape), np.ones(spec.w_shape, np.float32)
+    operands, direct = [x, w, None], registry().find("conv_forward", "direct")
+    wanted = reference("conv_forward", spec, operands)
+    for off, right in ((2**-23, True), (2**-21, False)):
+        got = [(wanted[0] + off).astype(np.float32)]
+        assert off / wanted[0].item() > 0.1
+        assert disagreement("conv_forward", spec, direct, got, wanted)[1]
+        assert (
+            disagreement("conv_forward", spec, direct, got, wanted, operands=operands)[1] is None
+        ) is right
+
+
+def test_a_maximum_cancels_nothing():
+    spec = parse("n1h1w2c1 k1x2")
+    x = np.array([-1, 2**-20], np.float32).reshape(spec.x_shape)
+    wanted = reference("max_pool_forward", spec, [x])
+    got = [(wanted[0] + 2**-24).astype(np.float32), None]
+    told = disagreement(
+        "max_pool_forward", spec, registry().find("max_pool_forward", "direct"), got, wanted, operands=[x]
+    )
+    assert "y is off by" in told[1]

@@ -52,7 +52,8 @@ def disagreement(
         Whether an algorithm of class "direct" must agree to the bit.
     operands : sequence of array or None, optional
         What the outputs come from. Where sums cancel, what is left may be as small as their rounding: with
-        operands an error within one rounding of all that they add, ε·‖Σ|terms|‖, is allowed.
+        operands an error within one rounding of all that they add, ε·‖Σ|terms|‖, is allowed; a maximum adds
+        nothing.
     """
     worst, most = 0.0, bound(op, spec, algorithm.error_class, spec.dtype)
     spreads = algorithm.error_class != "direct"
@@ -64,15 +65,14 @@ def disagreement(
             continue
         if one.dtype.kind != "f":
             if not np.array_equal(one, other):
-                return float(
-                    "inf"
-                ), f"{name} ({one.dtype}) is wrong: {where_wrong(one, other, axes=axes(spec, name))}"
+                where = where_wrong(one, other, axes=axes(spec, name))
+                return float("inf"), f"{name} ({one.dtype}) is wrong: {where}"
             continue
         # errors of transforms grow with the operands, also where windows in padding make the sums small
         typical = math.sqrt(other.size * spec.terms(op)) * _scale(name, op, operands)
         least = typical * FEW_WINDOWS if spreads else 0.0
         error = relative_error(one, other, least)
-        if error > limit > 0 and operands is not None and math.isfinite(error):
+        if error > limit > 0 and operands is not None and math.isfinite(error) and op != "max_pool_forward":
             added = _added(op, spec, operands)[place]
             rounding = float(np.finfo(spec.dtype).eps) * float(np.linalg.norm(added))  # type: ignore[arg-type]
             error = relative_error(one, other, max(least, rounding / limit))

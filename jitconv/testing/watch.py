@@ -112,9 +112,11 @@ class _Process:
             given.flush()
             given.seek(0)
             answers, theirs = os.pipe()
-            server.fork([control.fileno(), given.fileno(), theirs, self._errors.fileno()])
-        os.close(theirs)
-        self._answers = os.fdopen(answers, "rb", buffering=0)
+            self._answers = os.fdopen(answers, "rb", buffering=0)
+            try:
+                server.fork([control.fileno(), given.fileno(), theirs, self._errors.fileno()])
+            finally:
+                os.close(theirs)
 
     def outcomes(self) -> Iterator[Outcome]:
         """Give the outcome of each job until the worker dies, that of the last one then too."""

@@ -157,7 +157,8 @@ class Worker:
         self._say(way=f"{way.name}, after a fork", arrays={})
         child = os.fork()
         if child == 0:
-            _, wrong = disagreement(algorithm.op, case.spec, algorithm, _run(way, algorithm, case), wanted)
+            got, given = _run(way, algorithm, case), list(way.operands.values())
+            _, wrong = disagreement(algorithm.op, case.spec, algorithm, got, wanted, operands=given)
             os._exit(1 if wrong else 0)
         end = time.monotonic() + FORK_SECONDS
         while (ended := os.waitpid(child, os.WNOHANG))[0] == 0:

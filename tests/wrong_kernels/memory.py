@@ -3,6 +3,7 @@
 import ctypes
 import itertools
 import os
+import sys
 import threading
 import time
 
@@ -194,7 +195,10 @@ def dies_after_a_fork(spec, plan, x, w, b, y):
     plan(x, w, b, y)
 
 
+_APART = "jitconv.testing.forkserver" in sys.orig_argv
+
+
 @wrong(FORWARD, "spawn", told="other bits in another process")
 def another_last_bit_in_each_process(spec, plan, x, w, b, y):
     plan(x, w, b, y)
-    y *= np.float32(1 + _here % 1000 * 1e-9 + 1e-7 * (_here % 2))
+    y *= np.float32(1 + 2**-23 * _APART)
