@@ -235,7 +235,7 @@ class Call:
         ({"data": np.zeros((2, 3072), np.uint8), "labels": [0, 2**70]}, "at most 64 bits; row 1 is beyond"),
         ({"data": np.zeros((2, 3072), np.uint8), "labels": np.zeros(2)}, "integers (2,); found float64 (2,)"),
         ({"data": np.zeros((0, 3072), np.uint8), "labels": []}, "at least one picture; found (0, 3072)"),
-        ({"data": np.full((2, 3072), None), "labels": [0, 1]}, "damaged"),
+        ({"data": np.full((2, 3072), None), "labels": [0, 1]}, "found object (2, 3072)"),
         ({b"\xff": 1}, "expected the key 'data'; found ['ÿ']"),
         ({"data": Call(np.dtype, ("u1",)), "labels": [0]}, "found _DType"),
         ({"data": Call(np.ndarray, ((2,),), (1, (2, 3072), 5, False, b"")), "labels": [0]}, "damaged"),

@@ -45,6 +45,15 @@ STACKS = {
     "dropout": [nn.Flatten(), nn.Dense(9), nn.Dropout(0.4)],
     "padding": [nn.ZeroPad2D((1, 2)), nn.Conv2D(3, 3), nn.LeakyReLU(0.2)],
     "sigmoid": [nn.Conv2D(2, 3), nn.Sigmoid()],
+    "sum with the input": [nn.Add([nn.Conv2D(4, 3, pad=1), nn.BatchNorm2D()]), nn.Sigmoid()],
+    "sum of two branches": [
+        nn.Conv2D(3, 3, pad=1), nn.ReLU(),
+        nn.Add(
+            [nn.Conv2D(5, 3, 2, pad=1), nn.ReLU(), nn.MaxPool2D(2, 1, "same"), nn.Add([nn.Dropout(0.3)])],
+            [nn.Conv2D(5, 1, 2, bias=False), nn.BatchNorm2D()],
+        ),
+    ],
+    "sum at first": [nn.Add([nn.Conv2D(4, 3, pad=1), nn.MaxPool2D(3, 1, 1)])],
 }  # fmt: skip
 
 
@@ -132,14 +141,14 @@ def test_a_relu_after_the_pool_gives_the_same_bits(name):
     x[0] = np.round(x[0])  # ties
     x[1, 2, 3] = np.nan
     found = model.step(x, np.array([0, 1, 2, 0]), np.random.default_rng(0))
-    model._order = list(model.layers.items())
+    model._chain._order = list(model.layers.items())
     model.layers["pool1"].sparse = False  # its gradient goes to the ReLU, no more to the convolution
     wanted = model.step(x, np.array([0, 1, 2, 0]), np.random.default_rng(0))
     np.testing.assert_array_equal(found.scores, wanted.scores)
     clean = np.delete(x, 1, axis=0)
     wanted = model.step(clean, np.array([0, 2, 0]), np.random.default_rng(0))
     again = stack(name, dtype="float32").step(clean, np.array([0, 2, 0]), np.random.default_rng(0))
-    assert [name for name, _ in model._order] != [name for name, _ in stack(name)._order]
+    assert [name for name, _ in model._chain._order] != [name for name, _ in stack(name)._chain._order]
     for part, gradient in wanted.gradients.items():
         np.testing.assert_allclose(again.gradients[part], gradient, rtol=1e-5, atol=1e-6)
 
@@ -341,7 +350,7 @@ def test_no_pictures_have_no_scores():
 @pytest.mark.parametrize(
     ("given", "options", "words"),
     [
-        ([nn.Flatten, nn.Dense(3)], {}, "takes layers, such as"),
+        ([nn.Flatten, nn.Dense(3)], {}, "must be layers, such as"),
         (["conv"], {}, "got 'conv'"),
         (nn.Flatten(), {}, "in a list; got Flatten"),
         ([nn.Flatten()], {"seed": -1}, "seed must be at least 0"),

@@ -5,6 +5,7 @@ from jitconv.nn.checkpoint import load, save
 from jitconv.nn.gradients import check_gradients, numerical_gradient, relative_error
 from jitconv.nn.history import Epoch, History
 from jitconv.nn.layers import (
+    Add,
     AvgPool2D,
     BatchNorm2D,
     Conv2D,
@@ -28,6 +29,7 @@ from jitconv.nn.training import evaluate, fit, predict
 __all__ = [
     "SGD",
     "Adam",
+    "Add",
     "AvgPool2D",
     "BatchNorm2D",
     "Conv2D",

@@ -14,7 +14,7 @@ import numpy as np
 from jitconv import files
 from jitconv.errors import DataError
 from jitconv.nn.history import History
-from jitconv.nn.layers import LAYERS
+from jitconv.nn.layers import LAYERS, Layer
 from jitconv.nn.model import Sequential
 from jitconv.nn.optimisers import Optimiser
 
@@ -120,7 +120,7 @@ def load(file: str | Path) -> Sequential:
     with _opened(path) as read:
         about = _json(read, "model", path)
         try:
-            layers = [LAYERS[one["layer"]](**_tupled(one["options"])) for one in about["layers"]]
+            layers = [_made(one) for one in about["layers"]]
             model = Sequential(layers, about["shape"], layout=about["layout"], dtype=about["dtype"])
         except KeyError as error:
             raise DataError(
@@ -135,14 +135,20 @@ def load(file: str | Path) -> Sequential:
 
 def describe(model: Sequential) -> dict[str, Any]:
     """Return what makes a network but its arrays, as JSON holds it."""
-    layers = [{"layer": type(one).__name__, "options": one.options()} for one in model.layers.values()]
+    layers = list(model.layers.values())
     about = {"layers": layers, "shape": model.shape, "layout": model.layout, "dtype": model.dtype.name}
     return _plain(about)
 
 
 def _plain(about: dict[str, Any]) -> dict[str, Any]:
-    """Return what JSON makes of it, NumPy's numbers as Python's."""
-    return json.loads(json.dumps(about, default=lambda number: number.item()))
+    """Return what JSON makes of it, layers as their names and options, NumPy's numbers as Python's."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Layer):
+            return {"layer": type(value).__name__, "options": value.options()}
+        return value.item()
+
+    return json.loads(json.dumps(about, default=plain))
 
 
 def _write_model(file: h5py.File, model: Sequential) -> None:
@@ -189,13 +195,13 @@ def _json(file: h5py.File, name: str, path: Path) -> dict[str, Any]:
     return found
 
 
-def _tupled(options: dict[str, Any]) -> dict[str, Any]:
-    """Return options whose lists, JSON's only sequences, are tuples again."""
-
-    def tupled(value: Any) -> Any:
-        return tuple(map(tupled, value)) if isinstance(value, list) else value
-
-    return {name: tupled(value) for name, value in options.items()}
+def _made(about: Any) -> Any:
+    """Return what `_plain` made plain: layers of their options, and tuples, for JSON has lists alone."""
+    if isinstance(about, list):
+        return tuple(map(_made, about))
+    if not isinstance(about, dict):
+        return about
+    return LAYERS[about["layer"]](**{name: _made(value) for name, value in about["options"].items()})
 
 
 @contextmanager

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jitconv.errors import DtypeError, ParameterError, ShapeError, shown
 from jitconv.nn.functions import cross_entropy, probabilities
-from jitconv.nn.layers import Conv2D, Layer, MaxPool2D, ReLU, Setting
+from jitconv.nn.layers.base import Layer, Setting, layer_list
+from jitconv.nn.layers.chain import Chain, numbered
 from jitconv.specs.values import DTYPES, LAYOUTS, choice, integer
 from jitconv.specs.values import shape as extents
 
@@ -76,40 +77,26 @@ class Sequential:
         self.dtype = np.dtype(choice("dtype", dtype, DTYPES))
         self.shape = extents("shape", shape)
         self.seed = integer("seed", seed, 0)
-        self.layers = _named(layers)
-        self.shapes: dict[str, tuple[int, ...]] = {}
-        setting, current = Setting(layout, self.dtype, np.random.default_rng(self.seed)), self.shape
-        for name, layer in self.layers.items():
-            try:
-                current = self.shapes[name] = layer.build(current, setting)
-            except (ShapeError, ParameterError) as error:
-                raise type(error)(f"{name}: {error}") from None
-        for layer in layers:
+        setting = Setting(layout, self.dtype, np.random.default_rng(self.seed))
+        # the first layer's inputs are pictures: nobody wants their gradient
+        self._chain = Chain(numbered(layers), self.shape, setting, first=True)
+        self.layers, self.shapes = self._chain.layers, self._chain.shapes
+        for layer in _with_parts(layers):
             layer.taken = True
-        self._order = _pools_first(list(self.layers.items()))
-        _maxima_alone([layer for _, layer in self._order])
 
     @property
     def parameters(self) -> dict[str, Array]:
         """What training changes, by name: "conv1/w", "conv1/b" …: the arrays themselves, no copies."""
-        return dict(self._arrays("parameters"))
+        return self._chain.arrays("parameters")
 
     @property
     def state(self) -> dict[str, Array]:
         """What layers keep besides, such as "norm1/mean": the arrays themselves, no copies."""
-        return dict(self._arrays("state"))
-
-    def _arrays(self, kind: str) -> Iterator[tuple[str, Array]]:
-        for name, layer in self.layers.items():
-            for part, array in getattr(layer, kind).items():
-                yield f"{name}/{part}", array
+        return self._chain.arrays("state")
 
     def scores(self, x: Array) -> Array:
         """Return the last layer's outputs for a batch (N, ...)."""
-        x = self._checked(x)
-        for _, layer in self._order:
-            x, _ = layer.forward(x)
-        return x
+        return self._chain.outputs(self._checked(x))
 
     def probabilities(self, x: Array) -> Array:
         """Return the probability of each class, (N, classes): the softmax of scores, the sigmoid of one."""
@@ -128,20 +115,9 @@ class Sequential:
             What a layer such as Dropout draws from; by default one of seed 0.
         """
         rng = np.random.default_rng(0) if rng is None else rng
-        y, caches = self._checked(x), []
-        for _, layer in self._order:
-            y, cache = layer.forward(y, rng)
-            caches.append(cache)
-        loss, slope = cross_entropy(y, labels)
-        gradients: dict[str, Array] = {}
-        dy: Array | None = slope
-        for place in reversed(range(len(caches))):
-            name, layer = self._order[place]
-            assert dy is not None
-            # the first layer's inputs are pictures: nobody wants their gradient
-            dy, found = layer.backward(dy, caches.pop(), dx=place > 0)
-            gradients |= {f"{name}/{part}": gradient for part, gradient in found.items()}
-        return Step(loss, y, gradients)
+        scores, caches = self._chain.forward(self._checked(x), rng)
+        loss, slope = cross_entropy(scores, labels)
+        return Step(loss, scores, self._chain.backward(slope, caches, dx=False)[1])
 
     def _checked(self, x: Array) -> Array:
         if not isinstance(x, np.ndarray) or x.dtype.name != self.dtype.name:
@@ -160,40 +136,15 @@ class Sequential:
 
 
 def _check_layers(layers: Sequence[Layer]) -> None:
-    if not isinstance(layers, (list, tuple)) or not layers:
-        raise ParameterError(f"Sequential needs at least one layer, in a list; got {shown(layers)}")
-    for layer in layers:
-        if not isinstance(layer, Layer):
-            raise ParameterError(f"Sequential takes layers, such as Dense(10); got {shown(layer)}")
+    layer_list("Sequential: layers", layers)
+    found = _with_parts(layers)
+    for layer in found:
         if layer.taken:  # its weights would begin anew, beneath that network
             raise ParameterError(f"Sequential: {shown(layer)} is another network's already; make a new one")
-    if len({id(layer) for layer in layers}) != len(layers):
+    if len({id(layer) for layer in found}) != len(found):
         raise ParameterError("Sequential: one layer stands twice; make two of them")
 
 
-def _named(layers: Sequence[Layer]) -> dict[str, Layer]:
-    counts: dict[str, int] = {}
-    named = {}
-    for layer in layers:
-        counts[layer.word] = counts.get(layer.word, 0) + 1
-        named[f"{layer.word}{counts[layer.word]}"] = layer
-    return named
-
-
-def _pools_first(layers: list[tuple[str, Layer]]) -> list[tuple[str, Layer]]:
-    """Return the order in which layers run: a ReLU after the max pool that follows it.
-
-    The largest of what is above 0 is what is above 0 of the largest: results and gradients have the same
-    bits, and the ReLU sees a window's maximum alone.
-    """
-    order = list(layers)
-    for place in range(len(order) - 1):
-        if isinstance(order[place][1], ReLU) and isinstance(order[place + 1][1], MaxPool2D):
-            order[place : place + 2] = order[place + 1], order[place]
-    return order
-
-
-def _maxima_alone(order: list[Layer]) -> None:
-    """Let a max pool give the first convolution, which gives nothing on, the gradient of its maxima alone."""
-    if len(order) > 1 and isinstance(order[0], Conv2D) and isinstance(order[1], MaxPool2D):
-        order[1].sparse = order[0].takes_sparse
+def _with_parts(layers: Sequence[Layer]) -> list[Layer]:
+    """Return layers, those within others after them."""
+    return [one for layer in layers for one in (layer, *_with_parts(layer.parts))]

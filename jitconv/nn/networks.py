@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from jitconv.nn.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
+from jitconv.nn.layers import Add, AvgPool2D, BatchNorm2D, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU
 from jitconv.nn.model import Sequential
 
 
@@ -95,3 +96,52 @@ def small(*, classes: int = 10, seed: int = 0, **options: Any) -> Sequential:
         Flatten(), Dense(64), ReLU(), Dense(classes, init="glorot"),
     ]  # fmt: skip
     return Sequential(layers, (8, 8, 1), seed=seed, **options)
+
+
+def resnet(
+    shape: tuple[int, int, int] = (32, 32, 3), *, classes: int = 10, blocks: int = 3,
+    widths: Sequence[int] = (16, 32, 64), seed: int = 0, **options: Any,
+) -> Sequential:  # fmt: skip
+    """Return a residual network; that of 32×32×3 with 3 blocks of each width is known as ResNet-20.
+
+    K. He, X. Zhang, S. Ren, J. Sun, "Deep Residual Learning for Image Recognition", CVPR 2016, section 4.2,
+    with 1×1 convolutions where a block changes the shape (there "B"; "A" fills up with zeros). A
+    convolution 3×3; blocks of two, each with batch normalisation, the first of each width but the first with
+    stride 2; the mean over what is left of the picture; dense to scores.
+
+    Parameters
+    ----------
+    shape : tuple
+        Of a picture, as for `Sequential`.
+    classes : int
+        Scores.
+    blocks : int
+        Of each width.
+    widths : sequence of int
+        Channels.
+    seed : int
+        Decides the weights (normal, He).
+    **options
+        As for `Sequential`.
+    """
+    layers = [Conv2D(widths[0], 3, pad=1, bias=False), BatchNorm2D(), ReLU()]
+    channels = widths[0]
+    for place, width in enumerate(widths):
+        for block in range(blocks):
+            layers += [_residual(width, 2 if place and not block else 1, width != channels), ReLU()]
+            channels = width
+    height, across = shape[:2] if options.get("layout", "NHWC") == "NHWC" else shape[1:]
+    halves = 2 ** (len(widths) - 1)
+    window = -(-height // halves), -(-across // halves)
+    return Sequential(
+        [*layers, AvgPool2D(window), Flatten(), Dense(classes, init="glorot")], shape, seed=seed, **options
+    )
+
+
+def _residual(width: int, stride: int, projected: bool) -> Layer:
+    body = [
+        Conv2D(width, 3, stride, pad=1, bias=False), BatchNorm2D(), ReLU(),
+        Conv2D(width, 3, pad=1, bias=False), BatchNorm2D(),
+    ]  # fmt: skip
+    changes = projected or stride > 1
+    return Add(body, [Conv2D(width, 1, stride, bias=False), BatchNorm2D()] if changes else [])

@@ -49,7 +49,7 @@ def table(model: Sequential, batch: int = 1) -> Table:
         total += madds
         current = model.shapes[name]
         count = sum(array.size for array in layer.parameters.values())
-        chosen = ", ".join(one.choice.name for one in explained)
+        chosen = ", ".join(dict.fromkeys(one.choice.name for one in explained))
         shape = "×".join(map(str, current))
         rows.append((name, shape, f"{count:,}" if count else "", f"{madds:,}" if madds else "", chosen))
     found.add_column("layer", footer="all")

@@ -1,4 +1,4 @@
-"""CIFAR-10 as the course's notebooks load it, from any of the files that `jitconv.nn.data.cifar10` reads."""
+"""The course's data sets; CIFAR-10 from any of the files that `jitconv.nn.data.cifar10` reads."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from jitconv.courses.cs231n._arguments import Array
+from jitconv.courses.cs231n._imagenet import load_imagenet_val, load_models, load_tiny_imagenet
 from jitconv.errors import ParameterError
 from jitconv.nn.data import cifar10
 from jitconv.nn.data.find import Folder
@@ -15,7 +16,15 @@ from jitconv.nn.data.pickles import read_batch
 from jitconv.nn.data.source import Data
 from jitconv.specs.values import integer
 
-__all__ = ["get_CIFAR10_data", "load_CIFAR10", "load_CIFAR_batch", "load_pickle"]
+__all__ = [
+    "get_CIFAR10_data",
+    "load_CIFAR10",
+    "load_CIFAR_batch",
+    "load_imagenet_val",
+    "load_models",
+    "load_pickle",
+    "load_tiny_imagenet",
+]
 
 FOLDER = "cs231n/datasets"
 """Where the notebooks' script puts the set."""

@@ -18,9 +18,11 @@ from jitconv.ops import Gradients
 __all__ = [
     "conv_backward_fast",
     "conv_backward_im2col",
+    "conv_backward_pytorch",
     "conv_backward_strides",
     "conv_forward_fast",
     "conv_forward_im2col",
+    "conv_forward_pytorch",
     "conv_forward_strides",
     "max_pool_backward_fast",
     "max_pool_backward_im2col",
@@ -61,6 +63,16 @@ def conv_forward_fast(x: Any, w: Any, b: Any, conv_param: Mapping[str, Any]) -> 
 def conv_backward_fast(dout: Any, cache: ConvCache) -> Gradients:
     """Return ``(dx, dw, db)`` as `conv_backward_naive` does, by the algorithm that is fastest."""
     return _conv.convolve_backward(dout, cache)
+
+
+def conv_forward_pytorch(x: Any, w: Any, b: Any, conv_param: Mapping[str, Any]) -> tuple[Array, ConvCache]:
+    """Convolve as `conv_forward_fast` does: the name that the 2019 edition had, and still no PyTorch."""
+    return conv_forward_fast(x, w, b, conv_param)
+
+
+def conv_backward_pytorch(dout: Any, cache: ConvCache) -> Gradients:
+    """Return ``(dx, dw, db)`` as `conv_backward_fast` does."""
+    return conv_backward_fast(dout, cache)
 
 
 def max_pool_forward_reshape(x: Any, pool_param: Mapping[str, Any]) -> tuple[Array, PoolCache]:

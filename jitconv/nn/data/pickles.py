@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -40,6 +40,10 @@ class _Array:
 
     def array(self) -> Array:
         _, shape, kind, fortran, values = self.state
+        if isinstance(values, list):  # of an array of objects
+            found = np.empty(len(values), object)
+            found[:] = [plain(one) for one in values]
+            return found.reshape(shape, order="F" if fortran else "C")
         return np.frombuffer(values, kind.dtype()).reshape(shape, order="F" if fortran else "C")
 
 
@@ -85,6 +89,29 @@ class _Arrays(pickle.Unpickler):
 
 def _text(value: str | bytes) -> str:
     return value.decode("latin1") if isinstance(value, bytes) else value
+
+
+def plain(value: Any) -> Any:
+    """Return what a pickle holds, its arrays as NumPy's, the keys of its dictionaries as text."""
+    if isinstance(value, _Array):
+        return value.array()
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(plain, value))
+    if isinstance(value, dict):
+        return {_text(key) if isinstance(key, bytes) else key: plain(one) for key, one in value.items()}
+    return _text(value) if isinstance(value, bytes) else value
+
+
+def read_plain(stream: IO[bytes], path: Path) -> Any:
+    """Return what a pickle of dictionaries, lists, numbers, text and arrays holds; nothing in it is run.
+
+    Raises
+    ------
+    DataError
+        When it is damaged, or names anything else.
+    """
+    with reading(path, Exception):  # a damaged pickle raises anything
+        return plain(_Arrays(stream, encoding="bytes").load())
 
 
 def read_batch(path: Path, width: int) -> tuple[Array, Array]:

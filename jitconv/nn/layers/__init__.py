@@ -1,6 +1,7 @@
 """The layers of networks."""
 
 from jitconv.nn.layers.activation import Dropout, LeakyReLU, ReLU, Sigmoid
+from jitconv.nn.layers.add import Add
 from jitconv.nn.layers.base import Layer, Setting
 from jitconv.nn.layers.conv import Conv2D
 from jitconv.nn.layers.dense import Dense, Flatten
@@ -9,8 +10,8 @@ from jitconv.nn.layers.padding import ZeroPad2D
 from jitconv.nn.layers.pool import AvgPool2D, MaxPool2D
 
 _ALL: tuple[type[Layer], ...] = (
-    AvgPool2D, BatchNorm2D, Conv2D, Dense, Dropout, Flatten, GroupNorm, LeakyReLU, MaxPool2D, ReLU, Sigmoid,
-    ZeroPad2D,
+    Add, AvgPool2D, BatchNorm2D, Conv2D, Dense, Dropout, Flatten, GroupNorm, LeakyReLU, MaxPool2D, ReLU,
+    Sigmoid, ZeroPad2D,
 )  # fmt: skip
 
 LAYERS: dict[str, type[Layer]] = {one.__name__: one for one in _ALL}
@@ -18,6 +19,7 @@ LAYERS: dict[str, type[Layer]] = {one.__name__: one for one in _ALL}
 
 __all__ = [
     "LAYERS",
+    "Add",
     "AvgPool2D",
     "BatchNorm2D",
     "Conv2D",

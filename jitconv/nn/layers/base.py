@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from jitconv.errors import ShapeError
+from jitconv.errors import ParameterError, ShapeError, shown
 from jitconv.selector import Explanation
 
 Array = np.ndarray[Any, Any]
@@ -46,6 +47,11 @@ class Layer(ABC):
         self.state: dict[str, Array] = {}
         self.taken = False  # set by the network it belongs to
 
+    @property
+    def parts(self) -> Sequence[Layer]:
+        """The layers that this one is made of, such as the branches' of `Add`."""
+        return ()
+
     @abstractmethod
     def build(self, shape: Shape, setting: Setting) -> Shape:
         """Make the arrays for inputs of a shape (without N); return the outputs' shape."""
@@ -68,6 +74,15 @@ class Layer(ABC):
     def options(self) -> dict[str, Any]:
         """Return the options, by name."""
         return {one.name: getattr(self, one.name) for one in fields(self)}
+
+
+def layer_list(name: str, layers: object) -> None:
+    """Refuse what is no list of at least one layer; `name` says whose it is."""
+    if not isinstance(layers, (list, tuple)) or not layers:
+        raise ParameterError(f"{name} must be at least one layer, in a list; got {shown(layers)}")
+    for layer in layers:
+        if not isinstance(layer, Layer):
+            raise ParameterError(f"{name} must be layers, such as Dense(10); got {shown(layer)}")
 
 
 def picture(layer: Layer, shape: Shape, layout: str) -> tuple[int, int, int]:
