@@ -10,7 +10,12 @@ from jitconv.nn.model import Sequential
 
 
 def signs(
-    *, shape: tuple[int, ...] = (64, 64, 3), bias: bool = True, seed: int = 0, **options: Any
+    *,
+    shape: tuple[int, ...] = (64, 64, 3),
+    bias: bool = True,
+    init: str = "glorot",
+    seed: int = 0,
+    **options: Any,
 ) -> Sequential:
     """Return the network that tells six signs of a hand apart, in pictures of 64×64×3.
 
@@ -23,14 +28,17 @@ def signs(
         (H, W, C) of a picture, as for `Sequential`.
     bias : bool
         Whether the convolutions have one (the exercise's have none).
+    init : str
+        How the convolutions' weights begin, as for `Conv2D`; in the exercise Glorot uniform. Before a ReLU
+        "he" leaves fewer filters without a picture that they answer to.
     seed : int
-        Decides the weights (Glorot uniform).
+        Decides the weights.
     **options
         As for `Sequential`.
     """
     layers = [
-        Conv2D(8, 4, pad="same", bias=bias, init="glorot"), ReLU(), MaxPool2D(8, pad="same"),
-        Conv2D(16, 2, pad="same", bias=bias, init="glorot"), ReLU(), MaxPool2D(4, pad="same"),
+        Conv2D(8, 4, pad="same", bias=bias, init=init), ReLU(), MaxPool2D(8, pad="same"),
+        Conv2D(16, 2, pad="same", bias=bias, init=init), ReLU(), MaxPool2D(4, pad="same"),
         Flatten(), Dense(6, init="glorot"),
     ]  # fmt: skip
     return Sequential(layers, shape, seed=seed, **options)
