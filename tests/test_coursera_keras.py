@@ -5,7 +5,7 @@ import pytest
 
 import jitconv
 from jitconv import nn
-from jitconv.courses.coursera import convolutional_model, happyModel
+from jitconv.courses.coursera import comparator, convolutional_model, happyModel, summary
 
 
 def bright(count, seed=0):
@@ -22,6 +22,41 @@ def test_the_networks_have_the_printed_numbers_of_parameters():
     # Keras prints 37,633 of happyModel, 64 of which are running means and variances: 37,569 are trained
     assert count(happyModel()) == 37_569
     assert count(convolutional_model((64, 64, 3))) == 1_310
+
+
+HAPPY = [
+    ["ZeroPadding2D", (None, 70, 70, 3), 0, ((3, 3), (3, 3))],
+    ["Conv2D", (None, 64, 64, 32), 4736, "valid", "linear", "GlorotUniform"],
+    ["BatchNormalization", (None, 64, 64, 32), 128],
+    ["ReLU", (None, 64, 64, 32), 0],
+    ["MaxPooling2D", (None, 32, 32, 32), 0, (2, 2), (2, 2), "valid"],
+    ["Flatten", (None, 32768), 0],
+    ["Dense", (None, 1), 32769, "sigmoid"],
+]
+SIGNS = [
+    ["InputLayer", [(None, 64, 64, 3)], 0],
+    ["Conv2D", (None, 64, 64, 8), 392, "same", "linear", "GlorotUniform"],
+    ["ReLU", (None, 64, 64, 8), 0],
+    ["MaxPooling2D", (None, 8, 8, 8), 0, (8, 8), (8, 8), "same"],
+    ["Conv2D", (None, 8, 8, 16), 528, "same", "linear", "GlorotUniform"],
+    ["ReLU", (None, 8, 8, 16), 0],
+    ["MaxPooling2D", (None, 2, 2, 16), 0, (4, 4), (4, 4), "same"],
+    ["Flatten", (None, 64), 0],
+    ["Dense", (None, 6), 390, "softmax"],
+]
+"""What the notebook's own tests of its networks expect."""
+
+
+def test_the_notebooks_tests_of_its_networks_pass(capsys):
+    comparator(summary(happyModel()), HAPPY)
+    comparator(summary(convolutional_model((64, 64, 3))), SIGNS)
+    assert capsys.readouterr().out == 2 * "All tests passed!\n"
+    with pytest.raises(jitconv.ShapeError, match=r"layer 2 must be \['BatchNormalization'"):
+        comparator(HAPPY[:2] + HAPPY[3:] + HAPPY[:1], HAPPY)
+    with pytest.raises(jitconv.ShapeError, match="must have 7 layers; it has 9"):
+        comparator(SIGNS, HAPPY)
+    with pytest.raises(jitconv.ParameterError, match="summary takes a network of happyModel"):
+        summary(nn.networks.signs())
 
 
 def test_a_network_of_one_score_is_trained_judged_and_asked(capsys):
@@ -44,7 +79,10 @@ def test_a_network_of_one_score_is_trained_judged_and_asked(capsys):
     assert shares.shape == (24, 1)
     assert np.mean((shares > 0.5) == y) == accuracy
     model.summary()
-    assert "conv1" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "conv1" in printed
+    assert "Total params: 37,633\nTrainable params: 37,569\nNon-trainable params: 64" in printed
+    assert repr(epochs).startswith("<4 epochs: loss ")
 
 
 def test_a_network_of_six_scores_goes_on_with_another_call():
@@ -69,6 +107,7 @@ ONE, SIX = np.zeros((2, 64, 64, 3)), np.eye(6)[:2]
     ("call", "words"),
     [
         (lambda: happyModel().fit(ONE, [[0], [2]]), "y must be 0 or 1"),
+        (lambda: happyModel().fit(ONE, epochs=2), "fit needs y, the labels"),
         (lambda: happyModel().fit(ONE, [0, 1]), "y must be (2, 1) to match x; got shape (2,)"),
         (lambda: happyModel().fit(ONE[..., 0], [[0], [1]]), "x must be (m, 64, 64, 3)"),
         (lambda: happyModel().predict(ONE[0]), "x must be (m, 64, 64, 3)"),

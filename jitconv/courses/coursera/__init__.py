@@ -23,8 +23,10 @@ from jitconv.courses.coursera.pooling import (
     pool_backward,
     pool_forward,
 )
+from jitconv.courses.coursera.test_utils import comparator, summary
 
 __all__ = [
+    "comparator",
     "compute_cost",
     "conv_backward",
     "conv_forward",
@@ -45,5 +47,6 @@ __all__ = [
     "pool_forward",
     "predict",
     "random_mini_batches",
+    "summary",
     "zero_pad",
 ]

@@ -46,10 +46,13 @@ class Model:
     ----------
     network : Sequential
         Of one score (two classes) or several.
+    shows_input : bool
+        Whether `test_utils.summary` begins with the input, as for a network of Keras's functional interface.
     """
 
-    def __init__(self, network: Sequential) -> None:
+    def __init__(self, network: Sequential, *, shows_input: bool = False) -> None:
         self.network = network
+        self.shows_input = shows_input
         self.history = Epochs(History())
         self._optimiser = Adam()
 
@@ -76,7 +79,7 @@ class Model:
     def fit(
         self,
         x: Any,
-        y: Any,
+        y: Any = None,
         epochs: int = 1,
         batch_size: int = 32,
         validation_data: Pair | None = None,
@@ -110,6 +113,11 @@ class Model:
         ShapeError, ParameterError, DtypeError
             When arrays do not fit the network, or a number has no meaning.
         """
+        if y is None:
+            raise ParameterError(
+                "fit needs y, the labels: fit(X_train, Y_train, batch_size=64, ...), without the "
+                "tf.data.Dataset that the notebook makes of them"
+            )
         history = fit(
             self.network, self._examples("x", x, "y", y), integer("epochs", epochs, 1), batch=batch_size,
             validation=None if validation_data is None else self._pair(validation_data),
@@ -131,8 +139,15 @@ class Model:
         return shares[:, 1:] if self._scores == 1 else shares
 
     def summary(self) -> None:
-        """Print the layers, their outputs and parameters."""
+        """Print the layers, their outputs and parameters, and how many there are as Keras counts them."""
         print(summary(self.network, 1))
+        trained, kept = (
+            sum(array.size for array in arrays.values())
+            for arrays in (self.network.parameters, self.network.state)
+        )
+        print(
+            f"Total params: {trained + kept:,}\nTrainable params: {trained:,}\nNon-trainable params: {kept:,}"
+        )
 
     @property
     def _scores(self) -> int:
@@ -176,15 +191,19 @@ class Epochs:
         }
         self.epoch = list(range(len(history.epochs)))
 
+    def __repr__(self) -> str:
+        last = ", ".join(f"{name} {values[-1]:.4f}" for name, values in self.history.items() if values)
+        return f"<{len(self.epoch)} epochs{': ' * bool(last)}{last}>"
+
 
 def happyModel(seed: int = 0) -> Model:  # noqa: N802 (the course's name)
     """Return the network that tells whether somebody in a picture of 64×64×3 is happy.
 
-    Zeros around the picture, convolution 7×7 to 32 channels, batch normalisation, ReLU, max pool 2×2, dense
-    to one score.
+    Zeros around the picture, convolution 7×7 to 32 channels, batch normalisation (with Keras's momentum 0.99
+    and epsilon 0.001), ReLU, max pool 2×2, dense to one score.
     """
     layers = [
-        ZeroPad2D(3), Conv2D(32, 7, init="glorot"), BatchNorm2D(), ReLU(), MaxPool2D(2), Flatten(),
+        ZeroPad2D(3), Conv2D(32, 7, init="glorot"), BatchNorm2D(0.99, 1e-3), ReLU(), MaxPool2D(2), Flatten(),
         Dense(1, init="glorot"),
     ]  # fmt: skip
     return Model(Sequential(layers, (64, 64, 3), seed=seed))
@@ -201,4 +220,4 @@ def convolutional_model(input_shape: Sequence[int], seed: int = 0) -> Model:
     ShapeError, ParameterError
         When `input_shape` is none of a picture.
     """
-    return Model(networks.signs(shape=tuple(input_shape), seed=seed))
+    return Model(networks.signs(shape=tuple(input_shape), seed=seed), shows_input=True)

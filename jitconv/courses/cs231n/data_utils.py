@@ -97,7 +97,8 @@ def get_CIFAR10_data(  # noqa: N802
     Returns
     -------
     dict
-        ``X_train``, ``X_val``, ``X_test``: float64 (N, 3, 32, 32); ``y_train``, ``y_val``, ``y_test``.
+        ``X_train``, ``y_train``, ``X_val``, ``y_val``, ``X_test``, ``y_test``; pictures are float64
+        (N, 3, 32, 32).
 
     Raises
     ------
@@ -124,8 +125,10 @@ def get_CIFAR10_data(  # noqa: N802
         mean = parts["train"][0].mean(axis=0)
         for x, _ in parts.values():
             x -= mean
-    pictures = {f"X_{part}": x.transpose(0, 3, 1, 2).copy() for part, (x, _) in parts.items()}
-    return pictures | {f"y_{part}": y for part, (_, y) in parts.items()}
+    data = {}
+    for part, (x, y) in parts.items():  # in the course's order: notebooks print them all
+        data[f"X_{part}"], data[f"y_{part}"] = x.transpose(0, 3, 1, 2).copy(), y
+    return data
 
 
 def _some(data: Data, first: int, beyond: int) -> tuple[Array, Array]:
