@@ -1,6 +1,6 @@
 """A recipe of `jitconv train` over seeds: does it depend on luck?
 
-``python asv_benchmarks/seeds.py signs FOLDER [--seeds 10] [--rate R] [--init glorot]``. For each seed, which
+``python asv_benchmarks/seeds.py signs FOLDER [--seeds 10] [--epochs N] [--rate R] [--init glorot]``. For each seed, which
 decides the weights and the order of the pictures: cost and accuracy of the last epoch, accuracy on the test
 set, seconds, and of each ReLU how many channels no training picture makes answer, before and after.
 """
@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--epochs", type=int)
     parser.add_argument("--rate", type=float)
     parser.add_argument("--init", help="of the convolutions, where the network has a choice")
     given = parser.parse_args()
@@ -51,7 +52,7 @@ def main() -> None:
         model = recipe.network(seed=seed, **options)
         before = dead(model, task.train)
         history = fit(
-            model, task.train, recipe.epochs, batch=recipe.batch, optimiser=Adam(given.rate or recipe.rate),
+            model, task.train, given.epochs or recipe.epochs, batch=recipe.batch, optimiser=Adam(given.rate or recipe.rate),
             l2=recipe.l2, seed=seed, progress=False,
         )  # fmt: skip
         last = history.epochs[-1]

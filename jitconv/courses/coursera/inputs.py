@@ -30,8 +30,8 @@ def floats(**named: Any) -> list[Array]:
 def _array(name: str, value: Any) -> Array:
     try:
         array = np.asarray(value)
-    except ValueError as error:  # rows of unequal length
-        raise ShapeError(f"{name} must be an array: {error}") from None
+    except ValueError:
+        raise ShapeError(f"{name} must be an array; got rows of different lengths: {shown(value)}") from None
     if array.dtype.kind in "biu":
         return array.astype(np.float64)
     if array.dtype == np.float16:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.errors import DtypeError, ParameterError, ShapeError
+from jitconv.errors import DtypeError, ParameterError, ShapeError, shown
 
 Array = np.ndarray[Any, Any]
 
@@ -26,8 +26,8 @@ def real(**arrays: Any) -> list[Array]:
 def _array(name: str, value: Any) -> Array:
     try:
         return np.asarray(value)
-    except ValueError as error:  # rows of unequal length
-        raise ShapeError(f"{name} must be an array: {error}") from None
+    except ValueError:
+        raise ShapeError(f"{name} must be an array; got rows of different lengths: {shown(value)}") from None
 
 
 def picture(name: str, x: Array) -> Array:

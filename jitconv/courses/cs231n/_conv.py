@@ -9,6 +9,7 @@ from typing import Any
 import jitconv
 from jitconv.courses.caches import unpacked
 from jitconv.courses.cs231n._arguments import Array, option, real
+from jitconv.errors import ShapeError
 from jitconv.ops import Gradients
 
 _loops: ContextVar[bool] = ContextVar("jitconv_courses_loops", default=False)
@@ -40,6 +41,11 @@ def convolve(
 ) -> tuple[Array, ConvCache]:
     """Return the convolution by an algorithm of jitconv, and the course's cache."""
     pictures, filters, bias = real(x=x, w=w, b=b)
+    if pictures.ndim == filters.ndim == 4 and pictures.shape[1] != filters.shape[1] == pictures.shape[3]:
+        raise ShapeError(
+            f"w must be (F, {pictures.shape[1]}, HH, WW) to match x {pictures.shape}; got {filters.shape}: "
+            "pictures are (N, C, H, W), channels first"
+        )
     out = jitconv.conv_forward(
         pictures, filters, bias, **_steps(conv_param), layout="NCHW", algorithm=algorithm
     )

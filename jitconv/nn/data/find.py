@@ -24,7 +24,7 @@ def find(folder: Folder, names: Sequence[str], *subfolders: str) -> Path:
         When there is no such folder, or none of the files; says what was looked for, and where.
     """
     top = Path(folder).expanduser()
-    hint = "give the folder that holds them; jitconv.nn.data.digits needs no files"
+    hint = "give the folder that holds them"
     if not top.is_dir():
         raise DataError(f"{top}: no such folder; it should hold {' or '.join(names)}: {hint}")
     places = [top, *(top / one for one in subfolders)]
