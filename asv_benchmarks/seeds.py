@@ -1,8 +1,8 @@
 """A recipe of `jitconv train` over seeds: does it depend on luck?
 
-``python asv_benchmarks/seeds.py signs FOLDER [--seeds 10] [--epochs N] [--rate R] [--init glorot]``. For each seed, which
-decides the weights and the order of the pictures: cost and accuracy of the last epoch, accuracy on the test
-set, seconds, and of each ReLU how many channels no training picture makes answer, before and after.
+``python asv_benchmarks/seeds.py signs FOLDER [--seeds 10] [--epochs N] [--rate R] [--init glorot]``. For each
+seed, which decides the weights and the order of the pictures: cost and accuracy of the last epoch, accuracy
+on the test set, seconds, and of each ReLU how many channels no training picture makes answer, before and after.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def main() -> None:
         model = recipe.network(seed=seed, **options)
         before = dead(model, task.train)
         history = fit(
-            model, task.train, given.epochs or recipe.epochs, batch=recipe.batch, optimiser=Adam(given.rate or recipe.rate),
-            l2=recipe.l2, seed=seed, progress=False,
+            model, task.train, given.epochs or recipe.epochs, batch=recipe.batch,
+            optimiser=Adam(given.rate or recipe.rate), l2=recipe.l2, seed=seed, progress=False,
         )  # fmt: skip
         last = history.epochs[-1]
         tested.append(evaluate(model, task.test).accuracy)

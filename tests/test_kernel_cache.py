@@ -180,7 +180,7 @@ def test_a_library_written_outside_depends_on_the_file_that_writes_it(run_python
     own = files.Path(sparse.__file__)
     changed = lambda file: read(file) + b"#" * (file == own)
     type(files.Path()).read_bytes = changed
-    print(before != libraries._file(library), libraries._file("jitconv.jit.tile.x")[:10])
+    print(before != libraries._file(library), libraries._file("jitconv.micro.tile.x")[:10])
     """
     assert run_python(script, JITCONV_CACHE_DIR=str(tmp_path)) == "True jitconv.ji"
 

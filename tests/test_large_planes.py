@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jitconv
-from jitconv.jit.windows import route_shared, winners
+from jitconv.micro.windows import route_shared, winners
 
 NO_RESERVE = 0x4000
 """Linux's flag for memory that is not promised before it is touched."""

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from jitconv.jit.libraries import assembly
-from jitconv.jit.tile import TALLEST, UNROLLED, WIDEST, tile, tile_across, tiles, tiles_across, vectors_of
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.micro.tile import TALLEST, UNROLLED, WIDEST, tile, tile_across, tiles, tiles_across, vectors_of
 
 
 @numba.njit

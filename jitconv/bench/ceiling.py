@@ -14,9 +14,9 @@ import numpy as np
 from numba import prange
 
 from jitconv.jit import Kernel
-from jitconv.jit.tile import TALLEST, WIDEST, tile
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import aligned
+from jitconv.micro.tile import TALLEST, WIDEST, tile
 
 COPY_BYTES = 256 * 2**20
 """Beyond the last-level cache."""

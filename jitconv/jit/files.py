@@ -35,7 +35,7 @@ def cache_root() -> Path | None:
     return folder / "kernels" if folder.is_absolute() else None
 
 
-KERNEL_ROOMS = ("jit", "algorithms", "specs", "algorithm.py")
+KERNEL_ROOMS = ("jit", "micro", "algorithms", "specs", "algorithm.py")
 """What jitconv's own kernels are made of: a change of a layer or a command compiles nothing anew."""
 
 

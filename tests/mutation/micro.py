@@ -11,7 +11,7 @@ ROWS_OF_WINDOWS = ("tests/test_direct.py::test_maxima_by_rows_are_those_of_every
 MUTANTS = [
     Mutant(
         "tile-start",
-        "jit/tile.py",
+        "micro/tile.py",
         "b_masked,\n             segments, first, last, depth, start, start_at + done * start_row,",
         "b_masked,\n             segments, first, last, depth, start, start_at,",
         "the lower tiles begin with the sums of the first rows",
@@ -21,7 +21,7 @@ MUTANTS = [
     ),
     Mutant(
         "tile-begun",
-        "jit/tile.py",
+        "micro/tile.py",
         "lambda: begun(tile, everywhere), lambda: begun(tile, inside)",
         "lambda: begun(tile, everywhere), lambda: begun(tile, everywhere)",
         "a bias, or sums, are read beyond the last column",
@@ -30,7 +30,7 @@ MUTANTS = [
     ),
     Mutant(
         "tile-across",
-        "jit/tile.py",
+        "micro/tile.py",
         "a, a_at + done, a_step, b,",
         "a, a_at + done * a_step, a_step, b,",
         "the lower tiles of rows that lie side by side read others",
@@ -40,7 +40,7 @@ MUTANTS = [
     ),
     Mutant(
         "tile-rest",
-        "jit/tile.py",
+        "micro/tile.py",
         "carried = v.loop(most, depth, 1, carried, steps(1, masks))",
         "pass",
         "the values of k beyond the last four are left out",
@@ -50,7 +50,7 @@ MUTANTS = [
     ),
     Mutant(
         "dots-rest",
-        "jit/dots.py",
+        "micro/dots.py",
         "return step(j, totals, v.below(build.sub(count, j)))",
         "return step(j, totals)",
         "the last vector of a row goes on into the next row",
@@ -59,7 +59,7 @@ MUTANTS = [
     ),
     Mutant(
         "dots-tile",
-        "jit/dots.py",
+        "micro/dots.py",
         "sums_at + (r * columns + n) * lanes, columns * lanes)",
         "sums_at + (r * columns + n) * lanes, wide * lanes)",
         "the sums of a tile's rows lie as close as the tile is wide",
@@ -68,7 +68,7 @@ MUTANTS = [
     ),
     Mutant(
         "panels-mask",
-        "jit/panels.py",
+        "micro/panels.py",
         "v.store(v.load(v.at(read, I64(n * v.lanes)), mask), v.at(written, I64(n * v.lanes)))",
         "v.store(v.load(v.at(read, I64(n * v.lanes))), v.at(written, I64(n * v.lanes)))",
         "filters are read beyond the last column",
@@ -77,7 +77,7 @@ MUTANTS = [
     ),
     Mutant(
         "panels-skipped",
-        "jit/panels.py",
+        "micro/panels.py",
         "out, to + skipped * panel, depth * panel)",
         "out, to, depth * panel)",
         "whole panels begin with the rows that are to be skipped",
@@ -86,7 +86,7 @@ MUTANTS = [
     ),
     Mutant(
         "taps-odd",
-        "jit/taps.py",
+        "micro/taps.py",
         "v.load(v.at(self.y, other), masks[1]), odd))",
         "v.load(v.at(self.y, other), masks[1]), 0))",
         "odd outputs go on with the sums of the even ones",
@@ -95,7 +95,7 @@ MUTANTS = [
     ),
     Mutant(
         "taps-apart",
-        "jit/taps.py",
+        "micro/taps.py",
         "masks = v.within(shift, limit), v.within(v.build.add(shift, I64(v.lanes)), limit)",
         "masks = v.within(shift, limit), v.within(shift, limit)",
         "of every second input the upper half has the mask of the lower",
@@ -104,7 +104,7 @@ MUTANTS = [
     ),
     Mutant(
         "taps-gradient-limit",
-        "jit/taps_gradient.py",
+        "micro/taps_gradient.py",
         'limit = build.select(build.icmp_signed("<", last, self.limit), last, self.limit)',
         "limit = self.limit",
         "inputs beyond the last output are read: an infinity there times 0 is NaN",
@@ -113,7 +113,7 @@ MUTANTS = [
     ),
     Mutant(
         "taps-gradient-rest",
-        "jit/taps_gradient.py",
+        "micro/taps_gradient.py",
         "return v.loop(most, self.across, 1, v.loop(I64(0), most, UNROLLED, totals, several), one)",
         "return v.loop(I64(0), most, UNROLLED, totals, several)",
         "the pixels beyond the last four are left out",
@@ -122,7 +122,7 @@ MUTANTS = [
     ),
     Mutant(
         "transform-kept",
-        "jit/transform.py",
+        "micro/transform.py",
         'written = build.icmp_signed("<", I64(i), kept)',
         'written = build.icmp_signed("<=", I64(i), kept)',
         "one row below the last that is kept is written",
@@ -131,7 +131,7 @@ MUTANTS = [
     ),
     Mutant(
         "transform-rest",
-        "jit/transform.py",
+        "micro/transform.py",
         "write(n, c, v.below(v.build.sub(channels, c)))",
         "write(n, c, None)",
         "the last vector of channels goes on into the next pixel, or beyond",
@@ -140,7 +140,7 @@ MUTANTS = [
     ),
     Mutant(
         "combine-difference",
-        "jit/combine.py",
+        "micro/combine.py",
         "(rows[:, j] + rows[:, k]) / 2, (rows[:, j] - rows[:, k]) / 2",
         "(rows[:, j] + rows[:, k]) / 2, (rows[:, k] - rows[:, j]) / 2",
         "the difference of two inputs has the other sign",
@@ -149,7 +149,7 @@ MUTANTS = [
     ),
     Mutant(
         "pixels-copy",
-        "jit/pixels.py",
+        "micro/transpose.py",
         "lambda i, _: body(i, v.within(i, count)))",
         "lambda i, _: body(i, None))",
         "whole vectors are read and written beyond the last element",
@@ -158,7 +158,7 @@ MUTANTS = [
     ),
     Mutant(
         "pixels-close",
-        "jit/pixels.py",
+        "micro/transpose.py",
         'free = build.and_(close, build.icmp_signed("<=", pixels[-1], last))',
         "free = close",
         "the last pixels write lanes beyond the array",
@@ -167,7 +167,7 @@ MUTANTS = [
     ),
     Mutant(
         "pixels-last",
-        "jit/pixels.py",
+        "micro/transpose.py",
         "rows = square.transposed([v.load(place, inside) for place in places])",
         "rows = square.transposed([v.load(place) for place in places])",
         "pixels are read beyond their last channel",
@@ -176,7 +176,7 @@ MUTANTS = [
     ),
     Mutant(
         "interleave-rest",
-        "jit/interleave.py",
+        "micro/interleave.py",
         "value = value if mask is None else build.select(mask, value, begin)",
         "value = value if mask is None else value",
         "a plane whose numbers are all negative has the maximum 0",
@@ -185,7 +185,7 @@ MUTANTS = [
     ),
     Mutant(
         "interleave-head",
-        "jit/interleave.py",
+        "micro/interleave.py",
         "rest = build.and_(build.sub(count, head), build.sub(side, I64(1)))",
         "rest = build.and_(count, build.sub(side, I64(1)))",
         "elements behind the last whole square are left out, where the first one begins late",
@@ -194,7 +194,7 @@ MUTANTS = [
     ),
     Mutant(
         "windows-bands",
-        "jit/windows.py",
+        "micro/windows.py",
         "run.each_tap(give, first, last)",
         "run.each_tap(give)",
         "a window across a border gives to the rows of both bands, from each",
@@ -203,7 +203,7 @@ MUTANTS = [
     ),
     Mutant(
         "windows-shared-nan",
-        "jit/windows.py",
+        "micro/windows.py",
         "return [build.or_(one, other) for one, other in zip(marks, equal, strict=True)]",
         "return [other for one, other in zip(marks, equal, strict=True)]",
         "a NaN gets nothing, where all of several maxima do",
@@ -212,7 +212,7 @@ MUTANTS = [
     ),
     Mutant(
         "runs-wins",
-        "jit/runs.py",
+        "micro/runs.py",
         'return self.build.and_(greater, self.build.fcmp_ordered("ord", before, before))',
         "return greater",
         "whatever comes after a NaN wins",
@@ -221,16 +221,16 @@ MUTANTS = [
     ),
     Mutant(
         "runs-rest",
-        "jit/runs.py",
-        "parts = [(I64(0), blocks, [None] * ABREAST), (blocks, whole, [None])]",
-        "parts = [(I64(0), blocks, [None] * ABREAST), (I64(0), whole, [None])]",
+        "micro/runs.py",
+        "parts = [(I64(0), blocks, [None] * VECTORS_AT_ONCE), (blocks, whole, [None])]",
+        "parts = [(I64(0), blocks, [None] * VECTORS_AT_ONCE), (I64(0), whole, [None])]",
         "channels of whole blocks are done twice: gradients are added twice",
         (MEAN_BACKWARD, MAX_BACKWARD),
         r"c70|c150|c64",
     ),
     Mutant(
         "window-rows-rest",
-        "jit/window_rows.py",
+        "micro/window_rows.py",
         "write(v.at(above, column), number, window, masks, v.below(left))",
         "write(v.at(above, column), number, window, masks, None)",
         "the last vector of a row of windows is read and written beyond it",
@@ -240,7 +240,7 @@ MUTANTS = [
     ),
     Mutant(
         "window-rows-alone",
-        "jit/window_rows.py",
+        "micro/window_rows.py",
         "firsts = self.firsts(rows, wins) if self.rule == FIRST or alone else None",
         "firsts = self.firsts(rows, wins) if self.rule == FIRST else None",
         "all NaNs of a window get its gradient, where all of several maxima do",

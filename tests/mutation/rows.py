@@ -124,7 +124,7 @@ MUTANTS = [
     ),
     Mutant(
         "along-start",
-        "jit/along.py",
+        "micro/tile_rows.py",
         "start, start_at + done, started, c, c_at + done * c_row,",
         "start, start_at, started, c, c_at + done * c_row,",
         "the lower tiles begin with the bias of the first rows",
@@ -133,7 +133,7 @@ MUTANTS = [
     ),
     Mutant(
         "along-deal",
-        "jit/along.py",
+        "micro/tile_rows.py",
         "for hand, value in enumerate(dealt(v, values)[:kept]):",
         "for hand, value in enumerate(values[:kept]):",
         "columns are not dealt to their phases",
@@ -142,7 +142,7 @@ MUTANTS = [
     ),
     Mutant(
         "along-merge",
-        "jit/along.py",
+        "micro/tile_rows.py",
         "unmasked = build.select(in_order, build.sub(rows, I64(1)), I64(0))",
         "unmasked = build.select(in_order, rows, I64(0))",
         "the last row of dx is written beyond its end",
@@ -151,7 +151,7 @@ MUTANTS = [
     ),
     Mutant(
         "along-panel",
-        "jit/along.py",
+        "micro/tile_rows.py",
         "x_panel, out_panel = (\n"
         "                    v.at(x_here, build.mul(p, I64(wide))),\n"
         "                    v.at(out_here, build.mul(p, apart)),",

@@ -8,8 +8,8 @@ from numba import prange
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
-from jitconv.jit.pixels import pixels_to_planes
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.micro.transpose import pixels_to_planes
 from jitconv.specs import ConvSpec
 
 LINES = 144

@@ -1,7 +1,7 @@
 """Moves between pictures as they lie in memory and the buffers of a task."""
 
 from jitconv.jit.loops import inlined
-from jitconv.jit.pixels import pixels_to_planes, planes_to_pixels
+from jitconv.micro.transpose import pixels_to_planes, planes_to_pixels
 
 
 @inlined

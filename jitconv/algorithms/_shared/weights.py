@@ -16,10 +16,10 @@ from jitconv.jit import Kernel, team
 from jitconv.jit.kernels import threads_pay
 from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.numbers import flat, unpacked
-from jitconv.jit.panels import deal
-from jitconv.jit.pixels import copy
-from jitconv.jit.tile import TALLEST, WIDEST, tiles_across, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.micro.move import copy
+from jitconv.micro.panels import pack_rows
+from jitconv.micro.tile import TALLEST, WIDEST, tiles_across, width_of
 from jitconv.specs import ConvSpec
 
 BLOCK_PIXELS = 6144 // VECTOR_BYTES
@@ -69,7 +69,7 @@ def _gradient(x, dy, dw, table, runs, parts, numbers):
             last = min(first + block, end)
             depth = (last - first) * columns
             for g in range(groups):
-                deal(dy, first * columns * filters + g * group_f, filters, depth, group_f,
+                pack_rows(dy, first * columns * filters + g * group_f, filters, depth, group_f,
                      dealt, g * group_width * depth, 0, depth)  # fmt: skip
             for unit in range(part * units // parts, (part + 1) * units // parts):
                 run, i = unit // chunks, unit % chunks * CHUNK

@@ -27,7 +27,7 @@ class Axis:
     step: int
     phases: Array
     """For each phase, int64: its `FIRST` output, the `COUNT` of them, `BEGIN` and `END` of its taps, from and
-    up to which output all taps meet inputs (`INNER`, `BEYOND`), and `SHARING` as `jitconv.jit.taps` has it.
+    up to which output all taps meet inputs (`INNER`, `BEYOND`), and `SHARING` as `jitconv.micro.taps` has it.
     The outputs of a phase are as many apart as there are phases."""
     offsets: Array
     """Of each tap, ascending within a phase."""

@@ -22,7 +22,7 @@ from jitconv.algorithms.direct.axes import taps_of_phase
 from jitconv.algorithms.direct.correlate import Correlation, Correlator, wider
 from jitconv.algorithms.direct.pack import packer
 from jitconv.algorithms.direct.spread import Spread, suits
-from jitconv.jit.tile import padded_columns
+from jitconv.micro.tile import padded_columns
 from jitconv.specs import ConvSpec
 
 TURNED_BYTES = 32 * 2**20

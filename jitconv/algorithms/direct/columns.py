@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from jitconv.jit.along import deal, to_panels
 from jitconv.jit.loops import inlined
-from jitconv.jit.pixels import copy
-from jitconv.jit.tile import WIDEST, width_of
+from jitconv.micro.move import copy
+from jitconv.micro.panels import to_panels
+from jitconv.micro.phases import split_phases
+from jitconv.micro.tile import WIDEST, width_of
 
 
 @inlined
@@ -37,7 +38,7 @@ def copy_apart(x, at, plane, width, steps, columns, rows, begin, end, lanes, zer
     for k in range(rows):
         here, to = at + k * plane, k * pitch
         if steps[1] == 2:
-            deal(2, 1, x, here, down, height, 2 * columns - 1, side_by_side, to, columns, zero)
+            split_phases(2, 1, x, here, down, height, 2 * columns - 1, side_by_side, to, columns, zero)
         else:
             for r in range(height):
                 for j in range(columns):

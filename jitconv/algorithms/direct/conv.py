@@ -19,8 +19,8 @@ from jitconv.algorithms.direct import backward, few, pointwise, rows, stream
 from jitconv.algorithms.direct.correlate import Correlation, Correlator, wider
 from jitconv.algorithms.direct.pack import packer
 from jitconv.hooks import hookimpl
-from jitconv.jit.tile import WIDEST, padded_columns
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.micro.tile import WIDEST, padded_columns
 from jitconv.specs import ConvSpec
 
 CALL = {"conv_forward": 10e-6, "conv_backward": 25e-6}

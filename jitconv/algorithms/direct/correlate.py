@@ -21,8 +21,8 @@ from jitconv.jit import Kernel
 from jitconv.jit.kernels import threads_pay
 from jitconv.jit.loops import buffer
 from jitconv.jit.numbers import flat, unpacked
-from jitconv.jit.tile import WIDEST, tiles, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.micro.tile import WIDEST, tiles, width_of
 from jitconv.specs import ConvSpec
 
 SCRATCH_BYTES = 128 * 1024

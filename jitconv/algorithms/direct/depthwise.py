@@ -20,10 +20,10 @@ from jitconv.algorithms.direct.axes import (
 )
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
-from jitconv.jit.pixels import prefetch
-from jitconv.jit.taps import OUTPUTS, PLAIN, correlation
-from jitconv.jit.taps_gradient import BLOCK, gradient
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.micro.move import prefetch
+from jitconv.micro.taps import OUTPUTS, PLAIN, correlation
+from jitconv.micro.taps_gradient import BLOCK, gradient
 from jitconv.specs import ConvSpec
 
 correlate = correlation("channels", lanes_are_channels=True)

@@ -15,8 +15,8 @@ from jitconv.algorithms.direct.axes import COUNT, Axis
 from jitconv.algorithms.direct.depthwise import TASKS, add_block, add_sums, correlate_block, tables
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer
-from jitconv.jit.pixels import pixels_to_planes, planes_to_pixels
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.micro.transpose import pixels_to_planes, planes_to_pixels
 from jitconv.specs import ConvSpec
 
 PIXELS_BYTES = 16 * 1024

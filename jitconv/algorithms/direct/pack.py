@@ -12,11 +12,11 @@ from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
 from jitconv.jit.numbers import flat, unpacked
-from jitconv.jit.panels import ABREAST, deal
-from jitconv.jit.pixels import planes_to_pixels
-from jitconv.jit.tile import WIDEST, padded_columns, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import aligned
+from jitconv.micro.panels import PANELS_AT_ONCE, pack_rows
+from jitconv.micro.tile import WIDEST, padded_columns, width_of
+from jitconv.micro.transpose import planes_to_pixels
 
 
 @inlined
@@ -54,7 +54,7 @@ def _pack(w, packed, numbers):
     strides = ints[:3]
     group_c, group_f, groups = ints[3:]
     panel_width = WIDEST * (VECTOR_BYTES // filters.itemsize)
-    wide = panel_width * ABREAST if strides[1] == 1 else panel_width
+    wide = panel_width * PANELS_AT_ONCE if strides[1] == 1 else panel_width
     depth = taps.size * group_c
     group_size = packed.size // groups
     block = rows_of_a_block(taps.size)
@@ -65,8 +65,8 @@ def _pack(w, packed, numbers):
         at, to = g * strides[2] + f * strides[1], g * group_size + depth * f
         if strides[1] == 1:
             for t in range(taps.size):
-                deal(filters, taps[t] + at + first * strides[0], strides[0], last - first, count, packed, to,
-                     t * group_c + first, depth)  # fmt: skip
+                pack_rows(filters, taps[t] + at + first * strides[0], strides[0], last - first, count,
+                          packed, to, t * group_c + first, depth)  # fmt: skip
         else:
             turn(filters, taps, at, strides, first, last, count, packed, to, group_c)
 

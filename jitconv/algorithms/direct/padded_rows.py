@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from jitconv.algorithms._shared.memory import clear
-from jitconv.jit.along import deal, merge
 from jitconv.jit.loops import inlined
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.micro.phases import merge_phases, split_phases
 from jitconv.specs import ConvSpec
 
 DEALT = (1, 2, 4)
@@ -41,7 +41,7 @@ def copy_rows(x, at, planes, size, begin, tall, right, places, out, row):
         source = at + (plane * height + begin + first) * width
         rows, to = last - first, to + first * row
         if right in DEALT:
-            deal(right, right, x, source, width, rows, width, out, to, row, places)
+            split_phases(right, right, x, source, width, rows, width, out, to, row, places)
             continue
         for r in range(rows):
             for phase in range(min(right, width)):
@@ -54,7 +54,7 @@ def copy_rows(x, at, planes, size, begin, tall, right, places, out, row):
 def merge_rows(x, at, row, rows, right, places, out, to, width):
     """Put rows whose columns lie apart, as `copy_rows` has them, where they lie side by side."""
     if right in DEALT:
-        merge(right, x, at, row, rows, places, out, to, width, width)
+        merge_phases(right, x, at, row, rows, places, out, to, width, width)
         return
     for r in range(rows):
         for phase in range(min(right, width)):

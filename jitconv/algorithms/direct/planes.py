@@ -26,7 +26,7 @@ from jitconv.algorithms.direct.axes import (
 )
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
-from jitconv.jit.taps import OUTPUTS, PLAIN, READS_APART, WRITES_APART, correlation
+from jitconv.micro.taps import OUTPUTS, PLAIN, READS_APART, WRITES_APART, correlation
 from jitconv.specs import ConvSpec
 
 correlate = correlation("outputs", lanes_are_channels=False)

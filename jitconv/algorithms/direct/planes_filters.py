@@ -19,10 +19,10 @@ from jitconv.jit import Kernel, team
 from jitconv.jit.kernels import threads_pay
 from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.numbers import flat, unpacked
-from jitconv.jit.pixels import planes_to_pixels
-from jitconv.jit.tile import WIDEST, tiles_across, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import LINE
+from jitconv.micro.tile import WIDEST, tiles_across, width_of
+from jitconv.micro.transpose import planes_to_pixels
 from jitconv.specs import ConvSpec
 
 BLOCK = 6144 // VECTOR_BYTES

@@ -13,9 +13,9 @@ from jitconv.algorithms.direct.axes import BEYOND, INNER, Axis, met_taps
 from jitconv.algorithms.direct.planes import TASKS, filter_places, gather, rows_met, rows_of_a_task, tables
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
-from jitconv.jit.taps import PLAIN, READS_APART
-from jitconv.jit.taps_gradient import BLOCK, gradient
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.micro.taps import PLAIN, READS_APART
+from jitconv.micro.taps_gradient import BLOCK, gradient
 from jitconv.specs import ConvSpec
 
 correlate_gradient = gradient("outputs", lanes_are_channels=False)

@@ -18,8 +18,8 @@ from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.columns import copy_apart, copy_panels, copy_taps, room_apart
 from jitconv.jit import Kernel, team
 from jitconv.jit.loops import buffer
-from jitconv.jit.tile import WIDEST, tiles, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.micro.tile import WIDEST, tiles, width_of
 from jitconv.specs import ConvSpec
 
 PANEL_BYTES = 64 * 1024

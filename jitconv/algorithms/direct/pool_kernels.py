@@ -11,11 +11,11 @@ from __future__ import annotations
 from numba import prange
 
 from jitconv.jit import Kernel
-from jitconv.jit.interleave import deinterleave, interleave
 from jitconv.jit.loops import buffer, inlined, met
 from jitconv.jit.numbers import unpacked
-from jitconv.jit.window_rows import FIRST, SPLIT
-from jitconv.jit.windows import SMALL, maxima, means, route, route_shared, spread, winners
+from jitconv.micro.interleave import deinterleave, interleave
+from jitconv.micro.window_rows import FIRST, SPLIT
+from jitconv.micro.windows import SMALL, maxima, means, route, route_shared, spread, winners
 
 MAXIMA, WINNERS, MEANS = 0, 1, 2
 """What a forward loop computes."""

@@ -13,8 +13,9 @@ from numba import prange
 from jitconv.algorithm import Plan
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
-from jitconv.jit.interleave import lanes, plane_maxima, plane_sums
 from jitconv.jit.loops import buffer, inlined
+from jitconv.micro.interleave import lanes
+from jitconv.micro.plane_reduce import plane_maxima, plane_sums
 from jitconv.specs import PoolSpec
 
 GROUP = 512

@@ -12,8 +12,8 @@ from numba import prange
 from jitconv.algorithm import Plan
 from jitconv.algorithms.direct.pool_tasks import tiling
 from jitconv.jit import Kernel
-from jitconv.jit.interleave import lanes
-from jitconv.jit.window_rows import ALL, COLUMNS, FIRST, SPLIT, row_maxima, row_routes
+from jitconv.micro.interleave import lanes
+from jitconv.micro.window_rows import ALL, COLUMNS, FIRST, SPLIT, row_maxima, row_routes
 from jitconv.specs import PoolSpec
 
 TASKS = 8

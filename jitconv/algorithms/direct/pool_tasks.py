@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from jitconv.jit.interleave import lanes
+from jitconv.micro.interleave import lanes
 from jitconv.specs import PoolSpec
 
 BAND_BYTES = 2**17

@@ -15,11 +15,11 @@ from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.padded_rows import copy_rows
 from jitconv.jit import Kernel
-from jitconv.jit.along import WIDE, along_rows
 from jitconv.jit.kernels import threads_pay
 from jitconv.jit.loops import buffer
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.micro.tile_rows import WIDE, along_rows
 from jitconv.specs import ConvSpec
 
 SCRATCH_BYTES = 128 * 1024

@@ -18,10 +18,10 @@ from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.padded_rows import DEALT, copy_rows, few_channels
 from jitconv.algorithms.direct.rows import geometry
 from jitconv.jit import Kernel
-from jitconv.jit.dots import TALL, all_dots, lane_sums
 from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.micro.dots import TALL, all_dots, lane_sums
 from jitconv.specs import ConvSpec
 
 SCRATCH_BYTES = 128 * 1024

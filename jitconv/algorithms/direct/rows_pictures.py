@@ -23,11 +23,11 @@ from jitconv.algorithms.direct.axes import taps_of_phase
 from jitconv.algorithms.direct.padded_rows import copy_rows, few_channels, merge_rows
 from jitconv.algorithms.direct.rows import TASKS
 from jitconv.jit import Kernel
-from jitconv.jit.along import WIDE, along_rows
 from jitconv.jit.kernels import threads_pay
 from jitconv.jit.loops import buffer
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.micro.tile_rows import WIDE, along_rows
 from jitconv.specs import ConvSpec
 
 SCRATCH_BYTES = 256 * 1024

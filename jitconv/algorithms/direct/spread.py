@@ -20,8 +20,8 @@ from jitconv.algorithms.direct.pack import packer
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.numbers import flat, unpacked
-from jitconv.jit.tile import WIDEST, padded_columns, tiles, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.micro.tile import WIDEST, padded_columns, tiles, width_of
 from jitconv.specs import ConvSpec
 
 

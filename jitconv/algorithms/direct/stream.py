@@ -17,9 +17,9 @@ from jitconv.algorithms._shared.views import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer
 from jitconv.jit.numbers import flat, unpacked
-from jitconv.jit.panels import ABREAST, deal
-from jitconv.jit.tile import WIDEST, tiles, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.micro.panels import PANELS_AT_ONCE, pack_rows
+from jitconv.micro.tile import WIDEST, tiles, width_of
 from jitconv.specs import ConvSpec
 
 PASS_BYTES = 256 * 1024
@@ -33,13 +33,13 @@ LEAST_BYTES = 2**20
 
 
 def _stream(pictures, w, bias, results, numbers):
-    """Run tasks of `ABREAST` panels; `table` has each segment's place in a picture and row of filters."""
+    """Run tasks of `PANELS_AT_ONCE` panels; `table` has a segment's place in a picture and row of filters."""
     source, filters, out = pictures.ravel(), w.ravel(), results.ravel()
     ints, table = unpacked(numbers, 8), numbers[8:]
     batch, picture, down, across, rows, columns, columns_of_w, depth = ints
     lanes = VECTOR_BYTES // source.itemsize
     panel_width = WIDEST * lanes
-    wide = panel_width * ABREAST
+    wide = panel_width * PANELS_AT_ONCE
     segments = table.size // 2
     biased = bias.size > 0
     one = np.zeros(2, np.int64)
@@ -48,8 +48,8 @@ def _stream(pictures, w, bias, results, numbers):
         count = min(wide, columns_of_w - begin)
         packed = buffer(depth * wide, source)
         for s in range(segments):
-            deal(filters, table[2 * s + 1] * columns_of_w + begin, columns_of_w, depth, count, packed, 0, 0,
-                 depth)  # fmt: skip
+            pack_rows(filters, table[2 * s + 1] * columns_of_w + begin, columns_of_w, depth, count,
+                      packed, 0, 0, depth)  # fmt: skip
             for low in range(0, count, panel_width):
                 some, f = min(panel_width, count - low), begin + low
                 vectors = width_of(some, lanes)
@@ -84,7 +84,7 @@ class Streamed:
         height, width = spec.padded
         side_by_side = spec.dilation[1] == 1
         run = spec.c * spec.kw if side_by_side else spec.c
-        most = PASS_BYTES // (ABREAST * WIDEST * VECTOR_BYTES)
+        most = PASS_BYTES // (PANELS_AT_ONCE * WIDEST * VECTOR_BYTES)
         parts = next(parts for parts in range(-(-run // most), run + 1) if run % parts == 0)
         depth = run // parts
         table = [
@@ -100,7 +100,7 @@ class Streamed:
             columns, spec.f, depth, table,
         )  # fmt: skip
         self._no_bias = np.empty(0, spec.dtype)
-        work, wide = spec.madds // 40, WIDEST * VECTOR_BYTES // np.dtype(spec.dtype).itemsize * ABREAST
+        work, wide = spec.madds // 40, WIDEST * VECTOR_BYTES // np.dtype(spec.dtype).itemsize * PANELS_AT_ONCE
         self._run = STREAM.of(work)
         copied = spec.n * height * width * spec.c * any(spec.pad)
         self.elements = copied + at_once(work, -(-spec.f // wide)) * depth * wide

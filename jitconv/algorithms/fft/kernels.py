@@ -9,14 +9,14 @@ from numba import prange
 
 from jitconv.algorithms._shared.memory import fetch, put
 from jitconv.jit import Kernel
-from jitconv.jit.tile import WIDEST, tiles, tiles_across, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.micro.tile import WIDEST, tiles, tiles_across, width_of
 
 
 def _products(a, a_row, depth, b, b_step, segments, tasks, start, start_row, started, c, c_row, floor):
     """c[row, column] = start[row, column] + Σ_segment Σ_k a[row, k] · b[k, column], for each task.
 
-    A task is (place in a, in b, in c, in start, rows, columns); see `jitconv.jit.tile` for the rest.
+    A task is (place in a, in b, in c, in start, rows, columns); see `jitconv.micro.tile` for the rest.
     """
     lanes = VECTOR_BYTES // a.itemsize
     for task in prange(tasks.size // 6):

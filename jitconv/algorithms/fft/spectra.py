@@ -16,8 +16,8 @@ from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.fft import matrices
 from jitconv.algorithms.fft.geometry import Place, half
 from jitconv.algorithms.fft.kernels import PRODUCTS
-from jitconv.jit.tile import vectors_of
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.micro.tile import vectors_of
 
 MADDS_PER_NANOSECOND = 40
 """A guess at one thread's rate, for the choice between a kernel's twins."""

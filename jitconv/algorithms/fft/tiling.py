@@ -12,8 +12,8 @@ import numpy as np
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms.fft.geometry import Axis, Place, backward_axis, forward_axis, half, weight_axis
 from jitconv.algorithms.fft.spectra import between_size
-from jitconv.jit.tile import WIDEST
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.micro.tile import WIDEST
 from jitconv.specs import ConvSpec
 
 POINTS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192)

@@ -24,9 +24,9 @@ from jitconv.algorithms.winograd.pieces import (
 from jitconv.algorithms.winograd.sizes import PANEL, PANEL_CHANNELS, Sizes
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer
-from jitconv.jit.tile import WIDEST, tiles, width_of
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import aligned, borrowed
+from jitconv.micro.tile import WIDEST, tiles, width_of
 
 
 def _fused(x, steps, size, pad, channels, grid, strips, task_strips, apart, pitch, transformed, step,

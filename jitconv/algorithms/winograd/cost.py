@@ -9,7 +9,7 @@ import numpy as np
 from jitconv.algorithms.winograd.pieces import LARGE, SMALL
 from jitconv.algorithms.winograd.sizes import PANEL, PANEL_CHANNELS, Sizes
 from jitconv.jit import team
-from jitconv.jit.tile import padded_columns
+from jitconv.micro.tile import padded_columns
 from jitconv.specs import ConvSpec
 
 STEP = 30e-6

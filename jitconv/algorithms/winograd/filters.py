@@ -7,10 +7,10 @@ from numba import prange
 from jitconv.algorithms._shared.filters import filter_strides, place
 from jitconv.algorithms.winograd.pieces import FILTER_2, FILTER_4, LARGE, points_of
 from jitconv.jit import Kernel
-from jitconv.jit.interleave import interleave
 from jitconv.jit.loops import buffer, inlined
-from jitconv.jit.tile import WIDEST
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.micro.interleave import interleave
+from jitconv.micro.tile import WIDEST
 from jitconv.specs import ConvSpec
 
 CHUNK = 16

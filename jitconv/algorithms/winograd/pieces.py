@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from jitconv.algorithms._shared.memory import clear, fetch
 from jitconv.jit.loops import inlined
-from jitconv.jit.pixels import pixels_to_planes
-from jitconv.jit.tile import WIDEST
-from jitconv.jit.transform import across, down, transform
 from jitconv.jit.vectors import VECTOR_BYTES
+from jitconv.micro.tile import WIDEST
+from jitconv.micro.transform import across, down, transform
+from jitconv.micro.transpose import pixels_to_planes
 
 LARGE, SMALL = 4, 2
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jitconv.jit.tile import WIDEST
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import LINE
+from jitconv.micro.tile import WIDEST
 
 BLOCK_BYTES = 1024 * 1024
 """Transformed patches and products of a task: 0.25, 0.5, 1, 1.5 and 3 MiB took 16.0, 16.6, 12.3, 13.8 and

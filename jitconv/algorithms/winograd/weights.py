@@ -17,13 +17,13 @@ from jitconv.algorithms.winograd.filters import TAPS, Steps
 from jitconv.algorithms.winograd.pieces import LARGE, points_of
 from jitconv.algorithms.winograd.sizes import Sizes
 from jitconv.jit import Kernel
-from jitconv.jit.interleave import plane_sums
 from jitconv.jit.loops import buffer, inlined
-from jitconv.jit.pixels import pixels_to_planes
-from jitconv.jit.tile import WIDEST, tiles_across, width_of
-from jitconv.jit.transform import transform
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import borrowed
+from jitconv.micro.plane_reduce import plane_sums
+from jitconv.micro.tile import WIDEST, tiles_across, width_of
+from jitconv.micro.transform import transform
+from jitconv.micro.transpose import pixels_to_planes
 
 PIECE_4 = transform(
     "piece_4",

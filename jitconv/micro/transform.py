@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.jit.combine import combine, groups
 from jitconv.jit.vectors import I64, Vectors, emitted
+from jitconv.micro.combine import combine, groups
 
 
 def transform(name: str, matrix: Sequence[Sequence[float]]) -> Any:

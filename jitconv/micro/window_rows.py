@@ -12,8 +12,8 @@ from typing import Any
 
 from llvmlite import ir
 
-from jitconv.jit.along import dealt
 from jitconv.jit.vectors import I64, emitted
+from jitconv.micro.phases import deinterleaved
 
 COLUMNS = (2, 4)
 """Windows of so many columns are served."""
@@ -141,7 +141,7 @@ class _Route:
         shares = self.gradient
         if self.rule == SPLIT:
             totals = self.each(rows, [v.zeros] * len(self.masks), tally)
-            ties = dealt(v, [self.exchanged(total, build.fadd) for total in totals])
+            ties = deinterleaved(v, [self.exchanged(total, build.fadd) for total in totals])
             shares = build.fdiv(shares, ties[0])
         spread = [
             v.shuffled(shares, shares, [(n * v.lanes + i) // self.columns for i in range(v.lanes)])
@@ -234,8 +234,8 @@ def _maximum(v: Any, x_here: Any, rows: Any, row: Any, masks: list[Any]) -> Any:
 
     lowest = [v.constant(float("-inf"))] * len(masks)
     carried = v.loop(I64(0), rows, 1, lowest + lowest, below)
-    best, *others = dealt(v, carried[: len(masks)])
-    nan, *nans = dealt(v, carried[len(masks) :])
+    best, *others = deinterleaved(v, carried[: len(masks)])
+    nan, *nans = deinterleaved(v, carried[len(masks) :])
     for other, other_nan in zip(others, nans, strict=True):
         best = build.select(build.fcmp_ordered(">", other, best), other, best)
         nan = build.select(build.fcmp_unordered("uno", other_nan, other_nan), other_nan, nan)

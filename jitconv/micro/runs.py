@@ -9,7 +9,7 @@ from numba.core import cgutils
 
 from jitconv.jit.vectors import I32, I64, Vectors
 
-ABREAST = 4
+VECTORS_AT_ONCE = 4
 """Vectors of channels at a time: their chains of comparisons or additions do not wait for one another."""
 
 UNROLLED = (2, 3)
@@ -46,8 +46,8 @@ class Run:
     def _windows(self, write: Callable[[Any, Any, Values], None]) -> None:
         """Write the loops over windows and channels: blocks of whole vectors, whole ones, the rest."""
         build, lanes = self.build, self.v.lanes
-        blocks, whole = (build.and_(self.channels, I64(-size)) for size in (lanes * ABREAST, lanes))
-        parts = [(I64(0), blocks, [None] * ABREAST), (blocks, whole, [None])]
+        blocks, whole = (build.and_(self.channels, I64(-size)) for size in (lanes * VECTORS_AT_ONCE, lanes))
+        parts = [(I64(0), blocks, [None] * VECTORS_AT_ONCE), (blocks, whole, [None])]
         with cgutils.for_range(build, self.windows) as windows:
             for first, last, masks in parts:
 

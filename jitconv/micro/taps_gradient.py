@@ -1,14 +1,12 @@
-"""The gradient of filters of a channel's own, for `jitconv.jit.taps`: sums over pixels, a block of taps at a
-time.
-"""
+"""The gradient of filters of a channel's own, beside `taps`: sums over pixels, a block of taps at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from jitconv.jit.taps import PLAIN, READS_APART, apart, number
 from jitconv.jit.vectors import I64, emitted
+from jitconv.micro.taps import PLAIN, READS_APART, apart, number
 
 BLOCK = 3
 """`correlate_gradient` sums at most so many rows and columns of taps at once: 9 sums of a 3x3 filter."""
@@ -30,8 +28,8 @@ def gradient(name: str, *, lanes_are_channels: bool) -> Any:
     outputs it steps over `across` outputs a vector at a time, `dy_right` and `x_right` have no meaning, and
     columns of x outside 0..limit-1 are 0. The block has the `height` rows of taps from first_row on and the
     `width` columns from first_column on. A tap's sums lie at its place in the filter, times the number of
-    lanes where lanes are outputs. `form` and `sharing` are those of `jitconv.jit.taps.correlation`; `sharing`
-    is for a width of 3 alone.
+    lanes where lanes are outputs. `form` and `sharing` are those of `taps.correlation`; `sharing` is
+    for a width of 3 alone.
     """
     sizes = [
         (height, width, form, sharing)

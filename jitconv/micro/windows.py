@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from jitconv.jit.runs import Run, Values
 from jitconv.jit.vectors import I64, Vectors, emitted
+from jitconv.micro.runs import Run, Values
 
 SMALL = 2**31 - 1
 """Up to so many positions fit in the numbers of 32 bits that pieces count with unless they are told that

@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jitconv.jit.interleave import Square
 from jitconv.jit.loops import inlined
 from jitconv.jit.vectors import I64, VECTOR_BYTES, Vectors, emitted
 from jitconv.jit.workspace import LINE
+from jitconv.micro.square import Square
 
-ABREAST = LINE // VECTOR_BYTES
+SQUARES_AT_ONCE = LINE // VECTOR_BYTES
 """Squares whose channels fill a cache line of each pixel: pixels 2 KiB apart throw each other's lines out of
 the first-level cache. Of 256 channels of 28x28 half lines moved 5.2 bytes a cycle, whole ones 7.6 (Zen 3)."""
 
-SIZES = [(1,), (ABREAST,)][:ABREAST]
+SIZES = [(1,), (SQUARES_AT_ONCE,)][:SQUARES_AT_ONCE]
 
 
 @inlined
 def planes_to_pixels(x, at, plane, channels, count, out, to, pitch):
     """Put `count` pixels that lie side by side in planes of `x` to out[to:], `pitch` from one to the next."""
-    abreast = ABREAST if channels * x.itemsize >= LINE else 1
+    abreast = SQUARES_AT_ONCE if channels * x.itemsize >= LINE else 1
     wide = abreast * VECTOR_BYTES // x.itemsize
     for c in range(0, channels, wide):
         first = max(0, min(c, channels - wide))  # the last ones begin so early that they are whole
@@ -34,35 +34,11 @@ def planes_to_pixels(x, at, plane, channels, count, out, to, pitch):
 @inlined
 def pixels_to_planes(x, at, pitch, channels, count, out, to, plane):
     """Undo `planes_to_pixels`."""
-    abreast = ABREAST if channels * x.itemsize >= LINE else 1
+    abreast = SQUARES_AT_ONCE if channels * x.itemsize >= LINE else 1
     wide = abreast * VECTOR_BYTES // x.itemsize
     for c in range(0, channels, wide):
         first = max(0, min(c, channels - wide))
         scatter(abreast, x, at + first, pitch, min(wide, channels), count, out, to + first * plane, plane)
-
-
-@emitted()
-def copy(v, x, at, out, to, count):
-    """Put x[at : at + count] to out[to:]."""
-
-    def body(i: Any, mask: Any) -> list[Any]:
-        v.store(v.load(v.at(x, at, i), mask), v.at(out, to, i), mask)
-        return []
-
-    whole = v.build.and_(count, I64(-v.lanes))
-    v.loop(I64(0), whole, v.lanes, [], lambda i, _: body(i, None))
-    v.loop(whole, count, v.lanes, [], lambda i, _: body(i, v.within(i, count)))
-
-
-@emitted()
-def prefetch(v, x, at, count):
-    """Have the cache lines of x[at : at + count] fetched, which may lie outside x."""
-
-    def line(i: Any, _: list[Any]) -> list[Any]:
-        v.prefetch(v.at(x, at, i), written=False)
-        return []
-
-    v.loop(I64(0), count, LINE * 8 // v.bits, [], line)
 
 
 @emitted(sizes=SIZES)

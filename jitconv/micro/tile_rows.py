@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from jitconv.jit import tile
 from jitconv.jit.loops import inlined
-from jitconv.jit.tile import IN_FLIGHT, UNROLLED, width_of
 from jitconv.jit.vectors import I64, VECTOR_BYTES, emitted
 from jitconv.jit.workspace import LINE
+from jitconv.micro import tile
+from jitconv.micro.tile import IN_FLIGHT, UNROLLED, width_of
 
 TALLEST = {4: 3, **tile.TALLEST}
 """As `tile.TALLEST`, and tiles of few rows as wide on 16 registers too: 3 x 4 sums, 3 broadcasts, and one
@@ -166,134 +166,3 @@ def tile_along(v, rows, vectors, a, a_at, a_apart, b, b_at, b_line, lines, offse
         return v.loop(end, columns, wide, [], rest)
 
     v.loop(I64(0), lines, 1, [], line)
-
-
-@emitted("deal", [(1, 1), (2, 2), (4, 4), (2, 1), (4, 1)])
-def deal(v, hands, kept, x, at, x_row, rows, count, out, to, out_row, places):
-    """Deal the `count` elements of each of some rows in turn to as many runs as there are `hands`.
-
-    The first `kept` of them are written; `places` says where in a row of `out` each begins. Whole vectors are
-    written, 0 beyond the last one.
-    """
-    build = v.build
-    starts = [v.at(out, to, build.load(v.at(places, I64(hand)))) for hand in range(kept)]
-    wide = hands * v.lanes
-    end = build.sub(count, build.srem(count, I64(wide)))
-
-    def row(number: Any, _: list[Any]) -> list[Any]:
-        x_here, out_here = v.at(x, at, build.mul(number, x_row)), build.mul(number, out_row)
-
-        def step(column: Any, masks: list[Any]) -> list[Any]:
-            values = [v.load(v.at(x_here, column, I64(n * v.lanes)), masks[n]) for n in range(hands)]
-            for hand, value in enumerate(dealt(v, values)[:kept]):
-                v.store(value, v.at(starts[hand], out_here, build.sdiv(column, I64(hands))))
-            return []
-
-        def rest(column: Any, _: list[Any]) -> list[Any]:
-            left = build.sub(count, column)
-            return step(column, [v.below(build.sub(left, I64(n * v.lanes))) for n in range(hands)])
-
-        v.loop(I64(0), end, wide, [], lambda column, _: step(column, [None] * hands))
-        return v.loop(end, count, wide, [], rest)
-
-    v.loop(I64(0), rows, 1, [], row)
-
-
-@emitted("merge", [(2,), (4,)])
-def merge(v, hands, x, at, x_row, rows, places, out, to, out_row, count):
-    """Undo `deal`: take in turn from as many runs as there are `hands`, for `count` elements of each row.
-
-    The runs can be read to the end of their last vectors; there is at least one row. Rows that follow one
-    another in `out` are written as whole vectors, and what is too much is written over by the next row; only
-    the last one has masks. With masks in all rows dx of 100 pictures 31x31 of 3 channels, 25 filters 3x3,
-    took 506 instead of 443 µs, in float64 1199 instead of 1124 (two Zen 3 cores).
-    """
-    build = v.build
-    starts = [v.at(x, at, build.load(v.at(places, I64(hand)))) for hand in range(hands)]
-    wide = hands * v.lanes
-    end = build.sub(count, build.srem(count, I64(wide)))
-
-    in_order = build.and_(build.icmp_signed("==", out_row, count), build.icmp_signed(">=", count, I64(wide)))
-    unmasked = build.select(in_order, build.sub(rows, I64(1)), I64(0))
-
-    def row(number: Any, end: Any) -> None:
-        x_here, out_here = build.mul(number, x_row), v.at(out, to, build.mul(number, out_row))
-
-        def step(column: Any, masks: list[Any]) -> list[Any]:
-            place = build.sdiv(column, I64(hands))
-            values = _merged(v, [v.load(v.at(start, x_here, place)) for start in starts])
-            for n, value in enumerate(values):
-                v.store(value, v.at(out_here, column, I64(n * v.lanes)), masks[n])
-            return []
-
-        def rest(column: Any, _: list[Any]) -> list[Any]:
-            left = build.sub(count, column)
-            return step(column, [v.below(build.sub(left, I64(n * v.lanes))) for n in range(hands)])
-
-        v.loop(I64(0), end, wide, [], lambda column, _: step(column, [None] * hands))
-        v.loop(end, count, wide, [], rest)
-
-    def whole(number: Any, _: list[Any]) -> list[Any]:
-        row(number, count)
-        return []
-
-    def masked(number: Any, _: list[Any]) -> list[Any]:
-        row(number, end)
-        return []
-
-    v.loop(I64(0), unmasked, 1, [], whole)
-    v.loop(unmasked, rows, 1, [], masked)
-
-
-def _merged(v: Any, values: list[Any]) -> list[Any]:
-    """Undo `dealt`."""
-    if len(values) == 1:
-        return values
-    even, odd = (_merged(v, values[first::2]) for first in range(2))
-    return [part for pair in zip(even, odd, strict=True) for part in v.in_turn(*pair)]
-
-
-def dealt(v: Any, values: list[Any]) -> list[Any]:
-    """Return, of vectors in a row, one with every so manieth element from each of the first ones on."""
-    if len(values) == 1:
-        return values
-    halves = [
-        dealt(v, [v.every_second(*values[n : n + 2], odd) for n in range(0, len(values), 2)])
-        for odd in range(2)
-    ]
-    return [value for pair in zip(*halves, strict=True) for value in pair]
-
-
-@emitted("to_panels", [(width,) for width in tile.TALLEST])
-def to_panels(v, vectors, x, at, x_row, rows, panels, columns, out, to, apart):
-    """Put rows of x, `x_row` apart, in panels of `vectors` vectors: (panel, row, lane), the panels `apart`.
-
-    `columns` are how many of a panel there are; 0 stands in the place of the others.
-    """
-    build = v.build
-    wide = vectors * v.lanes
-    whole = build.icmp_signed(">=", columns, I64(wide))
-    inside = [v.below(build.sub(columns, I64(n * v.lanes))) for n in range(vectors)]
-
-    def copied(masks: list[Any]) -> list[Any]:
-        def row(number: Any, _: list[Any]) -> list[Any]:
-            x_here, out_here = (
-                v.at(x, at, build.mul(number, x_row)),
-                v.at(out, to, build.mul(number, I64(wide))),
-            )
-
-            def panel(p: Any, _: list[Any]) -> list[Any]:
-                x_panel, out_panel = (
-                    v.at(x_here, build.mul(p, I64(wide))),
-                    v.at(out_here, build.mul(p, apart)),
-                )
-                for n in range(vectors):
-                    place = I64(n * v.lanes)
-                    v.store(v.load(v.at(x_panel, place), masks[n]), v.at(out_panel, place))
-                return []
-
-            return v.loop(I64(0), panels, 1, [], panel)
-
-        return v.loop(I64(0), rows, 1, [], row)
-
-    v.either(whole, lambda: copied([None] * vectors), lambda: copied(inside))

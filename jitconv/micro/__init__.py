@@ -1,0 +1,1 @@
+"""Micro-kernels: one mathematical statement a file, written as LLVM IR on explicit vectors."""
