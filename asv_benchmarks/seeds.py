@@ -1,8 +1,10 @@
 """A recipe of `jitconv train` over seeds: does it depend on luck?
 
-``python asv_benchmarks/seeds.py signs FOLDER [--seeds 10] [--epochs N] [--rate R] [--init glorot]``. For each
-seed, which decides the weights and the order of the pictures: cost and accuracy of the last epoch, accuracy
-on the test set, seconds, and of each ReLU how many channels no training picture makes answer, before and after.
+``python asv_benchmarks/seeds.py signs FOLDER [--seeds 10] [--epochs N] [--rate R] [--init glorot]``
+
+For each seed, which decides the weights and the order of the pictures: cost and accuracy of the last epoch,
+accuracy on the test set, seconds, and of each ReLU how many channels no training picture makes answer, before
+and after.
 """
 
 from __future__ import annotations
