@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
+
+from jitconv.variants import Variants
 
 OPS = (
     "conv_forward",
@@ -116,6 +118,9 @@ class Algorithm:
         chooses: without the work on the weights that `prepare` has done. `cost` by default.
     prepared_workspace : callable, optional
         ``spec -> int``, bytes that such a plan holds and its calls need. `workspace` by default.
+    variants : Variants, optional
+        The ways that `build` chooses among: `jitconv.explain` names the chosen one, and
+        ``algorithm="name/variant"`` forces one; see `of_variants`.
     """
 
     op: str
@@ -130,11 +135,13 @@ class Algorithm:
     prepare: Callable[..., Plan] | None = None
     prepared_cost: Callable[[Any], float | None] | None = None
     prepared_workspace: Callable[[Any], int] | None = None
+    variants: Variants | None = None
 
     def __post_init__(self) -> None:
         if self.op not in OPS:
             raise ValueError(f"Algorithm.op must be one of {', '.join(OPS)}; got {self.op!r}")
-        if not (isinstance(self.name, str) and self.name.isidentifier()) or self.name == "auto":
+        own = self.name.partition("/")[0] if isinstance(self.name, str) and self.variants else self.name
+        if not (isinstance(own, str) and own.isidentifier()) or own == "auto":
             raise ValueError(
                 f"Algorithm.name must be a Python identifier other than 'auto'; got {self.name!r}"
             )
@@ -143,6 +150,53 @@ class Algorithm:
             raise ValueError(f"Algorithm.error_class must be one of {known}; got {self.error_class!r}")
         if self.prepare is not None and self.op != "conv_forward":
             raise ValueError(f"Algorithm.prepare is for conv_forward; got one for {self.op}")
+
+    @classmethod
+    def of_variants(cls, op: str, name: str, variants: Variants, **fields: Any) -> Algorithm:
+        """Return an algorithm whose plans and workspace are those of its variants.
+
+        Parameters
+        ----------
+        op, name
+            As above.
+        variants : Variants
+            Of conv_forward, those with `hold` prepare weights.
+        **fields
+            `why_not`, `cost` and the other fields but `build`, `workspace`, `prepare` and
+            `prepared_workspace`.
+        """
+        holds = any(one.hold is not None for one in variants.listed)
+        return cls(
+            op, name, workspace=variants.workspace, build=variants.build, variants=variants,
+            prepare=variants.prepare if holds else None,
+            prepared_workspace=variants.held_workspace if holds else None, **fields,
+        )  # fmt: skip
+
+    def only(self, name: str) -> Algorithm:
+        """Return this algorithm with one of its variants alone, under the name "algorithm/variant".
+
+        Raises
+        ------
+        LookupError
+            When it has no variant of that name.
+        """
+        if self.variants is None:
+            raise LookupError(name)
+        kept = self.variants.only(name)
+        forced = type(self).of_variants(
+            self.op,
+            f"{self.name}/{name}",
+            kept,
+            why_not=lambda spec: self.why_not(spec) or kept.why_not(spec),
+            cost=self.cost,
+        )
+        return replace(
+            forced,
+            revision=self.revision,
+            error_class=self.error_class,
+            deterministic=self.deterministic,
+            prepared_cost=self.prepared_cost if forced.prepare is not None else None,
+        )
 
     def prepared(self, spec: Any, w: Any, b: Any, activation: str | None) -> Plan:
         """Return ``plan(x, y)`` with the weights held: that of `prepare`, or `build`'s if there is none."""

@@ -81,10 +81,14 @@ class Registry:
 
     def find(self, op: str, name: str) -> Algorithm:
         """Return an algorithm by name; raise `UnknownAlgorithmError` with the nearest if there is none."""
+        own, slash, variant = name.partition("/") if isinstance(name, str) else (name, "", "")
         try:
-            return self._by_op[op][name]
-        except (KeyError, TypeError):
+            found = self._by_op[op][own]
+            return found.only(variant) if slash else found
+        except LookupError as error:
             known = list(self._by_op[op])
+            if slash and own in known:
+                raise _unknown_variant(self._by_op[op][own], variant) from error
             raise UnknownAlgorithmError(
                 f"{op}: algorithm must be 'auto' or one of {', '.join(map(repr, known))}; got {shown(name)}"
                 + nearest(name, known)
@@ -104,7 +108,7 @@ class Registry:
 
     def provider(self, algorithm: Algorithm) -> str:
         """Return the name of the plugin that provides an algorithm."""
-        return self._providers[algorithm.op, algorithm.name]
+        return self._providers[algorithm.op, algorithm.name.partition("/")[0]]
 
     def objects(self) -> list[tuple[str, Any]]:
         """Return name and object of every plugin that is loaded, the built-in modules among them."""
@@ -210,6 +214,18 @@ class Registry:
     def _note(self, plugin: Plugin) -> Plugin:
         self.plugins.append(plugin)
         return plugin
+
+
+def _unknown_variant(algorithm: Algorithm, name: str) -> UnknownAlgorithmError:
+    if algorithm.variants is None:
+        return UnknownAlgorithmError(
+            f"{algorithm.op}: {algorithm.name!r} has no variants; got {algorithm.name + '/' + name!r}"
+        )
+    known = algorithm.variants.names
+    return UnknownAlgorithmError(
+        f"{algorithm.op}: a variant of {algorithm.name!r} must be one of {', '.join(map(repr, known))}; "
+        f"got {name!r}{nearest(name, known)}"
+    )
 
 
 def installed() -> set[str]:

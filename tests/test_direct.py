@@ -1,27 +1,20 @@
 """Direct convolution: what it takes at once, and that the cases reach its special paths."""
 
-import importlib
-
 import numpy as np
 import pytest
 
 import jitconv
-from jitconv.algorithms.direct import (
-    backward,
-    planes_filters,
-    pointwise,
-    pool_rows,
-    rows,
-    rows_filters,
-    rows_pictures,
-)
-from jitconv.algorithms.direct import pool as direct_pool
+from jitconv.algorithms.direct.backward import dw_planes, join
+from jitconv.algorithms.direct.pool import pool as direct_pool
+from jitconv.algorithms.direct.pool import rows as pool_rows
+from jitconv.algorithms.direct.rows import dw as rows_dw
+from jitconv.algorithms.direct.rows import dx as rows_dx
+from jitconv.algorithms.direct.rows import forward as rows
+from jitconv.algorithms.direct.variants import BACKWARD, FORWARD
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import parse
 from jitconv.testing import draw
 from jitconv.testing.cases import cases
-
-direct = importlib.import_module("jitconv.algorithms.direct.conv")
 
 
 @pytest.mark.parametrize(
@@ -36,12 +29,12 @@ direct = importlib.import_module("jitconv.algorithms.direct.conv")
 def test_gradients_in_parts_are_those_of_all_pictures(monkeypatch, problem):
     spec = parse(problem)
     operands = draw("conv_backward", spec, np.random.default_rng(0))
-    wanted = direct.build_backward(spec), direct._workspace("conv_backward", spec)
-    monkeypatch.setattr(backward, "TURNED_BYTES", 2 * 10**3)
-    assert backward.pictures_at_once(spec) < spec.n
-    assert not rows_pictures.serves(spec)
-    assert not rows_filters.serves(spec)
-    got = direct.build_backward(spec), direct._workspace("conv_backward", spec)
+    wanted = BACKWARD.build(spec), BACKWARD.workspace(spec)
+    monkeypatch.setattr(join, "TURNED_BYTES", 2 * 10**3)
+    assert join.images_at_once(spec, BACKWARD.chosen(spec)) < spec.n
+    assert rows_dx.serves(spec)
+    assert rows_dw.serves(spec)
+    got = BACKWARD.build(spec), BACKWARD.workspace(spec)
     assert got[1] <= wanted[1]
     found = []
     for plan, _ in (wanted, got):
@@ -68,11 +61,11 @@ def test_filters_of_planes_are_those_of_pixels(monkeypatch, problem):
     dy, x, w = draw("conv_backward", spec, np.random.default_rng(0))
     found = []
     for least in (1, 2**30):
-        monkeypatch.setattr(planes_filters, "LEAST_FILTERS", least)
-        assert not rows_filters.serves(spec)
-        assert planes_filters.serves(spec) == (least == 1 or spec.kh * spec.kw == 1)
+        monkeypatch.setattr(dw_planes, "LEAST_FILTERS", least)
+        assert rows_dw.serves(spec)
+        assert (dw_planes.serves(spec) is None) == (least == 1 or spec.kh * spec.kw == 1)
         found.append(np.empty_like(w))
-        direct.build_backward(spec)(dy, x, w, None, found[-1], None)
+        BACKWARD.build(spec)(dy, x, w, None, found[-1], None)
     wanted = np.empty_like(w)
     im2col = next(one for one in jitconv.algorithms("conv_backward") if one.name == "im2col")
     im2col.build(spec)(dy, x, w, None, wanted, None)
@@ -81,40 +74,40 @@ def test_filters_of_planes_are_those_of_pixels(monkeypatch, problem):
 
 
 def test_cases_reach_filters_as_they_lie():
-    found = {case.note for case in cases("conv_forward") if pointwise.spares_packing(case.spec)}
+    found = {
+        case.note
+        for case in cases("conv_forward")
+        if FORWARD.chosen(case.spec)[""].name == "pixels" and case.spec.kh * case.spec.kw > 1
+    }
     assert len(found) >= 3
 
 
 def test_cases_reach_few_channels_by_rows():
-    found = [case.spec for case in cases("conv_forward") if rows.serves(case.spec)]
+    found = [case.spec for case in cases("conv_forward") if rows.serves(case.spec) is None]
     assert {spec.stride[1] for spec in found} >= {1, 2, 3, 4}
     assert any(spec.groups > 1 for spec in found)
 
 
 def test_cases_reach_gradients_of_pictures_by_rows():
-    found = [spec for spec in tiled_gradients() if rows_pictures.serves(spec)]
+    found = [case.spec for case in cases("conv_backward") if BACKWARD.chosen(case.spec)["dx"].name == "rows"]
     assert {spec.stride[1] for spec in found} >= {1, 2, 3}
     assert any(spec.stride[0] > spec.kh or spec.stride[1] > spec.kw for spec in found), "a phase without taps"
     assert any(spec.groups > 1 for spec in found)
     assert any(spec.flip_kernel for spec in found)
-    assert any(rows_pictures.geometry(one).block * one.stride[0] < one.h for one in found), "second blocks"
+    assert any(rows_dx.geometry(one).block * one.stride[0] < one.h for one in found), "second blocks"
 
 
 def test_cases_reach_gradients_of_filters_by_rows():
-    found = [spec for spec in tiled_gradients() if rows_filters.serves(spec)]
+    found = [case.spec for case in cases("conv_backward") if BACKWARD.chosen(case.spec)["dw"].name == "rows"]
     assert {spec.stride[1] for spec in found} >= {1, 2, 4}
     assert any(spec.groups > 1 for spec in found)
     assert any(spec.flip_kernel for spec in found)
-    assert any(rows_filters.blocking(spec)[0] < spec.oh for spec in found), "second blocks"
-
-
-def tiled_gradients():
-    return [case.spec for case in cases("conv_backward") if direct.tiled(case.spec)]
+    assert any(rows_dw.blocking(spec)[0] < spec.oh for spec in found), "second blocks"
 
 
 def test_blocks_of_rows_are_not_far_smaller_than_what_is_copied_beside_them():
     spec = parse("n4h200w200c3 k3x3f64 s1 p64 d64 nchw float64")
-    its, (block, tall, _) = rows_pictures.geometry(spec), rows_filters.blocking(spec)
+    its, (block, tall, _) = rows_dx.geometry(spec), rows_dw.blocking(spec)
     assert its.tall <= 3 * its.block
     assert tall <= 3 * block
 
@@ -126,7 +119,7 @@ def test_blocks_of_rows_are_not_far_smaller_than_what_is_copied_beside_them():
 def test_maxima_by_rows_are_those_of_every_window(ties, columns, window, dtype):
     kh, kw = int(window[1]), int(window[3])
     spec = parse(f"n2h{3 * kh}w{columns * kw}c3 {window} ties={ties}", layout="NCHW", dtype=dtype)
-    assert pool_rows.serves(spec) == (kw <= VECTOR_BYTES // np.dtype(dtype).itemsize)
+    assert (pool_rows.serves(spec) is None) == (kw <= VECTOR_BYTES // np.dtype(dtype).itemsize)
     rng = np.random.default_rng(0)
     x = rng.integers(-2, 3, spec.x_shape).astype(dtype)
     for value in (np.nan, np.inf, -np.inf, -0.0):
@@ -135,8 +128,8 @@ def test_maxima_by_rows_are_those_of_every_window(ties, columns, window, dtype):
     x[0, 0, :kh, kw : 2 * kw] = -np.inf
     dy = rng.standard_normal(spec.y_shape).astype(dtype)
     y, dx = np.empty(spec.y_shape, dtype), np.full_like(x, 7)
-    direct_pool.max_forward(spec)(x, y, None)
-    direct_pool.max_backward(spec)(dy, x, None, dx)
+    direct_pool.VARIANTS["max_pool_forward"].build(spec)(x, y, None)
+    direct_pool.VARIANTS["max_pool_backward"].build(spec)(dy, x, None, dx)
     options = {"stride": spec.stride, "layout": "NCHW", "algorithm": "naive"}
     np.testing.assert_array_equal(y, jitconv.max_pool_forward(x, (kh, kw), **options))
     wanted = jitconv.max_pool_backward(dy, x, (kh, kw), ties=ties, **options)

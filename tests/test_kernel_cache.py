@@ -15,7 +15,7 @@ PACKAGE = Path(jitconv.__file__).parent
 SCRIPT = """
     import numpy as np
     import jitconv
-    from jitconv.algorithms.direct.window import MASK
+    from jitconv.algorithms.direct.pool.mask import MASK
 
     mask = jitconv.create_mask(np.array([[1, 3], [3, 0]], np.float32), algorithm="direct")
     assert mask.tolist() == [[False, True], [False, False]]

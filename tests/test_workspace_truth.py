@@ -7,7 +7,7 @@ import pytest
 
 import jitconv
 from jitconv.algorithm import OPS
-from jitconv.algorithms.direct import conv, depthwise_planes, few, pointwise, rows, stream
+from jitconv.algorithms.direct.variants import FORWARD
 from jitconv.bench import suites
 from jitconv.config import current
 from jitconv.jit import workspace
@@ -21,38 +21,25 @@ from jitconv.testing import cases, draw
 SHARE, SMALL = 0.1, 64 * 1024
 """How far a claim may be off, the larger of both: the latter for Python's objects and ends of cache lines."""
 
-VARIANTS = {
-    "by channels": lambda spec: not conv.tiled(spec) and few.by_channels(spec),
-    "by pixels of channels": lambda spec: not conv.tiled(spec) and depthwise_planes.serves(spec),
-    "by planes": lambda spec: not conv.tiled(spec),
-    "by columns of pixels": pointwise.serves,
-    "by pixels of all taps": pointwise.spares_packing,
-    "by rows": rows.serves,
-    "as filters lie": conv.as_they_lie,
-    "packed in tasks": stream.serves,
-    "packed before": lambda spec: True,
-}
-"""The variants of a direct convolution, in the order in which they are asked."""
-
-FORWARD = {
-    "n2h56w56c64 k3x3f64 p1 g64": "by channels",
-    "n4h14w14c128 k3x3f128 p1 g128 nchw": "by pixels of channels",
-    "n2h130w130c16 k3x3f16 p1 g16 nchw": "by planes",
-    "n2h56w56c32 k3x3f64 p1 g32": "by planes",
-    "n2h57w57c32 k5x5f64 s3 p2 g32 nchw": "by planes",
-    "n2h28w28c256 k1x1f128 nchw": "by columns of pixels",
-    "n2h28w28c256 k1x1f128 s2 nchw bias": "by columns of pixels",
-    "n1h7w7c256 k3x3f512 p1 nchw": "by pixels of all taps",
-    "n1h64w224c3 k7x7f64 s2 p3 nchw": "by rows",
-    "n1h24w24c8 k3x3f32": "as filters lie",
-    "n1h14w14c256 k3x3f256 p1": "packed in tasks",
-    "n2h60w60c32 k3x3f32 p1 bias": "packed before",
-    "n3h50w50c12 k5x5f16 s2 p2 g2 bias nchw": "packed before",
-    "n1h28w28c16 k3x3f300 p2 d2 nchw": "packed before",
+EXPECTED = {
+    "n2h56w56c64 k3x3f64 p1 g64": "depthwise",
+    "n4h14w14c128 k3x3f128 p1 g128 nchw": "transposed",
+    "n2h130w130c16 k3x3f16 p1 g16 nchw": "outputs",
+    "n2h56w56c32 k3x3f64 p1 g32": "outputs",
+    "n2h57w57c32 k5x5f64 s3 p2 g32 nchw": "outputs",
+    "n2h28w28c256 k1x1f128 nchw": "pixels",
+    "n2h28w28c256 k1x1f128 s2 nchw bias": "pixels",
+    "n1h7w7c256 k3x3f512 p1 nchw": "pixels",
+    "n1h64w224c3 k7x7f64 s2 p3 nchw": "rows",
+    "n1h24w24c8 k3x3f32": "unpacked",
+    "n1h14w14c256 k3x3f256 p1": "streamed",
+    "n2h60w60c32 k3x3f32 p1 bias": "packed",
+    "n3h50w50c12 k5x5f16 s2 p2 g2 bias nchw": "packed",
+    "n1h28w28c16 k3x3f300 p2 d2 nchw": "packed",
 }
 
 PROBLEMS = [
-    *(("conv_forward", problem) for problem in FORWARD),
+    *(("conv_forward", problem) for problem in EXPECTED),
     ("conv_forward", "n1h7w7c256 k7x7f512"),
     # filters of half a megabyte that no product takes as they lie
     ("conv_forward", "n1h3w9c64 k2x8f280 p1x4 g2 flip"),
@@ -128,7 +115,7 @@ def test_a_call_takes_what_its_workspace_says(op, algorithm, spec, monkeypatch):
 
 HELD = [
     pytest.param(one, parse(problem), id=f"{one.name}-{problem}")
-    for problem in FORWARD
+    for problem in EXPECTED
     for one in jitconv.algorithms("conv_forward")
     if one.prepared_workspace is not None and one.why_not(parse(problem)) is None
 ]
@@ -165,11 +152,11 @@ def test_every_problem_has_a_workspace(op):
                 assert claim >= 0, f"{algorithm.name} on {spec}"
 
 
-@pytest.mark.parametrize("problem", FORWARD)
+@pytest.mark.parametrize("problem", EXPECTED)
 def test_every_variant_of_direct_is_among_them(problem):
     spec = parse(problem)
-    assert next(name for name, serves in VARIANTS.items() if serves(spec)) == FORWARD[problem]
-    assert set(FORWARD.values()) == set(VARIANTS)
+    assert FORWARD.title(spec) == EXPECTED[problem]
+    assert set(EXPECTED.values()) == {one.name for one in FORWARD.listed}
 
 
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])

@@ -11,7 +11,7 @@ from typing import Any
 
 import jitconv
 from benchmarks.problems import ready
-from jitconv.algorithms.direct import pool_tasks
+from jitconv.algorithms.direct.pool import split
 from jitconv.jit import kernels
 
 SIDES = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
@@ -88,7 +88,7 @@ WINDOWS = ("k3x3 s1 p1", "k4x4 s1 p1", "k5x5 s1 p2", "k7x7 s1 p3", "k7x7 s2 p3",
 
 
 class HalvesPayFrom:
-    """Direct pooling in one pass over that in two, behind `direct.pool_tasks.HALVES_PAY_FROM`.
+    """Direct pooling in one pass over that in two, behind `direct.split.HALVES_PAY_FROM`.
 
     The constant is compared with the ratio of taps, 1.5 to 3.5 in these windows from left to right.
     """
@@ -100,13 +100,13 @@ class HalvesPayFrom:
     def track_gain(self, op: str, layout: str, window: str) -> float:
         """Measure it."""
         laps: dict[float, float] = {}
-        before = pool_tasks.HALVES_PAY_FROM
+        before = split.HALVES_PAY_FROM
         for pays_from in (0.0, float("inf")):
-            pool_tasks.HALVES_PAY_FROM = pays_from
+            split.HALVES_PAY_FROM = pays_from
             try:
                 run = ready(op, f"n4h56w56c64 {window}{layout}", "direct")
             finally:
-                pool_tasks.HALVES_PAY_FROM = before
+                split.HALVES_PAY_FROM = before
             run()
             times = []
             for _ in range(30):

@@ -1,5 +1,5 @@
-"""From how many filters of a group the register tile beats the kernels for few: `direct/conv.py`,
-LEAST_FILTERS.
+"""From how many filters of a group the register tile beats the kernels for few: `LEAST_FILTERS` of
+direct/grouped/groups.py.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ CHANNELS = 96
 
 def seconds(op: str, layout: str, size: int) -> dict[str, float]:
     """Return the median time of both for groups of `size` channels and filters, from blocks in turn."""
-    conv = importlib.import_module("jitconv.algorithms.direct.conv")
+    groups = importlib.import_module("jitconv.algorithms.direct.grouped.groups")
     problem = f"n4h28w28c{CHANNELS} k3x3f{CHANNELS} s1 p1 g{CHANNELS // size} {layout}"
-    before, calls = conv.LEAST_FILTERS, {}
+    before, calls = groups.LEAST_FILTERS, {}
     try:
         for name, least in (("tile", 1), ("few", size + 1)):
-            conv.LEAST_FILTERS = least
+            groups.LEAST_FILTERS = least
             calls[name] = ready(op, problem, "direct")
     finally:
-        conv.LEAST_FILTERS = before
+        groups.LEAST_FILTERS = before
     laps: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(5):
         for name, run in calls.items():

@@ -12,9 +12,11 @@ import numpy as np
 from jitconv.bench.jobs import Job, cropped
 from jitconv.bench.measure import NOISY, Timing, interleave
 from jitconv.bench.trial import Arrays, Watch, spoil_outputs
+from jitconv.config import current
 from jitconv.errors import AlgorithmError, UnsupportedError
 from jitconv.ops import Call, prepare
 from jitconv.selector import Candidate
+from jitconv.selector.judge import judge
 from jitconv.specs import ConvSpec, Spec
 from jitconv.testing import bound, disagreement, reference
 
@@ -100,7 +102,13 @@ class Comparison:
         return found
 
 
-def compare(jobs: Sequence[Job], names: Sequence[str] | None, tell: Callable[[int, str], None]) -> Comparison:
+def compare(
+    jobs: Sequence[Job],
+    names: Sequence[str] | None,
+    tell: Callable[[int, str], None],
+    *,
+    variants: bool = False,
+) -> Comparison:
     """Run every able algorithm (or those named) on every job.
 
     Parameters
@@ -111,6 +119,8 @@ def compare(jobs: Sequence[Job], names: Sequence[str] | None, tell: Callable[[in
         Which algorithms.
     tell : callable
         Is told how many jobs are done, and which comes now.
+    variants : bool
+        Whether every variant that serves a problem runs too, as an algorithm of its own.
 
     Raises
     ------
@@ -120,7 +130,7 @@ def compare(jobs: Sequence[Job], names: Sequence[str] | None, tell: Callable[[in
     found = Comparison()
     for done, job in enumerate(jobs):
         tell(done, f"{job.op}: {job.label}")
-        found.rows += _rows(job, names)
+        found.rows += _rows(job, names, variants)
     if all(row.verdict == "refused" for row in found.rows):
         reasons = dict.fromkeys(f"{row.algorithm} refuses: it {row.reason}" for row in found.rows)
         why = "; ".join(reasons) or f"none of {', '.join(names or ())} computes {', '.join(op_names(jobs))}"
@@ -133,10 +143,24 @@ def op_names(jobs: Sequence[Job]) -> list[str]:
     return list(dict.fromkeys(job.op for job in jobs))
 
 
-def _rows(job: Job, names: Sequence[str] | None) -> list[Row]:
-    candidates = [
-        one for one in prepare(job.op, job.spec).explanation.candidates if names is None or one.name in names
-    ]
+def _candidates(job: Job, names: Sequence[str] | None, variants: bool) -> list[Candidate]:
+    """Return the algorithms that are wanted, and the variants: those named, or all that serve."""
+    found = []
+    for one in prepare(job.op, job.spec).explanation.candidates:
+        wanted = names is None or one.name in names
+        found += [one] * wanted
+        for variant in one.algorithm.variants.listed if one.algorithm.variants else ():
+            titles = {f"{one.name}/{variant.title}", f"{one.name}/{variant.name}"}
+            named = not titles.isdisjoint(names or ())
+            if named or (variants and wanted):
+                only = one.algorithm.only(variant.title)
+                judged = judge(only, one.plugin, job.spec, current(), prepared=False, needed=True)
+                found += [judged] * (named or judged.verdict != "refused")
+    return found
+
+
+def _rows(job: Job, names: Sequence[str] | None, variants: bool) -> list[Row]:
+    candidates = _candidates(job, names, variants)
     rows = {one.name: _row(job, one) for one in candidates}
     able = [one for one in candidates if one.verdict not in ("refused", "failed")]
     checked = cropped(job, REFERENCE_SECONDS)

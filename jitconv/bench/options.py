@@ -61,8 +61,24 @@ def algorithms_of(text: str | None, option: str = "--algorithms") -> Sequence[st
     known = sorted({one.name for one in registry().algorithms()})
     names = [name.strip() for name in text.split(",")]
     for name in names:
-        if name not in known:
+        own, _, variant = name.partition("/")
+        if variant and own in known:
+            _check_variant(own, name)
+        elif name not in known:
             raise UnknownAlgorithmError(
                 f"{option} must be among {', '.join(known)}; got {name!r}{nearest(name, known)}"
             )
     return names
+
+
+def _check_variant(own: str, name: str) -> None:
+    """Refuse a variant that none of an algorithm's ops has."""
+    having = [op for op in OPS if own in {one.name for one in registry().algorithms(op)}]
+    errors = []
+    for op in having:
+        try:
+            registry().find(op, name)
+        except UnknownAlgorithmError as error:
+            errors.append(error)
+    if len(errors) == len(having):
+        raise errors[0]

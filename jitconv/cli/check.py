@@ -75,7 +75,7 @@ def _ops(name: str, chosen: Sequence[str] | None, problems: Sequence[Case] | Non
     from jitconv.plugins import registry
 
     plugins = registry()
-    having = [op for op in OPS if name in {one.name for one in plugins.algorithms(op)}]
+    having = [op for op in OPS if _has(op, name)]
     named = list(dict.fromkeys(op for text in chosen or () for op in ops_of(text)))
     for op in named or ([] if having else OPS[:1]):
         plugins.find(op, name)  # the error lists the names there are
@@ -88,6 +88,17 @@ def _ops(name: str, chosen: Sequence[str] | None, problems: Sequence[Case] | Non
         kind = UnsupportedError if any("refuses" in reason for reason in reasons) else ParameterError
         raise kind(f"nothing to check: {'; '.join(reasons)}")
     return able
+
+
+def _has(op: str, name: str) -> bool:
+    from jitconv.errors import UnknownAlgorithmError
+    from jitconv.plugins import registry
+
+    try:
+        registry().find(op, name)
+    except UnknownAlgorithmError:
+        return False
+    return True
 
 
 def _why_not(op: str, name: str, case: Case) -> str:

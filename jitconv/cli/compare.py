@@ -26,6 +26,9 @@ def compare(
         ),
     ] = None,
     algorithms: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,
+    variants: Annotated[
+        bool, typer.Option("--variants", help="Every variant of an algorithm that serves a problem, too.")
+    ] = False,
     shape: Annotated[
         str | None, typer.Option(help='A problem instead of a picture, as in "n16h56w56c64 k3x3f64 s1 p1".')
     ] = None,
@@ -81,7 +84,7 @@ def compare(
         console.print(f"{title}; {', '.join(filter(None, settings.values()))}", soft_wrap=True)
         console.print()
         with progress(console, len(jobs)) as tell:
-            found = run(jobs, names, tell)
+            found = run(jobs, names, tell, variants=variants)
         report.show(found, console)
         text = report.as_json(found, {"title": title, **settings})
         saved = {figures: text.encode(), **report.contents(found, csv_file, plot_file)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ PUBLIC: dict[str, tuple[Operation, Callable[..., Any]]] = {
 }
 
 
-def explain(op: str, *args: Any, **kwargs: Any) -> Explanation:
+def explain(op: str, *args: Any, verbose: bool = False, **kwargs: Any) -> Explanation:
     """Return the choice that a call would run, with every candidate and the reasons.
 
     Parameters
@@ -36,12 +37,15 @@ def explain(op: str, *args: Any, **kwargs: Any) -> Explanation:
     *args, **kwargs
         The op's own arguments; a shape tuple may stand for an array, and is one of the dtype of the
         arrays given, or float32.
+    verbose : bool
+        Whether the text says, of each algorithm with variants, why those before the one that serves do not.
 
     Returns
     -------
     Explanation
         ``.choice``, ``.candidates`` (verdict, reason, predicted seconds, bytes of workspace, plugin)
-        and a readable ``str``. It is the very object that the executed plan was made from.
+        and a readable ``str``; ``.variant`` is the way in which the chosen algorithm does it. It is the very
+        object that the executed plan was made from (a copy if `verbose`).
 
     Raises
     ------
@@ -76,7 +80,8 @@ def explain(op: str, *args: Any, **kwargs: Any) -> Explanation:
     if "x_shape" in given:
         given["x_shape"] = shape("x_shape", given["x_shape"])
     options = [given[name] for name in operation.options]
-    return operation.call(given["algorithm"], stand_ins, *options).explanation
+    found = operation.call(given["algorithm"], stand_ins, *options).explanation
+    return replace(found, verbose=True) if verbose else found
 
 
 def _array(given: Any) -> Any:

@@ -70,7 +70,9 @@ def select(op: str, spec: Spec, algorithm: str, settings: Settings, *, prepared:
         reasons = "; ".join(f"{one.name}: {one.reason}" for one in (*candidates, *judged(rest, needed=False)))
         raise UnsupportedError(f"{op}: no algorithm is left for {spec}; loosen config(...) ({reasons})")
     losers = [one for one in candidates if one.algorithm is not chosen.algorithm]
-    return Explanation(op, spec, settings, chosen, lambda: losers + judged(rest, needed=False))
+    return Explanation(
+        op, spec, settings, chosen, lambda: losers + judged(rest, needed=False), prepared=prepared
+    )
 
 
 def _forced(op: str, spec: Spec, candidate: Candidate) -> Candidate:

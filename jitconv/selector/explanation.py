@@ -58,6 +58,10 @@ class Explanation:
     settings: Settings
     choice: Candidate
     judge_others: Callable[[], list[Candidate]] = field(repr=False, compare=False)
+    prepared: bool = False
+    """Whether the weights are given beforehand, as to `jitconv.plan_conv`."""
+    verbose: bool = field(default=False, compare=False)
+    """Whether its text says why variants were passed over."""
     _others: list[Candidate] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
@@ -69,15 +73,38 @@ class Explanation:
             self._others[:] = others
         return (self.choice, *self._others)
 
+    @property
+    def variant(self) -> str:
+        """The way in which the chosen algorithm does it, such as "rows"; empty where it has but one."""
+        return self._variant(self.choice)
+
+    def title(self, candidate: Candidate) -> str:
+        """Return an algorithm's name with that of the variant which serves, such as "direct/rows"."""
+        name, variant = candidate.name.partition("/")[0], self._variant(candidate)
+        return f"{name}/{variant}" if variant else candidate.name
+
+    def _variant(self, candidate: Candidate) -> str:
+        variants = candidate.algorithm.variants
+        if variants is None or candidate.verdict in ("refused", "failed"):
+            return ""
+        return variants.title(self.spec, held=self.prepared)
+
+    def _passed_over(self, candidate: Candidate) -> list[str]:
+        variants = candidate.algorithm.variants
+        if variants is None or not self.verbose or candidate.verdict in ("refused", "failed"):
+            return []
+        passed = variants.passed_over(self.spec, held=self.prepared)
+        return [f"            not {candidate.name}/{title}: it {reason}" for title, reason in passed]
+
     def __str__(self) -> str:
         lines = [f"{self.op}  {self.spec}"]
-        for one in self.candidates:
+        titles = [self.title(one) for one in self.candidates]
+        width = max(8, *map(len, titles))
+        for one, title in zip(self.candidates, titles, strict=True):
             cost = "" if one.cost is None else f"{one.cost * 1e3:.4g} ms"
             workspace = "" if one.workspace is None else f"{one.workspace / 2**20:.1f} MiB"
-            row = (
-                f"  {one.verdict:<9} {one.name:<8} {one.plugin:<14} {cost:>11} {workspace:>11}  {one.reason}"
-            )
-            lines.append(row.rstrip())
+            row = f"  {one.verdict:<9} {title:<{width}} {one.plugin:<14} {cost:>11} {workspace:>11}"
+            lines += [f"{row}  {one.reason}".rstrip(), *self._passed_over(one)]
         if reason := why_serial():
             lines.append(f"  kernels run on one thread: {reason}")
         return "\n".join(lines)

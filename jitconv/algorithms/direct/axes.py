@@ -6,12 +6,14 @@ the outputs of a phase meet the same taps.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from jitconv.algorithms._shared.views import Array
 from jitconv.jit.loops import inlined
+from jitconv.specs import ConvSpec
 
 FIRST, COUNT, BEGIN, END, INNER, BEYOND, SHARING = range(7)
 
@@ -66,6 +68,23 @@ def backward_axis(size: int, outputs: int, taps: int, stride: int, pad: int, dil
         offsets += own.tolist()
         numbers += [k for _, k in met]
     return Axis(outputs, size, 1, np.array(phases), np.array(offsets, np.int64), np.array(numbers, np.int64))
+
+
+def forward_axes(spec: ConvSpec) -> tuple[Axis, Axis]:
+    """Return the axes of rows and of columns of a forward pass."""
+    return _both(spec, forward_axis)
+
+
+def backward_axes(spec: ConvSpec) -> tuple[Axis, Axis]:
+    """Return those of the gradient of the images."""
+    return _both(spec, backward_axis)
+
+
+def _both(spec: ConvSpec, axis: Callable[..., Axis]) -> tuple[Axis, Axis]:
+    return (
+        axis(spec.h, spec.oh, spec.kh, spec.stride[0], spec.pad[0], spec.dilation[0]),
+        axis(spec.w, spec.ow, spec.kw, spec.stride[1], spec.pad[2], spec.dilation[1]),
+    )
 
 
 def taps_of_phase(taps: int, phase: int, pad: int, dilation: int, stride: int) -> list[tuple[int, int]]:

@@ -15,8 +15,8 @@ from numba import prange
 from jitconv.algorithms._shared.memory import clear
 from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array
-from jitconv.algorithms.direct.padded_rows import DEALT, copy_rows, few_channels
-from jitconv.algorithms.direct.rows import geometry
+from jitconv.algorithms.direct.rows.copy import DEALT, copy_rows, few_channels
+from jitconv.algorithms.direct.rows.forward import geometry
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.numbers import flat, unpacked
@@ -104,14 +104,18 @@ def blocking(spec: ConvSpec) -> tuple[int, int, int]:
     return block, (block - 1) * down + below + 1, parts
 
 
-def serves(spec: ConvSpec) -> bool:
-    """Whether channels are few, their columns are dealt by vectors, and rows of dy fill half of one.
+def serves(spec: ConvSpec) -> str | None:
+    """Return None where channels are few, columns are split by vectors, and rows of dy fill half of one.
 
     With 1 or 2 columns this took 3 to 9 times as long as pixels, with 4 of 8 lanes 1.05 to 1.15, with 5 to 7
     0.95 to 1.04; with other strides, of 4 to 11 columns, 0.6 to 1.6 (two Zen 3 cores).
     """
     lanes = VECTOR_BYTES // np.dtype(spec.dtype).itemsize
-    return few_channels(spec) and spec.stride[1] in DEALT and 2 * spec.ow > lanes
+    if reason := few_channels(spec):
+        return reason
+    if spec.stride[1] not in DEALT or 2 * spec.ow <= lanes:
+        return f"needs a horizontal stride of 1, 2 or 4, and rows of dy of more than {lanes // 2} elements"
+    return None
 
 
 def elements(spec: ConvSpec) -> int:
@@ -122,7 +126,7 @@ def elements(spec: ConvSpec) -> int:
     return parts * (weights + spec.f) + at_once(spec.madds // 40, parts) * (weights * lanes + copied)
 
 
-class RowsFilters:
+class RowsDw:
     """The gradient of the filters of one problem."""
 
     def __init__(self, spec: ConvSpec) -> None:

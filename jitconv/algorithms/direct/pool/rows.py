@@ -10,7 +10,7 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithm import Plan
-from jitconv.algorithms.direct.pool_tasks import tiling
+from jitconv.algorithms.direct.pool.split import tiling
 from jitconv.jit import Kernel
 from jitconv.micro.interleave import lanes
 from jitconv.micro.window_rows import ALL, COLUMNS, FIRST, SPLIT, row_maxima, row_routes
@@ -25,15 +25,20 @@ MOST_TAPS = 2**24
 RULES = {"first": FIRST, "all": ALL, "split": SPLIT}
 
 
-def serves(spec: PoolSpec) -> bool:
-    """Whether windows tile, and rows of them fill a vector: with 4 to 7 of 8 lanes filled this took 1.03 to
-    1.45 of the time of planes interleaved, and 0.3 to 0.9 from there on (two Zen 3 cores), but 1.15 forward
-    on 103 MB of float64.
+def serves(spec: PoolSpec) -> str | None:
+    """Return None where windows tile, and rows of them fill a vector.
+
+    With 4 to 7 of 8 lanes filled this took 1.03 to 1.45 of the time of planes interleaved, and 0.3 to 0.9
+    from there on (two Zen 3 cores), but 1.15 forward on 103 MB of float64.
     """
     wide = lanes(np.dtype(spec.dtype))
-    suit = spec.kw in COLUMNS and spec.kw <= wide <= spec.ow
-    counted = spec.kh * spec.kw <= MOST_TAPS
-    return spec.layout == "NCHW" and suit and counted and tiling(spec) and not spec.indices
+    if spec.layout != "NCHW" or not tiling(spec):
+        return "needs NCHW and windows that tile the image"
+    if spec.kw not in COLUMNS or not spec.kw <= wide <= spec.ow:
+        return f"needs windows of 2 or 4 columns, and at least {wide} of them in a row"
+    if spec.indices:
+        return "gives no indices"
+    return None if spec.kh * spec.kw <= MOST_TAPS else f"needs windows of at most {MOST_TAPS} taps"
 
 
 def _maxima(pictures, results, rows, columns, windows):

@@ -155,7 +155,7 @@ def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides,
 CORRELATE = Kernel(_correlate)
 
 
-class Correlator:
+class OutputsCorrelation:
     """One correlation: a forward pass, or with `backward` the gradient of the pictures."""
 
     def __init__(self, spec: ConvSpec, rows: Axis, columns: Axis, *, backward: bool = False) -> None:

@@ -137,7 +137,7 @@ def _correlate(pictures, packed, bias, results, numbers):
 CORRELATE = Kernel(_correlate)
 
 
-class Correlator:
+class PackedCorrelation:
     """One correlation, ready to run on pictures of one shape.
 
     Filters come as `pack.packer` makes them; or, of one group and one panel, as (tap, channel, filter): then
@@ -244,9 +244,11 @@ def _parts(depth: int, most: int) -> int:
     return next((parts for parts in range(wanted, 2 * wanted) if depth % parts == 0), 1)
 
 
-def wider(spec: ConvSpec) -> ConvSpec:
-    """Return the same problem with some rows as one, where pixels meet only themselves: a tile has a row's
-    pixels, and of 7 it would make 4 and 3.
+def merge_rows(spec: ConvSpec) -> ConvSpec:
+    """Return the same problem with some rows merged, if it is 1x1 of stride 1.
+
+    A tile has pixels of one row, and of 7 they would be 4 and 3; from `LEAST_COLUMNS` pixels on the heights
+    of tiles are nearly equal.
     """
     if (spec.kh, spec.kw, *spec.stride, *spec.pad) != (1, 1, 1, 1, 0, 0, 0, 0):
         return spec

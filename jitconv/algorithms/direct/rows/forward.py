@@ -13,7 +13,7 @@ from numba import prange
 from jitconv.algorithms._shared.memory import clear
 from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array
-from jitconv.algorithms.direct.padded_rows import copy_rows
+from jitconv.algorithms.direct.rows.copy import copy_rows
 from jitconv.jit import Kernel
 from jitconv.jit.kernels import threads_pay
 from jitconv.jit.loops import buffer
@@ -41,11 +41,15 @@ INTS = 18
 """Numbers of `_by_rows` before its tables."""
 
 
-def serves(spec: ConvSpec) -> bool:
-    """Whether a problem has so few channels, and rows long enough."""
+def serves(spec: ConvSpec) -> str | None:
+    """Return None for so few channels, and rows long enough."""
     channels, row = spec.c // spec.groups, spec.ow * np.dtype(spec.dtype).itemsize
-    few = channels <= MOST_CHANNELS if row % VECTOR_BYTES == 0 else channels <= MOST_CHANNELS // 2
-    return spec.layout == "NCHW" and few and (row >= LEAST_BYTES or row % VECTOR_BYTES == 0)
+    most = MOST_CHANNELS if row % VECTOR_BYTES == 0 else MOST_CHANNELS // 2
+    if spec.layout != "NCHW" or channels > most:
+        return f"needs NCHW of at most {most} channels in a group"
+    if row < LEAST_BYTES and row % VECTOR_BYTES:
+        return f"needs rows of at least {LEAST_BYTES} bytes, or of whole vectors"
+    return None
 
 
 def _by_rows(pictures, w, bias, results, numbers):
@@ -81,7 +85,7 @@ def _by_rows(pictures, w, bias, results, numbers):
 BY_ROWS = Kernel(_by_rows)
 
 
-class ByRows:
+class RowsForward:
     """The forward op of one problem."""
 
     def __init__(self, spec: ConvSpec, *, floor: bool = False) -> None:

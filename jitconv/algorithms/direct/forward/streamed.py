@@ -69,11 +69,15 @@ def _stream(pictures, w, bias, results, numbers):
 STREAM = Kernel(_stream)
 
 
-def serves(spec: ConvSpec) -> bool:
-    """Whether a problem is of this kind, and its filters lie as rows of a matrix."""
-    rows_of_a_matrix = spec.layout == "NHWC" and spec.groups == 1 and not spec.flip_kernel
-    few = spec.n * spec.oh * spec.ow <= MOST_PIXELS
-    return rows_of_a_matrix and few and math.prod(spec.w_shape) * np.dtype(spec.dtype).itemsize >= LEAST_BYTES
+def serves(spec: ConvSpec) -> str | None:
+    """Return None for few pixels and many filters, which lie as rows of a matrix."""
+    if spec.layout != "NHWC" or spec.groups > 1 or spec.flip_kernel:
+        return "needs NHWC, one group and filters that are not flipped"
+    if spec.n * spec.oh * spec.ow > MOST_PIXELS:
+        return f"needs at most {MOST_PIXELS} pixels"
+    if math.prod(spec.w_shape) * np.dtype(spec.dtype).itemsize < LEAST_BYTES:
+        return f"needs filters of at least {LEAST_BYTES} bytes"
+    return None
 
 
 class Streamed:

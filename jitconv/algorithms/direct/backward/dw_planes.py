@@ -14,7 +14,7 @@ from numba import prange
 from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms._shared.weights import SLICED_BYTES, SLICES
-from jitconv.algorithms.direct.columns import copy_tap
+from jitconv.algorithms.direct.forward.columns import copy_tap
 from jitconv.jit import Kernel, team
 from jitconv.jit.kernels import threads_pay
 from jitconv.jit.loops import buffer, inlined
@@ -113,13 +113,14 @@ def _gradient(x, dy, dw, parts, numbers):
 GRADIENT = Kernel(_gradient)
 
 
-def serves(spec: ConvSpec) -> bool:
-    """Whether a problem gains by it: a column that is copied serves every filter."""
-    one = spec.kh * spec.kw == 1
-    return spec.layout == "NCHW" and (one or spec.f // spec.groups >= LEAST_FILTERS)
+def serves(spec: ConvSpec) -> str | None:
+    """Return None where it gains: a column that is copied serves every filter."""
+    if spec.layout == "NCHW" and (spec.kh * spec.kw == 1 or spec.f // spec.groups >= LEAST_FILTERS):
+        return None
+    return f"needs NCHW, and a 1x1 kernel or at least {LEAST_FILTERS} filters in a group"
 
 
-class PlanesFilters:
+class PlanesDw:
     """dw of one problem."""
 
     def __init__(self, spec: ConvSpec) -> None:

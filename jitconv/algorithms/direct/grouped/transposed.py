@@ -12,7 +12,8 @@ from numba import prange
 from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.axes import COUNT, Axis
-from jitconv.algorithms.direct.depthwise import TASKS, add_block, add_sums, correlate_block, tables
+from jitconv.algorithms.direct.grouped.depthwise import TASKS, add_block, add_sums, correlate_block, tables
+from jitconv.algorithms.direct.grouped.groups import depthwise
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer
 from jitconv.jit.vectors import VECTOR_BYTES
@@ -28,11 +29,16 @@ LARGEST = 14 * 14
 pixels 2.9; with 960 channels of 7x7 planes took 3.1 ms, pixels 0.9. Runs apart, the machine in use."""
 
 
-def serves(spec: ConvSpec) -> bool:
-    """Whether a problem is of this kind."""
-    depthwise = spec.layout == "NCHW" and spec.groups == spec.c == spec.f
+def serves(spec: ConvSpec) -> str | None:
+    """Return None for small planes of as many channels as a vector has lanes, or more."""
     lanes = VECTOR_BYTES // np.dtype(spec.dtype).itemsize
-    return depthwise and spec.c >= lanes and max(spec.h * spec.w, spec.oh * spec.ow) <= LARGEST
+    if reason := depthwise(spec):
+        return reason
+    if spec.layout != "NCHW" or spec.c < lanes:
+        return f"needs NCHW of at least {lanes} channels"
+    if max(spec.h * spec.w, spec.oh * spec.ow) > LARGEST:
+        return f"needs planes of at most {LARGEST} elements"
+    return None
 
 
 def channels_of_a_task(spec: ConvSpec) -> int:
@@ -100,7 +106,7 @@ def _gradients(x, dy, dw, db, wanted, batch, channels, wide, parts, taps, size, 
 CORRELATE, GRADIENTS = Kernel(_correlate), Kernel(_gradients)
 
 
-class Correlator:
+class TransposedCorrelation:
     """One correlation: a forward pass, or the gradient of the pictures."""
 
     def __init__(self, spec: ConvSpec, rows: Axis, columns: Axis) -> None:
@@ -121,7 +127,7 @@ class Correlator:
                   *self._geometry, floor)  # fmt: skip
 
 
-class Gradients:
+class TransposedDw:
     """dw and db."""
 
     def __init__(self, spec: ConvSpec, rows: Axis, columns: Axis) -> None:
@@ -131,7 +137,7 @@ class Gradients:
             spec.n, spec.c, wide, self._parts, spec.kh * spec.kw, (spec.h, spec.w), (spec.oh, spec.ow),
             spec.stride, *tables(spec, rows, columns, wide),
         )  # fmt: skip
-        self._work = spec.madds // 20
+        self._work, self._channels = spec.madds // 20, spec.c
         taps, splits = spec.kh * spec.kw, -(-spec.c // wide)
         task = wide * (spec.h * spec.w + spec.oh * spec.ow + taps * ("w" in spec.wrt) + 1)
         sums = self._parts * spec.c * (taps * ("w" in spec.wrt) + 1)
@@ -141,7 +147,7 @@ class Gradients:
     def __call__(self, dy: Array, x: Array, dw: Array | None, db: Array | None) -> None:
         """Fill `dw` and `db`, where they are wanted."""
         products = np.empty((self._parts, 0 if dw is None else dw.size), x.dtype)
-        sums = np.empty((self._parts, dy.shape[1]), x.dtype)
+        sums = np.empty((self._parts, self._channels), x.dtype)
         GRADIENTS(self._work, x.reshape(-1), dy.reshape(-1), products.reshape(-1), sums.reshape(-1),
                   dw is not None, *self._geometry)  # fmt: skip
         if dw is not None:

@@ -20,8 +20,8 @@ from jitconv.algorithms._shared.memory import clear
 from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.axes import taps_of_phase
-from jitconv.algorithms.direct.padded_rows import copy_rows, few_channels, merge_rows
-from jitconv.algorithms.direct.rows import TASKS
+from jitconv.algorithms.direct.rows.copy import copy_rows, few_channels, merge_rows
+from jitconv.algorithms.direct.rows.forward import TASKS
 from jitconv.jit import Kernel
 from jitconv.jit.kernels import threads_pay
 from jitconv.jit.loops import buffer
@@ -141,13 +141,16 @@ def work(spec: ConvSpec) -> int:
     return spec.madds // 40
 
 
-def serves(spec: ConvSpec) -> bool:
-    """Whether channels are few, and every phase has pixels.
+def serves(spec: ConvSpec) -> str | None:
+    """Return None where channels are few, and every phase has pixels.
 
     With few channels this took 0.13 to 0.99 of the time of pixels on some 50 problems, of most 0.2 to 0.8;
     but 1.15 to 1.33 where a stride of 8 leaves most of 32x32 pixels without a tap of 3x3 (two Zen 3 cores).
     """
-    return few_channels(spec) and spec.stride[0] <= spec.h and spec.stride[1] <= spec.w
+    if reason := few_channels(spec):
+        return reason
+    within = spec.stride[0] <= spec.h and spec.stride[1] <= spec.w
+    return None if within else "needs strides within the image"
 
 
 def elements(spec: ConvSpec) -> int:
@@ -162,7 +165,7 @@ def elements(spec: ConvSpec) -> int:
     return math.prod(spec.w_shape) + at_once(work(spec), min(units, 2 * TASKS)) * (copied + merged)
 
 
-class RowsPictures:
+class RowsDx:
     """The gradient of the pictures of one problem."""
 
     def __init__(self, spec: ConvSpec) -> None:

@@ -15,8 +15,8 @@ from numba import prange
 from jitconv.algorithms._shared.filters import taps_first
 from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array
-from jitconv.algorithms.direct.correlate import TASKS
-from jitconv.algorithms.direct.pack import packer
+from jitconv.algorithms.direct.forward.correlation import TASKS
+from jitconv.algorithms.direct.forward.pack import packer
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.numbers import flat, unpacked
@@ -89,13 +89,20 @@ def _spread(dy, packed, dx, numbers):
 SPREAD = Kernel(_spread)
 
 
-def suits(spec: ConvSpec) -> bool:
-    """Whether the channels fill at most half of a vector, and a window's taps more."""
-    few = 2 * spec.c * np.dtype(spec.dtype).itemsize <= VECTOR_BYTES
-    return spec.layout == "NHWC" and spec.groups == 1 and spec.kh * spec.kw > 1 and few
+def serves(spec: ConvSpec) -> str | None:
+    """Return None where the channels fill at most half of a vector, and a window's taps more."""
+    most = VECTOR_BYTES // np.dtype(spec.dtype).itemsize // 2
+    if spec.layout != "NHWC" or spec.groups > 1 or spec.c > most:
+        return f"needs NHWC, one group and at most {most} channels"
+    return None if spec.kh * spec.kw > 1 else "needs a kernel of several taps"
 
 
-class Spread:
+def able(spec: ConvSpec) -> str | None:
+    """Return None for NHWC and one group, else the reason in words."""
+    return None if spec.layout == "NHWC" and spec.groups == 1 else "needs NHWC and one group"
+
+
+class ScatterDx:
     """dx of one problem."""
 
     def __init__(self, spec: ConvSpec) -> None:

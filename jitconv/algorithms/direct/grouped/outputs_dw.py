@@ -10,7 +10,14 @@ from numba import prange
 from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import Array, strides
 from jitconv.algorithms.direct.axes import BEYOND, INNER, Axis, met_taps
-from jitconv.algorithms.direct.planes import TASKS, filter_places, gather, rows_met, rows_of_a_task, tables
+from jitconv.algorithms.direct.grouped.outputs import (
+    TASKS,
+    filter_places,
+    gather,
+    rows_met,
+    rows_of_a_task,
+    tables,
+)
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.vectors import VECTOR_BYTES
@@ -116,7 +123,7 @@ def _gradients(x, x_strides, in_place, dy, dy_strides, dy_in_place, dw, w_stride
 GRADIENTS = Kernel(_gradients)
 
 
-class Gradients:
+class OutputsDw:
     """dw and db."""
 
     def __init__(self, spec: ConvSpec, rows: Axis, columns: Axis) -> None:

@@ -18,6 +18,7 @@ from jitconv.algorithms.direct.axes import (
     met_taps,
     next_tile,
 )
+from jitconv.algorithms.direct.grouped.groups import depthwise
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
 from jitconv.jit.vectors import VECTOR_BYTES
@@ -186,7 +187,12 @@ def _gradients(x, dy, dw, db, summed, batch, channels, block, parts, size, out_s
 CORRELATE, GRADIENTS = Kernel(_correlate), Kernel(_gradients)
 
 
-class Correlator:
+def serves(spec: ConvSpec) -> str | None:
+    """Return None if vectors are of channels: they lie together and each has one filter."""
+    return depthwise(spec) or (None if spec.layout == "NHWC" else "needs NHWC")
+
+
+class DepthwiseCorrelation:
     """One correlation of NHWC pictures."""
 
     def __init__(self, spec: ConvSpec, rows: Axis, columns: Axis) -> None:
@@ -211,7 +217,7 @@ class Correlator:
                   *self._geometry, floor)  # fmt: skip
 
 
-class Gradients:
+class DepthwiseDw:
     """dw and db of NHWC pictures."""
 
     def __init__(self, spec: ConvSpec, rows: Axis, columns: Axis) -> None:

@@ -1,0 +1,1 @@
+"""Groups of few filters, a depthwise convolution above all."""

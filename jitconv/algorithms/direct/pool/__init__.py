@@ -1,0 +1,1 @@
+"""Pooling, and the two ops on single windows."""

@@ -1,0 +1,1 @@
+"""NCHW of few channels, by rows: the forward pass and both gradients."""

@@ -1,0 +1,190 @@
+"""The variants of the direct convolutions, in the order in which they are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from jitconv.algorithm import Plan
+from jitconv.algorithms._shared import weights
+from jitconv.algorithms._shared.views import Array
+from jitconv.algorithms.direct.axes import backward_axes, forward_axes
+from jitconv.algorithms.direct.backward import dw_planes, dx_phases, dx_scatter, join
+from jitconv.algorithms.direct.backward.join import Gradient
+from jitconv.algorithms.direct.forward import packed, pixels, streamed
+from jitconv.algorithms.direct.grouped import depthwise, groups, outputs, outputs_dw, transposed
+from jitconv.algorithms.direct.rows import dw as rows_dw
+from jitconv.algorithms.direct.rows import dx as rows_dx
+from jitconv.algorithms.direct.rows import forward as rows
+from jitconv.specs import ConvSpec
+from jitconv.variants import Variant, Variants
+
+Serves = Callable[[ConvSpec], "str | None"]
+
+
+def always(spec: ConvSpec) -> None:
+    """Return None: the `serves` of a variant that does every problem that comes to it."""
+
+
+def needs_nchw(spec: ConvSpec) -> str | None:
+    """Return None for NCHW, else the reason in words."""
+    return None if spec.layout == "NCHW" else "needs NCHW"
+
+
+def needs_matrix(spec: ConvSpec) -> str | None:
+    """Return None where filters are stored as the rows of one matrix, else the reason in words."""
+    if spec.layout != "NHWC" or spec.groups > 1 or spec.flip_kernel:
+        return "needs NHWC, one group and filters that are not flipped"
+    return None
+
+
+def stored(spec: ConvSpec) -> bool:
+    """Return True: dy is taken as it is stored."""
+    return True
+
+
+def in_nhwc(spec: ConvSpec) -> bool:
+    """Whether dy is stored as pixels."""
+    return spec.layout == "NHWC"
+
+
+def bytes_of(elements: Callable[[ConvSpec], int]) -> Callable[[ConvSpec], int]:
+    """Return the workspace of a variant that counts in elements."""
+    return lambda spec: elements(spec) * np.dtype(spec.dtype).itemsize if spec.n else 0
+
+
+def made(kind: Callable[..., Any]) -> Callable[[ConvSpec], int]:
+    """Return the workspace of a variant whose plans know their elements."""
+    return bytes_of(lambda spec: kind(spec).elements)
+
+
+# the forward pass
+
+
+def _hold(
+    make: Callable[[ConvSpec], Any], spec: ConvSpec, w: Array, b: Array | None, activation: str | None
+) -> Plan:
+    correlate = make(spec)
+    return lambda x, y: correlate(x, w, b, y, floor=activation == "relu")
+
+
+def _grouped(name: str, serves: Serves, correlation: Callable[..., Any]) -> Variant:
+    def make(spec: ConvSpec) -> Any:
+        return correlation(spec, *forward_axes(spec))
+
+    able = always if name == "outputs" else None
+    return Variant(name, serves, make, made(make), hold=partial(_hold, make), able=able)
+
+
+def _build_pixels(spec: ConvSpec) -> Plan:
+    by_pixels = pixels.Pixels(spec)
+    return lambda x, w, b, y: by_pixels.holding(w, b)(x, y)
+
+
+def _hold_pixels(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -> Plan:
+    return pixels.Pixels(spec).holding(w, b, floor=activation == "relu")
+
+
+def _hold_rows(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -> Plan:
+    by_rows = rows.RowsForward(spec, floor=activation == "relu")
+    return lambda x, y: by_rows(x, w, b, y)
+
+
+FORWARD = Variants(
+    _grouped("depthwise", depthwise.serves, depthwise.DepthwiseCorrelation),
+    _grouped("transposed", transposed.serves, transposed.TransposedCorrelation),
+    _grouped("outputs", groups.few, outputs.OutputsCorrelation),
+    Variant(
+        "pixels", pixels.serves, _build_pixels, bytes_of(lambda spec: pixels.Pixels(spec).elements()),
+        hold=_hold_pixels, serves_held=pixels.serves_held, able=needs_nchw,
+    ),
+    Variant(
+        "rows", rows.serves, rows.RowsForward, made(rows.RowsForward), hold=_hold_rows, able=needs_nchw
+    ),
+    Variant("unpacked", packed.one_panel, packed.build_unpacked, bytes_of(packed.unpacked_elements)),
+    Variant(
+        "streamed", streamed.serves, streamed.Streamed, made(streamed.Streamed), able=needs_matrix
+    ),
+    Variant(
+        "packed", always, packed.build_packed, bytes_of(packed.packed_elements), hold=packed.hold_packed
+    ),
+)  # fmt: skip
+
+
+# dx and dw
+
+
+def _grouped_dx(name: str, serves: Serves, correlation: Callable[..., Any]) -> Gradient:
+    def make(spec: ConvSpec) -> Any:
+        return correlation(spec, *backward_axes(spec))
+
+    def build(spec: ConvSpec) -> Plan:
+        correlate = make(spec)
+        return lambda dy, w, dx: correlate(dy, w, None, dx)
+
+    able = always if name == "outputs" else None
+    return Gradient(name, serves, build, made(make), part="dx", takes_stored=stored, able=able)
+
+
+def _grouped_dw(name: str, serves: Serves, gradients: Callable[..., Any]) -> Gradient:
+    def make(spec: ConvSpec) -> Any:
+        return gradients(spec, *forward_axes(spec))
+
+    def build(spec: ConvSpec) -> Plan:
+        fill = make(spec)
+        return lambda x, dy, dw, db: fill(dy, x, dw, db)
+
+    return Gradient(
+        name, serves, build, made(make), part="dw", takes_stored=stored, sums_bias=True, sums_bias_alone=True,
+        able=always if name == "outputs" else None,
+    )  # fmt: skip
+
+
+def _build_planes_dw(spec: ConvSpec) -> Plan:
+    fill = dw_planes.PlanesDw(spec)
+    return lambda x, dy, dw, _: fill(x, dy, dw)
+
+
+def _build_pixels_dw(spec: ConvSpec) -> Plan:
+    fill = weights.WeightGradient(spec)
+    return lambda x, dy, dw, _: fill(x, dy, dw, None)
+
+
+BACKWARD = Variants(
+    _grouped_dx("depthwise", depthwise.serves, depthwise.DepthwiseCorrelation),
+    _grouped_dx("transposed", transposed.serves, transposed.TransposedCorrelation),
+    _grouped_dx("outputs", groups.few, partial(outputs.OutputsCorrelation, backward=True)),
+    Gradient(
+        "rows", rows_dx.serves, rows_dx.RowsDx, bytes_of(rows_dx.elements), part="dx", takes_stored=stored,
+        able=needs_nchw,
+    ),
+    Gradient(
+        "scatter", dx_scatter.serves, dx_scatter.ScatterDx, made(dx_scatter.ScatterDx), part="dx",
+        takes_stored=stored, able=dx_scatter.able,
+    ),
+    Gradient(
+        "phases", always, dx_phases.PhasesDx, made(dx_phases.PhasesDx), part="dx",
+        takes_stored=dx_phases.takes_stored,
+    ),
+    _grouped_dw("depthwise", depthwise.serves, depthwise.DepthwiseDw),
+    _grouped_dw("transposed", transposed.serves, transposed.TransposedDw),
+    _grouped_dw("outputs", groups.few, outputs_dw.OutputsDw),
+    Gradient(
+        "rows", rows_dw.serves, rows_dw.RowsDw, bytes_of(rows_dw.elements), part="dw", takes_stored=stored,
+        sums_bias=True, able=needs_nchw,
+    ),
+    Gradient(
+        "planes", dw_planes.serves, _build_planes_dw,
+        bytes_of(lambda spec: dw_planes.PlanesDw(spec).elements()), part="dw", takes_stored=stored,
+        able=needs_nchw,
+    ),
+    Gradient(
+        "pixels", always, _build_pixels_dw, bytes_of(weights.elements), part="dw", takes_stored=in_nhwc
+    ),
+    join=join.build,
+    join_workspace=join.workspace,
+    wanted=join.wanted,
+)  # fmt: skip

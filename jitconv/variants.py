@@ -1,0 +1,170 @@
+"""The ways in which an algorithm does its op: ordered lists, of which the first that serves is taken.
+
+The scheme is oneDNN's list of implementations: nothing else decides, so what decides can be shown, and one
+way can be named and forced, compared and tested as an algorithm is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way of an algorithm to do its op, or one part of it.
+
+    Parameters
+    ----------
+    name : str
+        Unique among those of its part.
+    serves : callable
+        ``spec -> None`` if it is to be taken, else the reason in words, which follows "it ...".
+    build : callable
+        ``spec -> plan``: of a whole op as `jitconv.algorithm.Plan`, of a part as the algorithm's own
+        ``join`` calls it.
+    workspace : callable
+        ``spec -> int``: the bytes that a call needs beyond operands and outputs.
+    hold : callable, optional
+        Of conv_forward: ``(spec, w, b, activation) -> plan(x, y)``, which holds the weights. Plans of
+        `jitconv.plan_conv` are made by the first variant that has it and serves.
+    serves_held : callable, optional
+        As `serves`, for `hold`; `serves` itself by default.
+    able : callable, optional
+        As `serves`, of what it cannot do at all: asked in the place of `serves` where it is forced, so that
+        it can be compared with others where it is not the one to take. `serves` itself by default.
+    part : str
+        Of conv_backward: "dx" or "dw". Each part has a list of its own.
+    """
+
+    name: str
+    serves: Callable[[Any], str | None]
+    build: Callable[[Any], Any]
+    workspace: Callable[[Any], int]
+    hold: Callable[..., Any] | None = None
+    serves_held: Callable[[Any], str | None] | None = None
+    able: Callable[[Any], str | None] | None = None
+    part: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name, after that of its part if there is one."""
+        return f"{self.part}:{self.name}" if self.part else self.name
+
+    def why_not(self, spec: Any, *, held: bool = False) -> str | None:
+        """Return None if it serves a problem, else the reason in words."""
+        if not held:
+            return self.serves(spec)
+        if self.hold is None:
+            return "holds no weights"
+        return (self.serves_held or self.serves)(spec)
+
+
+class Variants:
+    """The ordered lists of an algorithm, one for each part of its op.
+
+    Parameters
+    ----------
+    *listed : Variant
+        In the order in which they are asked.
+    join : callable, optional
+        Of several parts: ``join(spec, chosen) -> plan``, given the chosen variant of each part by its name.
+    join_workspace : callable, optional
+        Likewise the bytes.
+    wanted : callable, optional
+        ``spec -> parts``, those that a problem wants; by default all.
+    """
+
+    def __init__(
+        self,
+        *listed: Variant,
+        join: Callable[[Any, dict[str, Variant]], Any] | None = None,
+        join_workspace: Callable[[Any, dict[str, Variant]], int] | None = None,
+        wanted: Callable[[Any], Sequence[str]] | None = None,
+    ) -> None:
+        self.listed = listed
+        self.parts = tuple(dict.fromkeys(one.part for one in listed))
+        self.join, self.join_workspace, self.wanted = join, join_workspace, wanted
+
+    @property
+    def names(self) -> list[str]:
+        """What `only` takes: the titles, and names that stand in several parts."""
+        return list(dict.fromkeys([*(one.title for one in self.listed), *(one.name for one in self.listed)]))
+
+    def only(self, name: str) -> Variants:
+        """Return the lists with one variant alone in its part; a name that several parts have, in each.
+
+        Raises
+        ------
+        LookupError
+            When there is none of the name.
+        """
+        forced = {one.part for one in self.listed if name in (one.name, one.title)}
+        if not forced:
+            raise LookupError(name)
+        kept = [
+            replace(one, serves=one.able or one.serves, serves_held=None) if one.part in forced else one
+            for one in self.listed
+            if one.part not in forced or name in (one.name, one.title)
+        ]
+        return Variants(*kept, join=self.join, join_workspace=self.join_workspace, wanted=self.wanted)
+
+    def chosen(self, spec: Any, *, held: bool = False) -> dict[str, Variant]:
+        """Return, by part, the first that serves a problem; a part that none serves is missing."""
+        found: dict[str, Variant] = {}
+        for one in self.listed:
+            if one.part not in found and one.why_not(spec, held=held) is None:
+                found[one.part] = one
+        if held and not found:  # a forced one holds weights though it gains nothing by it
+            return {one.part: one for one in self.listed if one.hold is not None}
+        return found
+
+    def title(self, spec: Any, *, held: bool = False) -> str:
+        """Return the names of the chosen ones, of the parts that the problem wants."""
+        chosen = self.chosen(spec, held=held)
+        return "+".join(chosen[part].title for part in self._wanted(spec) if part in chosen)
+
+    def passed_over(self, spec: Any, *, held: bool = False) -> list[tuple[str, str]]:
+        """Return the title of each that was asked in vain before the chosen one, and its reason."""
+        found: list[tuple[str, str]] = []
+        for part in self._wanted(spec):
+            for one in (one for one in self.listed if one.part == part):
+                reason = one.why_not(spec, held=held)
+                if reason is None:
+                    break
+                found.append((one.title, reason))
+        return found
+
+    def why_not(self, spec: Any) -> str | None:
+        """Return why a part has none that serves, or None."""
+        chosen = self.chosen(spec)
+        for part in self._wanted(spec):
+            if part not in chosen:
+                return "; ".join(reason for title, reason in self.passed_over(spec) if _part(title) == part)
+        return None
+
+    def build(self, spec: Any) -> Any:
+        """Return the plan of the chosen ones."""
+        chosen = self.chosen(spec)
+        return self.join(spec, chosen) if self.join else chosen[""].build(spec)
+
+    def workspace(self, spec: Any) -> int:
+        """Return the bytes that the plan of the chosen ones needs."""
+        chosen = self.chosen(spec)
+        return self.join_workspace(spec, chosen) if self.join_workspace else chosen[""].workspace(spec)
+
+    def prepare(self, spec: Any, w: Any, b: Any, activation: str | None) -> Any:
+        """Return ``plan(x, y)`` of the first that holds weights and serves."""
+        return self.chosen(spec, held=True)[""].hold(spec, w, b, activation)  # type: ignore[misc]
+
+    def held_workspace(self, spec: Any) -> int:
+        """Return the bytes that such a plan holds and its calls need."""
+        return self.chosen(spec, held=True)[""].workspace(spec)
+
+    def _wanted(self, spec: Any) -> Sequence[str]:
+        return self.parts if self.wanted is None else self.wanted(spec)
+
+
+def _part(title: str) -> str:
+    return title.partition(":")[0] if ":" in title else ""

@@ -1,0 +1,165 @@
+"""The variants of algorithms: one list decides, explain names the choice, and a name forces one."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+import jitconv
+from jitconv.algorithm import OPS
+from jitconv.algorithms.direct.variants import BACKWARD, FORWARD
+from jitconv.specs import parse
+from jitconv.testing import cases, check_algorithm, draw, failed
+from jitconv.variants import Variant, Variants
+
+WITH_VARIANTS = [one for op in OPS for one in jitconv.algorithms(op) if one.variants is not None]
+
+
+@pytest.mark.parametrize("algorithm", WITH_VARIANTS, ids=lambda one: f"{one.op}-{one.name}")
+def test_every_variant_is_reached_by_cases_in_both_dtypes(algorithm):
+    found = Counter()
+    for case in cases(algorithm.op):
+        if case.spec.n and algorithm.why_not(case.spec) is None:
+            for one in algorithm.variants.chosen(case.spec).values():
+                found[one.title, case.spec.dtype] += 1
+    wanted = {(one.title, dtype) for one in algorithm.variants.listed for dtype in ("float32", "float64")}
+    assert wanted - set(found) == set()
+
+
+@pytest.mark.parametrize("algorithm", WITH_VARIANTS, ids=lambda one: f"{one.op}-{one.name}")
+def test_the_chosen_one_is_the_first_that_serves(algorithm):
+    variants = algorithm.variants
+    for case in cases(algorithm.op):
+        chosen = variants.chosen(case.spec)
+        passed = dict(variants.passed_over(case.spec))
+        for part, one in chosen.items():
+            earlier = [other for other in variants.listed if other.part == part]
+            for other in earlier[: earlier.index(one)]:
+                assert other.serves(case.spec), other.title
+                if part in variants._wanted(case.spec):
+                    assert passed[other.title] == other.serves(case.spec)
+        assert chosen.keys() == set(variants.parts)
+
+
+def forced():
+    """Give (op, name, problem) of each variant of direct, with a problem that it serves."""
+    for algorithm in WITH_VARIANTS:
+        for one in algorithm.variants.listed:
+            for case in cases(algorithm.op):
+                spec = case.spec
+                if spec.n and case.values == "normal" and case.memory == "plain" and one.serves(spec) is None:
+                    if not {"dx": "x", "dw": "w"}.get(one.part, "") or spec.wrt == ("x", "w", "b"):
+                        yield pytest.param(
+                            algorithm.op, f"{algorithm.name}/{one.title}", spec,
+                            id=f"{algorithm.op}-{algorithm.name}/{one.title}",
+                        )  # fmt: skip
+                        break
+
+
+@pytest.mark.parametrize(("op", "name", "spec"), list(forced()))
+def test_a_forced_variant_runs_and_is_named(op, name, spec):
+    operands = draw(op, spec, np.random.default_rng(0))
+    call = jitconv.ops.prepare(op, spec, name)
+    assert call.explanation.choice.name == name
+    variant = name.partition("/")[2]
+    assert variant in call.explanation.variant
+    got, wanted = call.run(operands), jitconv.ops.prepare(op, spec, "naive").run(operands)
+    for one, other in zip(got, wanted, strict=True):
+        if one is not None:
+            np.testing.assert_allclose(one, other, rtol=2e-3, atol=2e-3)
+
+
+def test_the_kit_checks_a_variant_as_an_algorithm():
+    problems = [one for one in cases("conv_forward") if FORWARD.only("rows").why_not(one.spec) is None]
+    results = list(check_algorithm("conv_forward", "direct/rows", problems=problems[:8]))
+    assert len(results) > 8
+    assert failed(results) == []
+
+
+def test_a_variant_that_does_not_serve_is_refused_with_its_reason():
+    x, w = np.zeros((1, 8, 8, 64), np.float32), np.zeros((3, 3, 64, 4), np.float32)
+    with pytest.raises(jitconv.UnsupportedError, match=r"'direct/rows' refuses .*: needs NCHW of at most"):
+        jitconv.conv_forward(x, w, algorithm="direct/rows")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("direct/row", "a variant of 'direct' must be one of 'depthwise'"),
+        ("direct/row", "did you mean 'rows'?"),
+        ("direct/", "must be one of"),
+        ("naive/rows", "'naive' has no variants; got 'naive/rows'"),
+        ("nobody/rows", "algorithm must be 'auto' or one of"),
+    ],
+)
+def test_an_unknown_variant_is_named_with_those_there_are(name, words):
+    with pytest.raises(jitconv.UnknownAlgorithmError) as caught:
+        jitconv.conv_forward(np.zeros((1, 4, 4, 1)), np.zeros((3, 3, 1, 1)), algorithm=name)
+    assert words in str(caught.value)
+
+
+def test_explain_names_the_variant_and_why_others_were_passed_over():
+    found = jitconv.explain(
+        "conv_forward", (1, 3, 32, 32), (8, 3, 3, 3), pad=1, layout="NCHW", algorithm="direct", verbose=True
+    )
+    assert found.variant == "rows"
+    assert "chosen    direct/rows" in str(found)
+    assert "not direct/depthwise: it needs groups of fewer than" in str(found)
+    assert "not direct/pixels: it needs a 1x1 kernel" in str(found)
+    plain = jitconv.explain("conv_forward", (1, 3, 32, 32), (8, 3, 3, 3), pad=1, layout="NCHW")
+    assert "direct/rows" in str(plain)
+    assert "not direct/" not in str(plain)
+    assert not plain.verbose
+
+
+def test_explain_names_the_variant_of_each_gradient():
+    arrays = (1, 8, 32, 32), (1, 3, 32, 32), (8, 3, 3, 3)
+    found = jitconv.explain("conv_backward", *arrays, pad=1, layout="NCHW", algorithm="direct")
+    assert found.variant == "dx:rows+dw:rows"
+    alone = jitconv.explain(
+        "conv_backward", *arrays, pad=1, layout="NCHW", wrt="x", algorithm="direct/dx:phases"
+    )
+    assert alone.variant == "dx:phases"
+
+
+def test_a_plan_is_made_by_the_first_that_holds_weights():
+    w = np.zeros((3, 3, 256, 256), np.float32)
+    assert (
+        jitconv.explain("conv_forward", (1, 14, 14, 256), w, pad=1, algorithm="direct").variant == "streamed"
+    )
+    plan = jitconv.plan_conv((1, 14, 14, 256), w, pad=1, algorithm="direct")
+    assert plan.explanation.variant == "packed"
+    forced = jitconv.plan_conv((1, 14, 14, 256), w, pad=1, algorithm="direct/streamed")  # which holds none
+    assert forced.explanation.choice.name == "direct/streamed"
+    x = np.random.default_rng(0).standard_normal((1, 14, 14, 256)).astype(np.float32)
+    np.testing.assert_array_equal(forced(x), np.zeros((1, 14, 14, 256)))
+
+
+def test_workspace_and_revision_of_a_forced_variant_are_its_own():
+    direct = next(one for one in jitconv.algorithms("conv_forward") if one.name == "direct")
+    spec, only = parse("n1h32w32c3 k3x3f8 p1 nchw"), direct.only("packed")
+    assert only.workspace(spec) == FORWARD.only("packed").workspace(spec) != direct.workspace(spec)
+    assert (only.revision, only.error_class) == (direct.revision, direct.error_class)
+    with pytest.raises(LookupError):
+        only.only("rows")
+
+
+def test_a_name_of_several_parts_forces_each():
+    spec = parse("n1h32w32c3 k3x3f8 p1 nchw")
+    assert BACKWARD.only("dx:phases").title(spec) == "dx:phases+dw:rows"
+    assert BACKWARD.only("rows").title(spec) == "dx:rows+dw:rows"
+    assert BACKWARD.only("rows").why_not(parse("n1h32w32c64 k3x3f8 p1")) is not None
+    assert BACKWARD.only("phases").why_not(parse("n1h32w32c64 k3x3f8 p1")) is None
+
+
+def test_a_list_asks_in_order_and_tells_reasons():
+    def serves(most):
+        return lambda spec: None if spec.h <= most else f"needs at most {most} rows"
+
+    small, large = (Variant(f"to_{most}", serves(most), lambda spec: None, lambda spec: 0) for most in (4, 8))
+    both = Variants(small, large)
+    assert both.names == ["to_4", "to_8"]
+    assert both.title(parse("n1h4w4c1 k1x1f1")) == "to_4"
+    assert both.passed_over(parse("n1h8w4c1 k1x1f1")) == [("to_4", "needs at most 4 rows")]
+    assert both.why_not(parse("n1h9w4c1 k1x1f1")) == "needs at most 4 rows; needs at most 8 rows"
+    assert both.why_not(parse("n1h8w4c1 k1x1f1")) is None
