@@ -56,6 +56,8 @@ def build(spec: ConvSpec, chosen: Chosen) -> Plan:
 
 def _whole(spec: ConvSpec, chosen: Chosen) -> Plan:
     dx_way, dw_way = _wanted(spec, chosen)
+    dx_of: Any
+    dw_of: Any
     dx_of, dw_of = (None if one is None else one.build(spec) for one in (dx_way, dw_way))
     x_as_stored = dx_way is not None and dx_way.takes_stored(spec)
     w_as_stored = dw_way is not None and dw_way.takes_stored(spec)
