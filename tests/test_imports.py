@@ -16,7 +16,7 @@ BELOW = {
     "errors": set(),
     "files": set(),
     "algorithm": set(),
-    "jit": set(),
+    "jit": {"files"},
     "micro": {"jit"},
     "hooks": {"algorithm"},
     "specs": {"errors"},
