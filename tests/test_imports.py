@@ -13,6 +13,7 @@ PACKAGE = Path(jitconv.__file__).parent
 SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 BELOW = {
+    "arrays": set(),
     "errors": set(),
     "files": set(),
     "algorithm": set(),
@@ -38,7 +39,10 @@ ABOVE = {
 }
 """The same of rooms that nothing in `BELOW` may import."""
 
-RULES = {**BELOW, **ABOVE}
+ANYWHERE = {"arrays"}
+"""What any other room may import besides."""
+
+RULES = {name: rooms | ANYWHERE - {name} for name, rooms in {**BELOW, **ABOVE}.items()}
 
 
 def imported(source):

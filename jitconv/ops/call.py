@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jitconv.algorithm import Plan
+from jitconv.arrays import Array
 from jitconv.config import Settings, current
 from jitconv.errors import (
     AlgorithmError,
@@ -25,7 +26,6 @@ from jitconv.selector import Candidate, Explanation, select
 from jitconv.specs import PoolSpec, Spec
 from jitconv.specs.values import nbytes
 
-Array = np.ndarray[Any, Any]
 Arrays = tuple[Array | None, ...]
 
 NOT_THEIR_FAULT = JitconvError, MemoryError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from jitconv.arrays import Array
 from jitconv.errors import ShapeError
-from jitconv.ops.call import Array
 from jitconv.ops.operation import Operation
 from jitconv.specs import ConvSpec
 from jitconv.specs.values import WRT, Operand, gradients, real

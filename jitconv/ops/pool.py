@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import DtypeError, ShapeError
-from jitconv.ops.call import Array
 from jitconv.ops.operation import Operation
 from jitconv.specs import PoolSpec
 from jitconv.specs.values import Operand, held, real, shape

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.ops.call import Array
+from jitconv.arrays import Array
 from jitconv.ops.operation import Operation
 from jitconv.specs import WindowSpec
 from jitconv.specs.values import Operand, real
