@@ -102,6 +102,10 @@ class Call:
             raise self.blamed(error) from error
         return tuple(outputs) if made is None else self.taken(made, outputs, out)
 
+    def result(self, operands: Sequence[Array | None], out: Array | None = None) -> Array:
+        """Run the plan as `run` does; return the first output, of an op that always has it."""
+        return self.run(operands, out)[0]  # type: ignore[return-value]
+
     def _too_large(self, choice: Candidate) -> Plan | None:
         """Return what says so where results and workspace are more than the memory of this machine.
 

@@ -122,7 +122,7 @@ def conv_forward(
            [20., 24.]])
     """
     call = FORWARD.call(algorithm, (x, w, b), stride, pad, dilation, groups, layout, flip_kernel)
-    return call.run((x, w, b), out)[0]  # type: ignore[return-value]
+    return call.result((x, w, b), out)
 
 
 def conv_backward(

@@ -58,7 +58,7 @@ class ConvPlan:
             or not x.flags.carray
         ):
             self._check(x)
-            return self._call.run((x,), out)[0]  # type: ignore[return-value]
+            return self._call.result((x,), out)
         y: Array = self._new()  # type: ignore[misc]
         try:
             made = self._run(x, y)
