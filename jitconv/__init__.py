@@ -30,6 +30,7 @@ from jitconv.ops import (
     max_pool_forward,
     plan_conv,
 )
+from jitconv.plugins import register, unregister
 from jitconv.selector import Explanation, algorithms
 from jitconv.specs import ConvSpec, PoolSpec, WindowSpec
 
@@ -65,4 +66,6 @@ __all__ = [
     "max_pool_backward",
     "max_pool_forward",
     "plan_conv",
+    "register",
+    "unregister",
 ]

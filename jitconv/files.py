@@ -35,11 +35,25 @@ def beside(file: Path | str) -> Iterator[Path]:
     if _is_special(place):  # a name that stood for a device would be a plain file afterwards
         raise OSError(errno.EINVAL, "It is a device or a pipe, and must be a file", str(file))
     place.parent.mkdir(parents=True, exist_ok=True)
-    new = _new(place.parent)
+    mode = None
+    with contextlib.suppress(FileNotFoundError):
+        mode = stat.S_IMODE(place.stat().st_mode)
+    with renamed(place, mode) as new:
+        yield new
+
+
+@contextlib.contextmanager
+def renamed(place: Path, mode: int | None = None) -> Iterator[Path]:
+    """As `beside`, of this very name in a folder that exists: a link or pipe there is replaced, not followed.
+
+    The file has the mode of any new file, unless another is given.
+    """
+    # nobody may open it in the meantime who may not when it is whole; its writer opens it once more
+    new = _new(place.parent, 0o666 if mode is None else mode | stat.S_IRUSR | stat.S_IWUSR)
     try:
         yield new
-        with contextlib.suppress(FileNotFoundError):
-            new.chmod(stat.S_IMODE(place.stat().st_mode))
+        if mode is not None:
+            new.chmod(mode)
         new.replace(place)
     except BaseException:
         new.unlink(missing_ok=True)
@@ -74,12 +88,12 @@ def _is_special(place: Path) -> bool:
         return False
 
 
-def _new(folder: Path) -> Path:
-    """Make an empty file with a name of its own, and the mode that any new file has."""
+def _new(folder: Path, mode: int = 0o666) -> Path:
+    """Make an empty file with a name of its own; the process's umask takes its part of the mode."""
     while True:
         new = folder / f".jitconv-{secrets.token_hex(8)}.part"
         try:
-            os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
         except FileExistsError:
             continue
         except OSError as error:

@@ -44,10 +44,10 @@ def pytest_runtest_setup(item):
 @pytest.fixture
 def registry(monkeypatch):
     """Put a registry without third-party plugins in place of the process's own."""
-    monkeypatch.setattr(jitconv.plugins, "entry_points", lambda group: ())
+    monkeypatch.setattr(jitconv.plugins.sources, "entry_points", lambda group: ())
     monkeypatch.delenv("JITCONV_PLUGINS", raising=False)
     monkeypatch.delenv("JITCONV_BLOCK", raising=False)
-    fresh = jitconv.plugins.Registry()
+    fresh = jitconv.plugins.Registry().load()
     before = jitconv.plugins.replace(fresh)
     yield fresh
     jitconv.plugins.replace(before)

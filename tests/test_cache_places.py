@@ -137,7 +137,7 @@ def test_a_cache_that_cannot_be_written_is_read(cache, monkeypatch):
 
     for name in ("utime", "mkdir", "replace", "unlink", "chmod"):
         monkeypatch.setattr(os, name, refuse)
-    monkeypatch.setattr(files.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(jitconv.files, "_new", refuse)
     assert files.read("one.kernel") == b"first"
     files.write("two.kernel", b"second")
     assert files.read("two.kernel") is None

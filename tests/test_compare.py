@@ -319,7 +319,7 @@ def test_what_changes_its_operands_is_wrong_and_nobody_after_it(registry, op, pr
         assert rows["spoils"].reason == f"changed its input {name}"
         assert rows["spoils"].verdict == "wrong"
         assert rows["innocent"].verdict == rows["direct"].verdict == "ok"
-        plugins.replace(plugins.Registry())
+        plugins.replace(plugins.Registry().load())
 
 
 def test_what_changes_its_operands_in_its_second_run_is_wrong_too(registry):

@@ -21,6 +21,7 @@ def test_one_twin_is_serial_and_one_is_threaded(monkeypatch, op, side):
     twins = crossover.twins(op, side)
     for name, wanted in (("serial", False), ("threaded", True)):
         used.clear()
-        twins[name]()
+        with crossover.forced(name):
+            twins[name]()
         assert bool(used) == wanted, name
     assert before == kernels.THREADS_PAY_FROM

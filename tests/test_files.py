@@ -44,6 +44,37 @@ def test_a_new_file_has_the_mode_of_any_new_file_and_an_old_one_keeps_its_own(tm
 
 
 @POSIX
+@pytest.mark.parametrize("wanted", [0o600, 0o644, 0o400])
+def test_while_a_file_is_written_it_is_open_to_nobody_whom_its_mode_shuts_out(tmp_path, wanted):
+    file = tmp_path / "kept"
+    file.write_bytes(b"old")
+    file.chmod(wanted)
+    before = os.umask(0)
+    try:
+        with files.beside(file) as new:
+            assert not mode(new) & ~wanted & 0o077
+            new.write_bytes(b"new")
+    finally:
+        os.umask(before)
+    assert (mode(file), file.read_bytes()) == (wanted, b"new")
+
+
+@POSIX
+def test_a_name_is_replaced_itself_where_links_are_not_to_be_followed(tmp_path):
+    target, link, pipe = tmp_path / "target", tmp_path / "link", tmp_path / "pipe"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    os.mkfifo(pipe)
+    for place in (link, pipe):
+        with files.renamed(place, 0o640) as new:
+            new.write_bytes(b"new")
+        assert place.read_bytes() == b"new"
+        assert not place.is_symlink()
+        assert mode(place) == 0o640
+    assert target.read_bytes() == b"old"
+
+
+@POSIX
 def test_through_a_link_its_target_is_written(tmp_path):
     (tmp_path / "deep").mkdir()
     target, link = tmp_path / "deep" / "target", tmp_path / "link"

@@ -13,11 +13,12 @@ PACKAGE = Path(jitconv.__file__).parent
 SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 BELOW = {
+    "arrays": set(),
     "errors": set(),
     "files": set(),
     "variants": set(),
     "algorithm": {"variants"},
-    "jit": set(),
+    "jit": {"files"},
     "micro": {"jit"},
     "hooks": {"algorithm"},
     "specs": {"errors"},
@@ -39,7 +40,10 @@ ABOVE = {
 }
 """The same of rooms that nothing in `BELOW` may import."""
 
-RULES = {**BELOW, **ABOVE}
+ANYWHERE = {"arrays"}
+"""What any other room may import besides."""
+
+RULES = {name: rooms | ANYWHERE - {name} for name, rooms in {**BELOW, **ABOVE}.items()}
 
 
 def imported(source):

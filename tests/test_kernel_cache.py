@@ -182,7 +182,7 @@ def test_a_library_written_outside_depends_on_the_file_that_writes_it(run_python
     type(files.Path()).read_bytes = changed
     print(before != libraries._file(library), libraries._file("jitconv.micro.tile.x")[:10])
     """
-    assert run_python(script, JITCONV_CACHE_DIR=str(tmp_path)) == "True jitconv.ji"
+    assert run_python(script, JITCONV_CACHE_DIR=str(tmp_path)) == "True jitconv.mi"
 
 
 def test_a_kernel_without_a_file_is_not_mistaken_for_an_older_one(run_python, tmp_path):

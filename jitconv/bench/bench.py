@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from jitconv.arrays import Arrays
 from jitconv.bench import ceiling
 from jitconv.bench.measure import NOISY, PAUSE, Timing, interleave
 from jitconv.bench.suites import Layer
@@ -17,8 +18,6 @@ from jitconv.jit import team
 from jitconv.ops import ConvPlan, Weights, prepare
 from jitconv.specs import ConvSpec, Spec
 from jitconv.testing import draw, reference, relative_error
-
-Arrays = Sequence[np.ndarray[Any, Any] | None]
 
 
 @dataclass

@@ -9,9 +9,10 @@ from functools import partial
 
 import numpy as np
 
+from jitconv.arrays import Arrays
 from jitconv.bench.jobs import Job, cropped
 from jitconv.bench.measure import NOISY, Timing, interleave
-from jitconv.bench.trial import Arrays, Watch, spoil_outputs
+from jitconv.bench.trial import Watch, spoil_outputs
 from jitconv.config import current
 from jitconv.errors import AlgorithmError, UnsupportedError
 from jitconv.ops import Call, prepare

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from jitconv.algorithm import OPS
+from jitconv.arrays import Array
 from jitconv.errors import ParameterError
 from jitconv.filters import edge_weights
 from jitconv.ops import prepare
 from jitconv.plugins import registry
 from jitconv.specs import ConvSpec, PoolSpec, Spec, WindowSpec, parse
 from jitconv.testing import draw
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import io
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from jitconv.arrays import Array
 from jitconv.errors import ParameterError
 from jitconv.filters import EDGE_FILTERS, edge_weights, pictures
 from jitconv.ops import conv_forward
-
-Array = np.ndarray[Any, Any]
 
 LONGEST_SIDE = 512
 """Larger pictures are reduced: the naive reference looks at every pixel in Python."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 
+from jitconv.arrays import Array, Arrays
 from jitconv.ops import Call
 from jitconv.ops.explain import PUBLIC
-
-Array = np.ndarray[Any, Any]
-Arrays = Sequence[Array | None]
 
 
 def spoil_outputs(call: Call, wanted: Arrays) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from jitconv import files
 
 if TYPE_CHECKING:
-    import numpy as np
+    from jitconv.arrays import Array
 
 
 def edges(
@@ -86,7 +86,7 @@ def check_ending(file: Path) -> None:
         raise ParameterError(f"{file} must end in .png, .jpg, .webp, .tif or .bmp")
 
 
-def save(file: Path, pixels: np.ndarray[Any, Any]) -> None:
+def save(file: Path, pixels: Array) -> None:
     """Write pixels as a picture of the file's ending."""
     from PIL import Image
 

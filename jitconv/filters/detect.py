@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import DtypeError, ShapeError
 from jitconv.ops import conv_forward
 from jitconv.specs.values import DTYPES, LAYOUTS, choice, flag
-
-Array = np.ndarray[Any, Any]
 
 EDGE_FILTERS: dict[str, Array] = {
     "sobel": np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]]) / 4,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from jitconv.arrays import Array
 from jitconv.errors import ParameterError
 from jitconv.filters.detect import EDGE_FILTERS, Edges, detect, grey
 from jitconv.ops import explain
@@ -15,7 +16,6 @@ from jitconv.ops import explain
 if TYPE_CHECKING:
     from importlib.abc import Traversable
 
-Array = np.ndarray[Any, Any]
 
 BAND = 1024
 """Rows that are looked at together."""

@@ -10,10 +10,10 @@ import hashlib
 import os
 import stat
 import sys
-import tempfile
 from functools import lru_cache
 from pathlib import Path
 
+from jitconv import files
 from jitconv.jit.target import toolchain
 from jitconv.jit.trust import warn_once, why_distrusted, why_distrusted_folder
 from jitconv.jit.usage import keep_within
@@ -51,14 +51,14 @@ def source_digest(module: str) -> str | None:
     loaded = sys.modules.get(package)
     archive = getattr(getattr(loaded, "__loader__", None), "archive", None)
     try:
-        files = [(Path(archive), package)] if archive else _sources(package, module)
+        sources = [(Path(archive), package)] if archive else _sources(package, module)
         digest = hashlib.sha256()
-        for file, name in files:
+        for file, name in sources:
             digest.update(name.encode())
             digest.update(file.read_bytes())
     except OSError:
         return None
-    return digest.hexdigest() if files else None
+    return digest.hexdigest() if sources else None
 
 
 def _sources(package: str, module: str) -> list[tuple[Path, str]]:
@@ -67,11 +67,11 @@ def _sources(package: str, module: str) -> list[tuple[Path, str]]:
     if not folders:
         lone = getattr(loaded, "__file__", None)
         return [(Path(lone), package)] if lone else []
-    files = sorted((file, file.relative_to(folder)) for folder in folders for file in folder.rglob("*.py"))
+    found = sorted((file, file.relative_to(folder)) for folder in folders for file in folder.rglob("*.py"))
     if package == "jitconv":
         own = Path(*module.split(".")[1:]).with_suffix(".py") if module != package else None
-        files = [(file, name) for file, name in files if name.parts[0] in KERNEL_ROOMS or name == own]
-    return [(file, str(name)) for file, name in files]
+        found = [(file, name) for file, name in found if name.parts[0] in KERNEL_ROOMS or name == own]
+    return [(file, str(name)) for file, name in found]
 
 
 def tree() -> Path | None:
@@ -105,7 +105,9 @@ def write(name: str, payload: bytes) -> None:
         for folder in (mine.parent, mine):
             folder.mkdir(mode=0o700, exist_ok=True)
         if _trusted(mine):
-            _write_beside(mine / name, _checksum(mine / name, payload) + payload)
+            # the folder decides who may read: an image may be filled by root for others
+            with files.renamed(mine / name, 0o644) as new:
+                new.write_bytes(_checksum(mine / name, payload) + payload)
             keep_within(mine.parent)
 
 
@@ -146,15 +148,3 @@ def _read_ours(path: Path) -> bytes:
             return file.read()
     finally:
         os.close(handle)
-
-
-def _write_beside(path: Path, payload: bytes) -> None:
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(payload)
-        os.chmod(beside, 0o644)  # the folder decides who may read: an image may be filled by root for others
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise

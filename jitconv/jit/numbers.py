@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from numba.np.unsafe.ndarray import to_fixed_tuple as unpacked
 
+from jitconv.arrays import Array
+
 __all__ = ["flat", "unpacked"]
 
 
-def flat(*values: Any) -> np.ndarray[Any, Any]:
+def flat(*values: Any) -> Array:
     """Return numbers, and sequences of them, one after the other; ``unpacked(array, count)`` in a kernel."""
     return np.hstack([np.asarray(value, np.int64).ravel() for value in values])

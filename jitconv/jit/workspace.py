@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from jitconv.arrays import Array
 
 KEPT_BYTES = 256 * 2**20
 """At most so much is kept between calls."""

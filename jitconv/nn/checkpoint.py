@@ -12,13 +12,12 @@ import h5py
 import numpy as np
 
 from jitconv import files
+from jitconv.arrays import Array
 from jitconv.errors import DataError
 from jitconv.nn.history import History
 from jitconv.nn.layers import LAYERS, Layer
 from jitconv.nn.model import Sequential
 from jitconv.nn.optimisers import Optimiser
-
-Array = np.ndarray[Any, Any]
 
 FORMAT = 1
 """Raised when files are laid out in another way."""

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import ParameterError
 from jitconv.nn.model import Sequential
 from jitconv.nn.optimisers import decays
-
-Array = np.ndarray[Any, Any]
 
 
 def numerical_gradient(

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import DtypeError, ParameterError, ShapeError, shown
 from jitconv.nn.functions import cross_entropy, probabilities
 from jitconv.nn.layers.base import Layer, Setting, layer_list
 from jitconv.nn.layers.chain import Chain, numbered
 from jitconv.specs.values import DTYPES, LAYOUTS, choice, integer
 from jitconv.specs.values import shape as extents
-
-Array = np.ndarray[Any, Any]
 
 
 class Step(NamedTuple):

@@ -5,15 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import ParameterError
 from jitconv.nn.functions import adam_step, momentum_step
 from jitconv.specs.values import finite
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass

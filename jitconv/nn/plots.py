@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import ParameterError
 from jitconv.nn.history import History
 from jitconv.nn.layers import Conv2D
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Array = np.ndarray[Any, Any]
 
 SMOOTHED, SHOWN = 50, 300
 """Points of the mean curve, and of the faint one, over the steps: a line through thousands is a block."""

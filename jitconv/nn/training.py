@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import DivergedError, ParameterError, ShapeError, shown
 from jitconv.nn.checkpoint import Checkpoint
 from jitconv.nn.data import Arrays, Data
@@ -22,7 +23,6 @@ from jitconv.nn.progress import Progress, Silent
 from jitconv.nn.schedules import Schedule
 from jitconv.specs.values import DTYPES, finite, integer
 
-Array = np.ndarray[Any, Any]
 Examples = Data | tuple[Array, Array]
 
 Order = Callable[[int, int], Array]

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jitconv.algorithm import Plan
+from jitconv.arrays import Array
 from jitconv.config import Settings, current
 from jitconv.errors import (
     AlgorithmError,
@@ -25,7 +26,6 @@ from jitconv.selector import Candidate, Explanation, select
 from jitconv.specs import PoolSpec, Spec
 from jitconv.specs.values import nbytes
 
-Array = np.ndarray[Any, Any]
 Arrays = tuple[Array | None, ...]
 
 NOT_THEIR_FAULT = JitconvError, MemoryError
@@ -101,6 +101,10 @@ class Call:
         except Exception as error:
             raise self.blamed(error) from error
         return tuple(outputs) if made is None else self.taken(made, outputs, out)
+
+    def result(self, operands: Sequence[Array | None], out: Array | None = None) -> Array:
+        """Run the plan as `run` does; return the first output, of an op that always has it."""
+        return self.run(operands, out)[0]  # type: ignore[return-value]
 
     def _too_large(self, choice: Candidate) -> Plan | None:
         """Return what says so where results and workspace are more than the memory of this machine.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from jitconv.arrays import Array
 from jitconv.errors import ShapeError
-from jitconv.ops.call import Array
 from jitconv.ops.operation import Operation
 from jitconv.specs import ConvSpec
 from jitconv.specs.values import WRT, Operand, gradients, real
@@ -122,7 +122,7 @@ def conv_forward(
            [20., 24.]])
     """
     call = FORWARD.call(algorithm, (x, w, b), stride, pad, dilation, groups, layout, flip_kernel)
-    return call.run((x, w, b), out)[0]  # type: ignore[return-value]
+    return call.result((x, w, b), out)
 
 
 def conv_backward(

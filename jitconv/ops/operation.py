@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.config import Settings, current
 from jitconv.errors import DtypeError, shown
-from jitconv.ops.call import Array, Call
+from jitconv.ops.call import Call
 from jitconv.selector import revision
 from jitconv.specs import Spec
 

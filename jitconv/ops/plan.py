@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from jitconv.algorithm import ACTIVATIONS
+from jitconv.arrays import Array
 from jitconv.config import current
 from jitconv.errors import ShapeError
-from jitconv.ops.call import NOT_THEIR_FAULT, Array, Call, Weights
+from jitconv.ops.call import NOT_THEIR_FAULT, Call, Weights
 from jitconv.ops.conv import FORWARD
 from jitconv.ops.operation import named
 from jitconv.selector import Explanation
@@ -57,7 +58,7 @@ class ConvPlan:
             or not x.flags.carray
         ):
             self._check(x)
-            return self._call.run((x,), out)[0]  # type: ignore[return-value]
+            return self._call.result((x,), out)
         y: Array = self._new()  # type: ignore[misc]
         try:
             made = self._run(x, y)

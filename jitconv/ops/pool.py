@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import DtypeError, ShapeError
-from jitconv.ops.call import Array
 from jitconv.ops.operation import Operation
 from jitconv.specs import PoolSpec
 from jitconv.specs.values import Operand, held, real, shape
@@ -199,7 +199,7 @@ def max_pool_backward(
     call = MAX_BACKWARD.call(
         algorithm, (dy, x, indices), window, stride, pad, dilation, ceil_mode, layout, ties
     )
-    return call.run((dy, x, indices))[0]  # type: ignore[return-value]
+    return call.result((dy, x, indices))
 
 
 def avg_pool_forward(
@@ -244,7 +244,7 @@ def avg_pool_forward(
     call = AVG_FORWARD.call(
         algorithm, (x,), window, stride, pad, dilation, ceil_mode, count_include_pad, layout
     )
-    return call.run((x,), out)[0]  # type: ignore[return-value]
+    return call.result((x,), out)
 
 
 def avg_pool_backward(
@@ -292,4 +292,4 @@ def avg_pool_backward(
         algorithm, (dy,), shape("x_shape", x_shape), window, stride, pad, dilation, ceil_mode,
         count_include_pad, layout,
     )  # fmt: skip
-    return call.run((dy,))[0]  # type: ignore[return-value]
+    return call.result((dy,))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.ops.call import Array
+from jitconv.arrays import Array
 from jitconv.ops.operation import Operation
 from jitconv.specs import WindowSpec
 from jitconv.specs.values import Operand, real
@@ -55,7 +55,7 @@ def create_mask(x: Array, *, ties: str = "first", algorithm: str = "auto") -> Ar
            [False, False]])
     """
     call = MASK.call(algorithm, (x,), ties)
-    return call.run((x,))[0]  # type: ignore[return-value]
+    return call.result((x,))
 
 
 def distribute_value(dz: Array | float, shape: int | tuple[int, int], *, algorithm: str = "auto") -> Array:
@@ -91,4 +91,4 @@ def distribute_value(dz: Array | float, shape: int | tuple[int, int], *, algorit
     """
     values = np.asarray(dz) if isinstance(dz, (float, np.floating)) else dz
     call = VALUE.call(algorithm, (values,), shape)
-    return call.run((values,))[0]  # type: ignore[return-value]
+    return call.result((values,))

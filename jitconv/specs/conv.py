@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from jitconv.errors import ParameterError, ShapeError
-from jitconv.specs import values
+from jitconv.specs import grid, values
+from jitconv.specs.grid import GridSpec
 from jitconv.specs.values import Operand
 
 
 @dataclass(frozen=True, slots=True)
-class ConvSpec:
+class ConvSpec(GridSpec):
     """A convolution of N pictures, H by W with C channels, with F filters of KH by KW.
 
     Parameters
@@ -59,28 +60,19 @@ class ConvSpec:
     wrt: tuple[str, ...] = values.WRT
 
     ops = ("conv_forward", "conv_backward")
+    kind, window, shaped = "conv", "kernel", ("x", "w")
 
     def __post_init__(self) -> None:
-        named = {"N": self.n, "H": self.h, "W": self.w, "C": self.c}
-        values.extents("conv", named | {"KH": self.kh, "KW": self.kw, "F": self.f})
-        values.geometry(self.stride, self.pad, self.dilation)
-        object.__setattr__(self, "stride", values.no_longer(self.stride, self.padded, self.extent))
+        self._check_numbers(F=self.f)
         values.integer("groups", self.groups, 1)
-        values.choice("layout", self.layout, values.LAYOUTS)
-        values.choice("dtype", self.dtype, values.DTYPES)
+        self._check_names()
         values.gradients(self.wrt)
         if self.c % self.groups:
             raise ParameterError(f"conv: groups must divide C = {self.c}; got groups = {self.groups}")
         if self.f % self.groups:
             raise ParameterError(f"conv: groups must divide F = {self.f}; got groups = {self.groups}")
-        if self.oh < 1 or self.ow < 1:
-            top, bottom, left, right = self.pad
-            padded = f"{self.h + top + bottom}x{self.w + left + right}"
-            raise ShapeError(
-                f"conv: the dilated kernel, {self.extent[0]}x{self.extent[1]}, must fit in the padded "
-                f"input, {padded}; got x {self.x_shape}, w {self.w_shape} with {self.options}"
-            )
-        self._refuse_the_impossible()
+        self._check_output()
+        self._check_limits("the multiply-adds, N·OH·OW·F·KH·KW·C/groups", self.madds)
 
     @classmethod
     def of(
@@ -102,9 +94,8 @@ class ConvSpec:
         layout = values.choice("layout", layout, values.LAYOUTS)
         groups = values.integer("groups", groups, 1)
         nhwc = layout == "NHWC"
-        values.rank("conv", "x", x_shape, "(N, H, W, C)" if nhwc else "(N, C, H, W)")
+        n, h, w, c = grid.image("conv", x_shape, layout)
         values.rank("conv", "w", w_shape, "(KH, KW, C/groups, F)" if nhwc else "(F, C/groups, KH, KW)")
-        n, h, w, c = x_shape if nhwc else (x_shape[0], x_shape[2], x_shape[3], x_shape[1])
         kh, kw, group_c, f = w_shape if nhwc else (w_shape[2], w_shape[3], w_shape[1], w_shape[0])
         if c % groups:
             raise ParameterError(f"conv: groups must divide C = {c}; got groups = {groups}")
@@ -116,14 +107,9 @@ class ConvSpec:
             )
         given = f" in x {tuple(x_shape)} and w {tuple(w_shape)}"
         values.extents("conv", {"H": h, "W": w, "C": c, "KH": kh, "KW": kw, "F": f}, given)
-        strides = values.pair("stride", stride, 1)
-        dilations = values.pair("dilation", dilation, 1)
-        extent = ((kh - 1) * dilations[0] + 1, (kw - 1) * dilations[1] + 1)
         return cls(
             n, h, w, c, kh, kw, f,
-            stride=strides,
-            pad=values.padding(pad, (h, w), extent, strides),
-            dilation=dilations,
+            **grid.steps((h, w), (kh, kw), stride, pad, dilation),
             groups=groups,
             layout=layout,
             dtype=dtype,
@@ -131,48 +117,6 @@ class ConvSpec:
             bias=bias,
             wrt=values.gradients(wrt),
         )  # fmt: skip
-
-    def _refuse_the_impossible(self) -> None:
-        """Raise where memory or time could not serve the problem on any machine."""
-        values.held("conv: x", self.x_shape)
-        values.held("conv: w", self.w_shape)
-        options = f" with {self.options}"
-        values.held("conv: x and its padding, (N, H, W, C),", (self.n, *self.padded, self.c), options)
-        values.held("conv: y", self.y_shape, options)
-        values.served("conv: the multiply-adds, N·OH·OW·F·KH·KW·C/groups,", self.madds, options)
-
-    @property
-    def options(self) -> str:
-        """What decides the shape of y besides x and w, in words."""
-        return f"stride {self.stride}, pad {self.pad}, dilation {self.dilation}"
-
-    @property
-    def extent(self) -> tuple[int, int]:
-        """Height and width of the dilated kernel."""
-        return (self.kh - 1) * self.dilation[0] + 1, (self.kw - 1) * self.dilation[1] + 1
-
-    @property
-    def padded(self) -> tuple[int, int]:
-        """Height and width of the padded input."""
-        top, bottom, left, right = self.pad
-        return self.h + top + bottom, self.w + left + right
-
-    @property
-    def oh(self) -> int:
-        """Height of the output."""
-        return (self.padded[0] - self.extent[0]) // self.stride[0] + 1
-
-    @property
-    def ow(self) -> int:
-        """Width of the output."""
-        return (self.padded[1] - self.extent[1]) // self.stride[1] + 1
-
-    @property
-    def x_shape(self) -> tuple[int, int, int, int]:
-        """Shape of x and dx."""
-        if self.layout == "NHWC":
-            return self.n, self.h, self.w, self.c
-        return self.n, self.c, self.h, self.w
 
     @property
     def w_shape(self) -> tuple[int, int, int, int]:
@@ -185,9 +129,7 @@ class ConvSpec:
     @property
     def y_shape(self) -> tuple[int, int, int, int]:
         """Shape of y and dy."""
-        if self.layout == "NHWC":
-            return self.n, self.oh, self.ow, self.f
-        return self.n, self.f, self.oh, self.ow
+        return self._arranged(self.oh, self.ow, self.f)
 
     @property
     def madds(self) -> int:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jitconv.errors import ParameterError, ShapeError
-from jitconv.specs import values
+from jitconv.errors import ParameterError
+from jitconv.specs import grid, values
+from jitconv.specs.grid import GridSpec
 from jitconv.specs.values import Operand
 
 
 @dataclass(frozen=True, slots=True)
-class PoolSpec:
+class PoolSpec(GridSpec):
     """Pooling of N pictures, H by W with C channels, over windows of KH by KW.
 
     Parameters
@@ -59,14 +60,11 @@ class PoolSpec:
     indices: bool = False
 
     ops = ("max_pool_forward", "max_pool_backward", "avg_pool_forward", "avg_pool_backward")
+    kind, window, shaped = "pool", "window", ("x",)
 
     def __post_init__(self) -> None:
-        named = {"N": self.n, "H": self.h, "W": self.w, "C": self.c}
-        values.extents("pool", named | {"KH": self.kh, "KW": self.kw})
-        values.geometry(self.stride, self.pad, self.dilation)
-        object.__setattr__(self, "stride", values.no_longer(self.stride, self.padded, self.extent))
-        values.choice("layout", self.layout, values.LAYOUTS)
-        values.choice("dtype", self.dtype, values.DTYPES)
+        self._check_numbers()
+        self._check_names()
         values.choice("ties", self.ties, values.TIES)
         for side, amount, extent in zip(
             ("top", "bottom", "left", "right"),
@@ -79,25 +77,12 @@ class PoolSpec:
                     f"pool: pad must be less than the dilated window, {extent}, so that every window "
                     f"meets the input; got {amount} at the {side}"
                 )
-        if self.oh < 1 or self.ow < 1:
-            raise ShapeError(
-                f"pool: the dilated window, {self.extent[0]}x{self.extent[1]}, must fit in the padded "
-                f"input, {self.padded[0]}x{self.padded[1]}; got x {self.x_shape} with "
-                f"{self.options}"
-            )
+        self._check_output()
         if self.ties != "first" and self.indices:
             raise ParameterError(f"pool: indices name one winner, so ties must be 'first'; got {self.ties!r}")
-        self._refuse_the_impossible()
+        self._check_limits("the taps, N·OH·OW·C·KH·KW", self.flops("max_pool_forward"))
         for axis, direction in enumerate(("vertical", "horizontal")):
             self._refuse_blind_windows(axis, direction)
-
-    def _refuse_the_impossible(self) -> None:
-        """Raise where memory or time could not serve the problem on any machine."""
-        values.held("pool: x", self.x_shape)
-        options = f" with {self.options}"
-        values.held("pool: x and its padding, (N, H, W, C),", (self.n, *self.padded, self.c), options)
-        values.held("pool: y", self.y_shape, options)
-        values.served("pool: the taps, N·OH·OW·C·KH·KW,", self.flops("max_pool_forward"), options)
 
     def _refuse_blind_windows(self, axis: int, direction: str) -> None:
         """Raise when the taps of a dilated window step over the whole input.
@@ -132,19 +117,12 @@ class PoolSpec:
     ) -> PoolSpec:
         """Describe the problem of an `x` and a `window` with the options of the pooling ops."""
         layout = values.choice("layout", layout, values.LAYOUTS)
-        nhwc = layout == "NHWC"
-        values.rank("pool", "x", x_shape, "(N, H, W, C)" if nhwc else "(N, C, H, W)")
-        n, h, w, c = x_shape if nhwc else (x_shape[0], x_shape[2], x_shape[3], x_shape[1])
+        n, h, w, c = grid.image("pool", x_shape, layout)
         values.extents("pool", {"H": h, "W": w, "C": c}, f" in x {tuple(x_shape)}")
         kh, kw = values.pair("window", window, 1)
-        strides = (kh, kw) if stride is None else values.pair("stride", stride, 1)
-        dilations = values.pair("dilation", dilation, 1)
-        extent = ((kh - 1) * dilations[0] + 1, (kw - 1) * dilations[1] + 1)
         return cls(
             n, h, w, c, kh, kw,
-            stride=strides,
-            pad=values.padding(pad, (h, w), extent, strides),
-            dilation=dilations,
+            **grid.steps((h, w), (kh, kw), (kh, kw) if stride is None else stride, pad, dilation),
             ceil_mode=values.flag("ceil_mode", ceil_mode),
             count_include_pad=values.flag("count_include_pad", count_include_pad),
             layout=layout,
@@ -159,40 +137,13 @@ class PoolSpec:
         steps = f"window {(self.kh, self.kw)}, stride {self.stride}, pad {self.pad}, dilation {self.dilation}"
         return f"{steps}, ceil_mode {self.ceil_mode}"
 
-    @property
-    def extent(self) -> tuple[int, int]:
-        """Height and width of the dilated window."""
-        return (self.kh - 1) * self.dilation[0] + 1, (self.kw - 1) * self.dilation[1] + 1
-
-    @property
-    def padded(self) -> tuple[int, int]:
-        """Height and width of the padded input."""
-        top, bottom, left, right = self.pad
-        return self.h + top + bottom, self.w + left + right
-
-    @property
-    def oh(self) -> int:
-        """Height of the output."""
-        return _windows(self.padded[0], self.extent[0], self.stride[0], self.h + self.pad[0], self.ceil_mode)
-
-    @property
-    def ow(self) -> int:
-        """Width of the output."""
-        return _windows(self.padded[1], self.extent[1], self.stride[1], self.w + self.pad[2], self.ceil_mode)
-
-    @property
-    def x_shape(self) -> tuple[int, int, int, int]:
-        """Shape of x and dx."""
-        if self.layout == "NHWC":
-            return self.n, self.h, self.w, self.c
-        return self.n, self.c, self.h, self.w
-
-    @property
-    def y_shape(self) -> tuple[int, int, int, int]:
-        """Shape of y, dy and indices."""
-        if self.layout == "NHWC":
-            return self.n, self.oh, self.ow, self.c
-        return self.n, self.c, self.oh, self.ow
+    def _windows(self, axis: int) -> int:
+        if not self.ceil_mode:
+            return GridSpec._windows(self, axis)
+        stride, before = self.stride[axis], self.pad[2 * axis]
+        count = -((self.extent[axis] - self.padded[axis]) // stride) + 1
+        beyond = (self.h, self.w)[axis] + before
+        return count - 1 if (count - 1) * stride >= beyond else count
 
     def flops(self, op: str) -> int:
         """Comparisons or additions of the op: one for each tap of each window."""
@@ -230,13 +181,6 @@ class PoolSpec:
         words += ["ceil"] * self.ceil_mode + ["nopad"] * (not self.count_include_pad)
         words += [f"ties={self.ties}"] * (self.ties != "first") + ["indices"] * self.indices
         return " ".join(words)
-
-
-def _windows(padded: int, extent: int, stride: int, beyond: int, ceil_mode: bool) -> int:
-    if not ceil_mode:
-        return (padded - extent) // stride + 1
-    count = -((extent - padded) // stride) + 1
-    return count - 1 if (count - 1) * stride >= beyond else count
 
 
 def reaches(count: int, step: int, first: int, modulus: int, least: int) -> bool:

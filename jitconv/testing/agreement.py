@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from jitconv.algorithm import Algorithm
+from jitconv.arrays import Array, Arrays
 from jitconv.ops import prepare
 from jitconv.specs import Spec
 from jitconv.testing.bounds import bound, relative_error
 from jitconv.testing.cases import Case
 from jitconv.testing.difference import where_wrong
 from jitconv.testing.operands import OPERANDS, OUTPUTS, axes
-
-Array = np.ndarray[Any, Any]
-Arrays = Sequence[Array | None]
 
 FEW_WINDOWS = 0.05
 """Of what normal operands would give if no window met padding: a result below that share of it counts as this

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from jitconv.arrays import Array
 
 SIZE = 8 * 2**30
 """Addresses of an arena; only touched pages take memory."""

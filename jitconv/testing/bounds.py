@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.specs import Spec
-
-Array = np.ndarray[Any, Any]
 
 DIRECT = 4.0
 """A sum of K terms is granted 4·ε·√K: rounding errors grow as a random walk, with room for operands

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from jitconv.algorithm import OPS
+from jitconv.arrays import Array
 from jitconv.specs import ConvSpec, PoolSpec, Spec, WindowSpec, parse
 from jitconv.specs.values import choice
 from jitconv.testing import catalogue
 from jitconv.testing.operands import OPERANDS, draw
-
-Array = np.ndarray[Any, Any]
 
 MEMORIES = ("plain", "fortran", "reversed", "readonly", "swapped", "unaligned", "strided")
 VALUES = ("normal", "integers", "specials", "sinking", "unmet", "zeros", "denormals")

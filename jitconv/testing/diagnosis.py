@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import JitconvError
 from jitconv.specs import ConvSpec, PoolSpec, Spec, WindowSpec
 from jitconv.testing.agreement import expected, reference
 from jitconv.testing.bounds import bound, relative_error
 from jitconv.testing.cases import Case
 
-Array = np.ndarray[Any, Any]
 Arrays = Sequence[Array | None]
 
 MOST_OF = 0.5

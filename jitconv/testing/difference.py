@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from jitconv.arrays import Array
 
 SLACK = 8.0
 """One element may be off by so many times what all of them may be on the average."""

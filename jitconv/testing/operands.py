@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.specs import PoolSpec, Spec, WindowSpec
-
-Array = np.ndarray[Any, Any]
 
 OPERANDS = {
     "conv_forward": ("x", "w", "b"),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from jitconv.algorithm import Algorithm
+from jitconv.arrays import Array
 from jitconv.ops import Weights, prepare
 from jitconv.ops.call import Call
 from jitconv.plugins import registry
@@ -18,7 +19,6 @@ from jitconv.testing.cases import Case
 from jitconv.testing.findings import Findings, raised
 from jitconv.testing.operands import OPERANDS, OUTPUTS
 
-Array = np.ndarray[Any, Any]
 Arrays = Sequence[Array | None]
 
 

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from jitconv.algorithm import Algorithm
+from jitconv.arrays import Array
 from jitconv.config import config
 from jitconv.jit import kernels
 from jitconv.plugins import builtin_modules, registry
@@ -34,7 +35,6 @@ from jitconv.testing.findings import raised
 from jitconv.testing.operands import OPERANDS, OUTPUTS
 from jitconv.testing.watch import Job
 
-Array = np.ndarray[Any, Any]
 Arrays = Sequence[Array | None]
 Say = Callable[..., None]
 Finding = tuple[str, str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from jitconv.algorithms._shared.views import Array
+from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.specs import ConvSpec
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from jitconv.algorithms._shared.views import Array
+from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
 from jitconv.jit.vectors import VECTOR_BYTES

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from numba import prange
 
 from jitconv.algorithms._shared.memory import fetch
-from jitconv.algorithms._shared.views import Array, strides
+from jitconv.algorithms._shared.views import strides
+from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.workspace import borrowed
 

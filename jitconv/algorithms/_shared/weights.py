@@ -11,7 +11,8 @@ from jitconv.algorithms._shared.bias import bias_of_pixels
 from jitconv.algorithms._shared.filters import put_back
 from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.tasks import at_once
-from jitconv.algorithms._shared.views import Array, hwcf
+from jitconv.algorithms._shared.views import hwcf
+from jitconv.arrays import Array
 from jitconv.jit import Kernel, team
 from jitconv.jit.kernels import threads_pay
 from jitconv.jit.loops import buffer, inlined

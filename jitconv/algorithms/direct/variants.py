@@ -10,7 +10,6 @@ import numpy as np
 
 from jitconv.algorithm import Plan
 from jitconv.algorithms._shared import weights
-from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.axes import backward_axes, forward_axes
 from jitconv.algorithms.direct.backward import dw_planes, dx_phases, dx_scatter, join
 from jitconv.algorithms.direct.backward.join import Gradient
@@ -19,6 +18,7 @@ from jitconv.algorithms.direct.grouped import depthwise, groups, outputs, output
 from jitconv.algorithms.direct.rows import dw as rows_dw
 from jitconv.algorithms.direct.rows import dx as rows_dx
 from jitconv.algorithms.direct.rows import forward as rows
+from jitconv.arrays import Array
 from jitconv.specs import ConvSpec
 from jitconv.variants import Variant, Variants
 

@@ -13,9 +13,10 @@ import numpy as np
 
 from jitconv.algorithm import Algorithm, Plan, never_refuses
 from jitconv.algorithms._shared.cost import seconds
-from jitconv.algorithms._shared.views import Array, hwcf, nhwc
+from jitconv.algorithms._shared.views import hwcf, nhwc
 from jitconv.algorithms.fft.convolution import Convolution, Stored, WeightSum
 from jitconv.algorithms.fft.tiling import tiling
+from jitconv.arrays import Array
 from jitconv.hooks import hookimpl
 from jitconv.specs import ConvSpec
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.algorithms._shared.views import Array, strides
+from jitconv.algorithms._shared.views import strides
 from jitconv.algorithms.fft.geometry import Place
 from jitconv.algorithms.fft.kernels import CUT, MULTIPLY_DEPTHWISE, PASTE, PRODUCTS, PRODUCTS_ACROSS
 from jitconv.algorithms.fft.spectra import MADDS_PER_NANOSECOND, Analysis, Synthesis, tasks
 from jitconv.algorithms.fft.tiling import Tiling
+from jitconv.arrays import Array
 from jitconv.jit.workspace import borrowed
 
 PICTURES = ("im", "re", "-im")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jitconv.algorithms._shared.views import Array
+from jitconv.arrays import Array
 from jitconv.specs import ConvSpec
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.fft.geometry import Place, half
+from jitconv.arrays import Array
 
 
 def across(place: Place, points: int, dtype: str) -> Array:

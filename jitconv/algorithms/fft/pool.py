@@ -7,8 +7,9 @@ import numpy as np
 from jitconv.algorithm import Algorithm, never_refuses, unprepared
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.pooling import divisors
-from jitconv.algorithms._shared.views import Array, nhwc, padded, padded_bytes, unpadded
+from jitconv.algorithms._shared.views import nhwc, padded, padded_bytes, unpadded
 from jitconv.algorithms.fft.transforms import inverse, size, spectrum_bytes, spread, transform
+from jitconv.arrays import Array
 from jitconv.hooks import hookimpl
 from jitconv.specs import PoolSpec
 

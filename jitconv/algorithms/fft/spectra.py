@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.fft import matrices
 from jitconv.algorithms.fft.geometry import Place, half
 from jitconv.algorithms.fft.kernels import PRODUCTS
+from jitconv.arrays import Array
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.tile import vectors_of
 

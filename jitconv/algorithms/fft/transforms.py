@@ -6,7 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from jitconv.algorithms._shared.views import Array, reach
+from jitconv.algorithms._shared.views import reach
+from jitconv.arrays import Array
 from jitconv.specs import ConvSpec, PoolSpec
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from jitconv.algorithms._shared.views import Array, nhwc, reach, unpadded
+from jitconv.algorithms._shared.views import nhwc, reach, unpadded
+from jitconv.arrays import Array
 from jitconv.specs import ConvSpec, PoolSpec
 
 BLOCK_BYTES = 4 * 2**20

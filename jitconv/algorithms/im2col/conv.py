@@ -13,7 +13,7 @@ import numpy as np
 
 from jitconv.algorithm import Algorithm, Plan, never_refuses, unprepared
 from jitconv.algorithms._shared.cost import seconds
-from jitconv.algorithms._shared.views import Array, hwcf, nhwc
+from jitconv.algorithms._shared.views import hwcf, nhwc
 from jitconv.algorithms.im2col.columns import (
     block_bytes,
     block_shape,
@@ -24,6 +24,7 @@ from jitconv.algorithms.im2col.columns import (
     pictures_bytes,
     windows,
 )
+from jitconv.arrays import Array
 from jitconv.hooks import hookimpl
 from jitconv.jit import blas_threads
 from jitconv.specs import ConvSpec

@@ -11,7 +11,7 @@ import numpy as np
 from jitconv.algorithm import Algorithm, unprepared
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.pooling import divisors, shared
-from jitconv.algorithms._shared.views import Array, nhwc
+from jitconv.algorithms._shared.views import nhwc
 from jitconv.algorithms.im2col.columns import (
     block_bytes,
     block_shape,
@@ -22,6 +22,7 @@ from jitconv.algorithms.im2col.columns import (
     pictures_bytes,
     windows,
 )
+from jitconv.arrays import Array
 from jitconv.hooks import hookimpl
 from jitconv.specs import PoolSpec
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from jitconv.algorithm import Algorithm, never_refuses, unprepared
 from jitconv.algorithms._shared.cost import seconds
-from jitconv.algorithms._shared.views import Array, hwcf, nhwc, padded, padded_bytes, unpadded
+from jitconv.algorithms._shared.views import hwcf, nhwc, padded, padded_bytes, unpadded
+from jitconv.arrays import Array
 from jitconv.hooks import hookimpl
 from jitconv.specs import ConvSpec
 

@@ -9,7 +9,7 @@ import numpy as np
 from jitconv.algorithm import Algorithm, never_refuses, no_workspace, unprepared
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.pooling import winners
-from jitconv.algorithms._shared.views import Array
+from jitconv.arrays import Array
 from jitconv.hooks import hookimpl
 from jitconv.specs import WindowSpec
 

@@ -13,7 +13,8 @@ import numpy as np
 from jitconv.algorithm import Algorithm, unprepared
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.pooling import shared
-from jitconv.algorithms._shared.views import Array, nhwc
+from jitconv.algorithms._shared.views import nhwc
+from jitconv.arrays import Array
 from jitconv.hooks import hookimpl
 from jitconv.specs import PoolSpec
 

@@ -12,7 +12,6 @@ import numpy as np
 from jitconv.algorithm import Algorithm, Plan
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.layout import pictures_nhwc
-from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms._shared.weights import WeightGradient, elements
 from jitconv.algorithms.winograd.correlate import Winograd
 from jitconv.algorithms.winograd.cost import (
@@ -27,6 +26,7 @@ from jitconv.algorithms.winograd.cost import (
 )
 from jitconv.algorithms.winograd.filters import forward_steps, turned_steps
 from jitconv.algorithms.winograd.weights import LEAST_TILES, WinogradWeights, bias_of_planes
+from jitconv.arrays import Array
 from jitconv.hooks import hookimpl
 from jitconv.specs import ConvSpec
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numba import prange
 
-from jitconv.algorithms._shared.views import Array, strides
+from jitconv.algorithms._shared.views import strides
 from jitconv.algorithms.winograd.filters import CHUNK, FILTERS, Steps, gathered_size, transform_filters
 from jitconv.algorithms.winograd.pieces import (
     bias_point,
@@ -22,6 +22,7 @@ from jitconv.algorithms.winograd.pieces import (
     write_strip,
 )
 from jitconv.algorithms.winograd.sizes import PANEL, PANEL_CHANNELS, Sizes
+from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer
 from jitconv.jit.vectors import VECTOR_BYTES

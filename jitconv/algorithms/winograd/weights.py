@@ -11,11 +11,12 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.memory import fetch
-from jitconv.algorithms._shared.views import Array, strides
+from jitconv.algorithms._shared.views import strides
 from jitconv.algorithms.winograd.correlate import PATCHES
 from jitconv.algorithms.winograd.filters import TAPS, Steps
 from jitconv.algorithms.winograd.pieces import LARGE, points_of
 from jitconv.algorithms.winograd.sizes import Sizes
+from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.vectors import VECTOR_BYTES

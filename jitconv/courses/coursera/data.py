@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.courses.coursera.inputs import Array
+from jitconv.arrays import Array
 from jitconv.errors import DtypeError, ParameterError, ShapeError
 from jitconv.nn.data.find import find
 from jitconv.nn.data.hdf5 import opened, read_labels, read_names, read_whole

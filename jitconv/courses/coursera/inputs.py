@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import DtypeError, ParameterError, ShapeError, shown
 from jitconv.specs.values import integer, real
-
-Array = np.ndarray[Any, Any]
 
 
 def floats(**named: Any) -> list[Array]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.courses.coursera.inputs import Array, floats
+from jitconv.arrays import Array
+from jitconv.courses.coursera.inputs import floats
 from jitconv.errors import ParameterError, ShapeError
 from jitconv.nn import (
     Adam,

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from jitconv import files
-from jitconv.courses.coursera.inputs import Array, floats
+from jitconv.arrays import Array
+from jitconv.courses.coursera.inputs import floats
 from jitconv.courses.coursera.weights import published
 from jitconv.errors import ParameterError, ShapeError
 from jitconv.nn import Adam, History, Sequential, evaluate, fit, networks

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from jitconv import ops
+from jitconv.arrays import Array
 from jitconv.courses.caches import unpacked
-from jitconv.courses.coursera.inputs import Array, check_axes, check_window, floats, hparameter
+from jitconv.courses.coursera.inputs import check_axes, check_window, floats, hparameter
 from jitconv.errors import ShapeError
 from jitconv.specs.values import choice
 

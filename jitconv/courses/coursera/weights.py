@@ -8,13 +8,13 @@ TensorFlow does.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.specs.values import choice
 
-Array = np.ndarray[Any, Any]
 Words = Array
 
 ROUNDS = 10

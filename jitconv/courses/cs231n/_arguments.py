@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import DtypeError, ParameterError, ShapeError, shown
-
-Array = np.ndarray[Any, Any]
 
 
 def real(**arrays: Any) -> list[Array]:

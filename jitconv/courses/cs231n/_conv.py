@@ -7,8 +7,9 @@ from contextvars import ContextVar
 from typing import Any
 
 import jitconv
+from jitconv.arrays import Array
 from jitconv.courses.caches import unpacked
-from jitconv.courses.cs231n._arguments import Array, option, real
+from jitconv.courses.cs231n._arguments import option, real
 from jitconv.errors import ShapeError
 from jitconv.ops import Gradients
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.courses.caches import unpacked
 from jitconv.courses.cs231n import _arguments
-from jitconv.courses.cs231n._arguments import Array, real
+from jitconv.courses.cs231n._arguments import real
 from jitconv.errors import ShapeError
 from jitconv.nn import functions
 

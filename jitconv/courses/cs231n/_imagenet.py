@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.courses.cs231n._arguments import Array
+from jitconv.arrays import Array
 from jitconv.errors import DataError
 from jitconv.nn.data.find import Folder, reading
 from jitconv.nn.data.pickles import read_plain

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.courses.caches import unpacked
 from jitconv.courses.cs231n import _arguments
-from jitconv.courses.cs231n._arguments import Array, picture, real
+from jitconv.courses.cs231n._arguments import picture, real
 from jitconv.errors import ParameterError, ShapeError
 from jitconv.nn import functions
 from jitconv.nn.functions.normalisation import NormCache

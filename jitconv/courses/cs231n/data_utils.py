@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.courses.cs231n._arguments import Array
+from jitconv.arrays import Array
 from jitconv.courses.cs231n._imagenet import load_imagenet_val, load_models, load_tiny_imagenet
 from jitconv.errors import ParameterError
 from jitconv.nn.data import cifar10

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from jitconv.arrays import Array
 from jitconv.courses.caches import unpacked
 from jitconv.courses.cs231n import _conv
-from jitconv.courses.cs231n._arguments import Array, picture, real
+from jitconv.courses.cs231n._arguments import picture, real
 from jitconv.courses.cs231n._conv import ConvCache, PoolCache, windows
 from jitconv.errors import ParameterError, shown
 from jitconv.ops import Gradients

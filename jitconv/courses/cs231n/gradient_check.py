@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.courses.cs231n._arguments import Array
+from jitconv.arrays import Array
 from jitconv.errors import DtypeError, ShapeError
 from jitconv.nn.gradients import either_side
 from jitconv.nn.gradients import relative_error as rel_error

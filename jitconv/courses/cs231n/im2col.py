@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.courses.cs231n._arguments import Array, picture, real
+from jitconv.arrays import Array
+from jitconv.courses.cs231n._arguments import picture, real
 from jitconv.errors import ShapeError
 from jitconv.specs.values import integer
 

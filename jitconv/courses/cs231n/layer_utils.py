@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
+from jitconv.arrays import Array
 from jitconv.courses.caches import unpacked
-from jitconv.courses.cs231n._arguments import Array
 from jitconv.courses.cs231n.fast_layers import (
     conv_backward_fast,
     conv_forward_fast,

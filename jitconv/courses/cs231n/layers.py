@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from jitconv.arrays import Array
 from jitconv.courses.cs231n import _conv
-from jitconv.courses.cs231n._arguments import Array
 from jitconv.courses.cs231n._conv import ConvCache, PoolCache, use_loops
 from jitconv.courses.cs231n._dense import (
     affine_backward,

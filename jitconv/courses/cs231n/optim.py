@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.courses.cs231n._arguments import Array, real
+from jitconv.arrays import Array
+from jitconv.courses.cs231n._arguments import real
 from jitconv.errors import ShapeError
 from jitconv.nn.functions import adam_step, momentum_step
 

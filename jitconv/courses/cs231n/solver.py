@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from jitconv import files
+from jitconv.arrays import Array
 from jitconv.courses.cs231n import optim
-from jitconv.courses.cs231n._arguments import Array, option
+from jitconv.courses.cs231n._arguments import option
 from jitconv.errors import ParameterError, ShapeError, nearest
 
 __all__ = ["Solver"]

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.courses.cs231n._arguments import Array, real
+from jitconv.arrays import Array
+from jitconv.courses.cs231n._arguments import real
 from jitconv.errors import ShapeError
 
 __all__ = ["vis_grid", "vis_nn", "visualize_grid"]

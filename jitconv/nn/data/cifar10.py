@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import DataError
 from jitconv.nn.data.find import LARGEST, Folder, find, reading
 from jitconv.nn.data.jpeg import JPEGPictures
@@ -18,7 +19,6 @@ from jitconv.nn.data.task import Task
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-Array = np.ndarray[Any, Any]
 
 SHAPE = (32, 32, 3)
 RECORD = 1 + 32 * 32 * 3

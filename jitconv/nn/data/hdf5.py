@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import DataError
 from jitconv.nn.data.find import LARGEST, Folder, reading
 from jitconv.nn.data.prepare import STORED, Options, Prepare
@@ -20,7 +21,6 @@ from jitconv.nn.data.source import Stored, valid_labels
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-Array = np.ndarray[Any, Any]
 Shape = Sequence[int | str]
 """A shape that is expected: a number for a size that is fixed, a letter for one that is free."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import DataError
 from jitconv.nn.data.find import Folder
 from jitconv.nn.data.hdf5 import Stream, checked, opened, read_labels, read_names, read_whole
@@ -15,7 +16,6 @@ from jitconv.nn.data.source import Stored
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-Array = np.ndarray[Any, Any]
 
 KEEP = 160 * 2**20
 """Bytes of decoded pictures that are kept at most: all of CIFAR-10's training set (154 MB)."""

@@ -6,10 +6,11 @@ import gzip
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import DataError
 from jitconv.nn.data.find import LARGEST, Folder, find, reading
 from jitconv.nn.data.prepare import Options
@@ -19,7 +20,6 @@ from jitconv.nn.data.task import Task
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-Array = np.ndarray[Any, Any]
 
 SIDE, CLASSES = (28, 28), 10
 SUBFOLDERS = ("mnist", "MNIST/raw", "raw")

@@ -8,10 +8,9 @@ from typing import IO, Any
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import DataError
 from jitconv.nn.data.find import LARGEST, reading
-
-Array = np.ndarray[Any, Any]
 
 KEYS = ("data", "labels")
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import ParameterError, ShapeError
 from jitconv.specs.values import DTYPES, LAYOUTS, choice, finite
-
-Array = np.ndarray[Any, Any]
 
 STORED = ("uint8", *DTYPES)
 """Dtypes that examples may be stored in."""

@@ -5,17 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import DtypeError, JitconvError, ParameterError, ShapeError
 from jitconv.nn.data.prepare import STORED, Options, Prepare
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
-
-Array = np.ndarray[Any, Any]
 
 
 class Data(ABC):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numba
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import ShapeError
 from jitconv.jit import Kernel
 from jitconv.jit.workspace import output
-
-Array = np.ndarray[Any, Any]
 
 NANOSECONDS = 0.25
 """Serial work of an element of float32 that lies in the cache; a guess is enough to choose the twin."""

@@ -8,14 +8,10 @@ PyTorch's 3.8 and 9.7. They leave no threads of a matrix library spinning beside
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-
+from jitconv.arrays import Array
 from jitconv.ops import Gradients, conv_backward, conv_forward
 from jitconv.specs.values import WRT
-
-Array = np.ndarray[Any, Any]
 
 
 def dense_forward(x: Array, w: Array, b: Array | None = None) -> Array:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-import numpy as np
-
+from jitconv.arrays import Array
 from jitconv.errors import ParameterError
-
-Array = np.ndarray[Any, Any]
 
 
 class Uniform(Protocol):

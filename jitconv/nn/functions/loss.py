@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import ParameterError, ShapeError
-
-Array = np.ndarray[Any, Any]
 
 
 def softmax(scores: Array) -> Array:

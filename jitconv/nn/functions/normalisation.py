@@ -11,13 +11,13 @@ batch costs float32 two digits.
 from __future__ import annotations
 
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import ParameterError, ShapeError
 
-Array = np.ndarray[Any, Any]
 Axes = tuple[int, ...]
 
 

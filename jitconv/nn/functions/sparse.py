@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numba
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.vectors import I64, VECTOR_BYTES, emitted
 from jitconv.specs import ConvSpec
-
-Array = np.ndarray[Any, Any]
 
 NANOSECONDS = 0.2
 """Serial work of a multiply-add; a guess is enough to choose the twin."""

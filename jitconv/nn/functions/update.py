@@ -7,15 +7,13 @@ fused one 2.0, its default 12.9.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numba
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import DtypeError, ParameterError, ShapeError
 from jitconv.jit import Kernel
-
-Array = np.ndarray[Any, Any]
 
 CHUNK = 4096
 """Elements that a thread takes at a time."""

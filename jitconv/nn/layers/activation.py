@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import ParameterError
 from jitconv.nn.functions import dropout_backward, dropout_forward, relu_backward, relu_forward, sigmoid
-from jitconv.nn.layers.base import Array, Layer, Setting, Shape
+from jitconv.nn.layers.base import Layer, Setting, Shape
 from jitconv.specs.values import finite
 
 

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import ShapeError
-from jitconv.nn.layers.base import Array, Layer, Setting, Shape, layer_list
+from jitconv.nn.layers.base import Layer, Setting, Shape, layer_list
 from jitconv.nn.layers.chain import Chain, numbered
 from jitconv.selector import Explanation
 

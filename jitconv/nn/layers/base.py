@@ -9,10 +9,10 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import ParameterError, ShapeError, shown
 from jitconv.selector import Explanation
 
-Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import ParameterError, ShapeError
 from jitconv.nn.layers.activation import ReLU
-from jitconv.nn.layers.base import Array, Layer, Setting, Shape
+from jitconv.nn.layers.base import Layer, Setting, Shape
 from jitconv.nn.layers.conv import Conv2D
 from jitconv.nn.layers.pool import MaxPool2D
 from jitconv.selector import Explanation

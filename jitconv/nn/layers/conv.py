@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.nn.functions.sparse import Sparse, conv_backward_at, suits
 from jitconv.nn.initialisers import INITIALISERS, weights
-from jitconv.nn.layers.base import Array, Layer, Setting, Shape, picture
+from jitconv.nn.layers.base import Layer, Setting, Shape, picture
 from jitconv.ops import conv_backward, conv_forward, explain
 from jitconv.selector import Explanation
 from jitconv.specs import ConvSpec

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import ShapeError
 from jitconv.nn.functions import dense_backward, dense_forward
 from jitconv.nn.initialisers import INITIALISERS, weights
-from jitconv.nn.layers.base import Array, Layer, Setting, Shape
+from jitconv.nn.layers.base import Layer, Setting, Shape
 from jitconv.ops import explain
 from jitconv.selector import Explanation
 from jitconv.specs.values import WRT, choice, integer

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.errors import ShapeError
 from jitconv.nn.functions import batchnorm_backward, batchnorm_forward, groupnorm_backward, groupnorm_forward
-from jitconv.nn.layers.base import Array, Layer, Setting, Shape, picture
+from jitconv.nn.layers.base import Layer, Setting, Shape, picture
 from jitconv.specs.values import integer
 
 

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from jitconv.nn.layers.base import Array, Layer, Setting, Shape, picture
+from jitconv.arrays import Array
+from jitconv.nn.layers.base import Layer, Setting, Shape, picture
 from jitconv.specs.values import pair
 
 

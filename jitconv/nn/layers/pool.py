@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.nn.functions.sparse import Sparse
-from jitconv.nn.layers.base import Array, Layer, Setting, Shape, picture
+from jitconv.nn.layers.base import Layer, Setting, Shape, picture
 from jitconv.ops import avg_pool_backward, avg_pool_forward, explain, max_pool_backward, max_pool_forward
 from jitconv.selector import Explanation
 from jitconv.specs import PoolSpec

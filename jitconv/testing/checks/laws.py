@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from jitconv.arrays import Arrays
 from jitconv.specs import ConvSpec, PoolSpec, WindowSpec
 from jitconv.testing.bounds import bound
 from jitconv.testing.cases import Case
 from jitconv.testing.findings import raised
 from jitconv.testing.operands import draw
 from jitconv.testing.subject import Subject
-
-Array = np.ndarray[Any, Any]
-Arrays = Sequence[Array | None]
 
 PROMISES = {
     "linearity": "twice an operand gives twice the result, a sum of operands the sum of the results",

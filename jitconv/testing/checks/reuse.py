@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.ops import Weights, prepare
 from jitconv.testing.agreement import disagreement
 from jitconv.testing.cases import Case
@@ -22,7 +23,6 @@ from jitconv.testing.findings import raised
 from jitconv.testing.operands import draw
 from jitconv.testing.subject import Subject
 
-Array = np.ndarray[Any, Any]
 Arrays = Sequence[Array | None]
 
 PROMISES = {

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.testing.agreement import disagreement, expected
 from jitconv.testing.cases import Case
 from jitconv.testing.diagnosis import diagnosis
@@ -14,7 +14,6 @@ from jitconv.testing.difference import first_difference
 from jitconv.testing.findings import raised
 from jitconv.testing.subject import Plan, Subject
 
-Array = np.ndarray[Any, Any]
 Arrays = Sequence[Array | None]
 
 PROMISES = {

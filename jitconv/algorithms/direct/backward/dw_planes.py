@@ -12,9 +12,9 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.tasks import at_once
-from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms._shared.weights import SLICED_BYTES, SLICES
 from jitconv.algorithms.direct.forward.columns import copy_tap
+from jitconv.arrays import Array
 from jitconv.jit import Kernel, team
 from jitconv.jit.kernels import threads_pay
 from jitconv.jit.loops import buffer, inlined

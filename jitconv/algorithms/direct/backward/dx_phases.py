@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from jitconv.algorithms._shared.filters import filter_strides, taps
-from jitconv.algorithms._shared.views import Array, strides
+from jitconv.algorithms._shared.views import strides
 from jitconv.algorithms.direct.axes import taps_of_phase
 from jitconv.algorithms.direct.forward.correlation import Correlation, PackedCorrelation, merge_rows
 from jitconv.algorithms.direct.forward.pack import packer
+from jitconv.arrays import Array
 from jitconv.micro.tile import padded_columns
 from jitconv.specs import ConvSpec
 

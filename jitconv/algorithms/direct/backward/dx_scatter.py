@@ -14,9 +14,9 @@ from numba import prange
 
 from jitconv.algorithms._shared.filters import taps_first
 from jitconv.algorithms._shared.tasks import at_once
-from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.forward.correlation import TASKS
 from jitconv.algorithms.direct.forward.pack import packer
+from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.numbers import flat, unpacked

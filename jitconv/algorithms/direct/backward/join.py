@@ -12,7 +12,7 @@ import numpy as np
 from jitconv.algorithm import Plan
 from jitconv.algorithms._shared.bias import bias_gradient
 from jitconv.algorithms._shared.layout import pictures_nhwc
-from jitconv.algorithms._shared.views import Array
+from jitconv.arrays import Array
 from jitconv.specs import ConvSpec
 from jitconv.variants import Variant
 

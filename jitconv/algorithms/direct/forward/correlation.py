@@ -16,7 +16,7 @@ from numba import prange
 from jitconv.algorithms._shared.layout import fetched_nhwc
 from jitconv.algorithms._shared.memory import fetch, put
 from jitconv.algorithms._shared.tasks import at_once
-from jitconv.algorithms._shared.views import Array
+from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.kernels import threads_pay
 from jitconv.jit.loops import buffer

@@ -8,7 +8,7 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.filters import rows_of_a_block
-from jitconv.algorithms._shared.views import Array
+from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
 from jitconv.jit.numbers import flat, unpacked

@@ -8,9 +8,10 @@ import numpy as np
 
 from jitconv.algorithm import Plan
 from jitconv.algorithms._shared.filters import filter_strides, taps
-from jitconv.algorithms._shared.views import Array, strides
+from jitconv.algorithms._shared.views import strides
 from jitconv.algorithms.direct.forward.correlation import Correlation, PackedCorrelation, merge_rows
 from jitconv.algorithms.direct.forward.pack import packer
+from jitconv.arrays import Array
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.tile import WIDEST, padded_columns
 from jitconv.specs import ConvSpec

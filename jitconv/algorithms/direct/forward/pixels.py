@@ -14,8 +14,8 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.tasks import at_once
-from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.forward.columns import copy_apart, copy_panels, copy_taps, room_apart
+from jitconv.arrays import Array
 from jitconv.jit import Kernel, team
 from jitconv.jit.loops import buffer
 from jitconv.jit.vectors import VECTOR_BYTES

@@ -13,7 +13,7 @@ from numba import prange
 
 from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.tasks import at_once
-from jitconv.algorithms._shared.views import Array
+from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer
 from jitconv.jit.numbers import flat, unpacked

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.axes import (
     BEGIN,
     BEYOND,
@@ -19,6 +18,7 @@ from jitconv.algorithms.direct.axes import (
     next_tile,
 )
 from jitconv.algorithms.direct.grouped.groups import depthwise
+from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
 from jitconv.jit.vectors import VECTOR_BYTES

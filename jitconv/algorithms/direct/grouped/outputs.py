@@ -11,7 +11,7 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.tasks import at_once
-from jitconv.algorithms._shared.views import Array, strides
+from jitconv.algorithms._shared.views import strides
 from jitconv.algorithms.direct.axes import (
     BEGIN,
     BEYOND,
@@ -24,6 +24,7 @@ from jitconv.algorithms.direct.axes import (
     met_taps,
     next_tile,
 )
+from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
 from jitconv.micro.taps import OUTPUTS, PLAIN, READS_APART, WRITES_APART, correlation

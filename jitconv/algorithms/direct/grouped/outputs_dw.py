@@ -8,7 +8,7 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.tasks import at_once
-from jitconv.algorithms._shared.views import Array, strides
+from jitconv.algorithms._shared.views import strides
 from jitconv.algorithms.direct.axes import BEYOND, INNER, Axis, met_taps
 from jitconv.algorithms.direct.grouped.outputs import (
     TASKS,
@@ -18,6 +18,7 @@ from jitconv.algorithms.direct.grouped.outputs import (
     rows_of_a_task,
     tables,
 )
+from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.vectors import VECTOR_BYTES

@@ -10,10 +10,10 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.tasks import at_once
-from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.axes import COUNT, Axis
 from jitconv.algorithms.direct.grouped.depthwise import TASKS, add_block, add_sums, correlate_block, tables
 from jitconv.algorithms.direct.grouped.groups import depthwise
+from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer
 from jitconv.jit.vectors import VECTOR_BYTES

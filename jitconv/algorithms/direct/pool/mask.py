@@ -8,7 +8,7 @@ from numba import prange
 
 from jitconv.algorithm import Algorithm, never_refuses, no_workspace, unprepared
 from jitconv.algorithms._shared.cost import seconds
-from jitconv.algorithms._shared.views import Array
+from jitconv.arrays import Array
 from jitconv.hooks import hookimpl
 from jitconv.jit import Kernel
 from jitconv.specs import WindowSpec

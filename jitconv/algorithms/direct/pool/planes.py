@@ -11,7 +11,7 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithm import Plan
-from jitconv.algorithms._shared.views import Array
+from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
 from jitconv.micro.interleave import lanes

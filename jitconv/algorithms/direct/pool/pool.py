@@ -13,7 +13,6 @@ from jitconv.algorithm import Algorithm, Plan, never_refuses, no_workspace
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.pooling import counts
 from jitconv.algorithms._shared.tasks import at_once
-from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.pool import planes, windows
 from jitconv.algorithms.direct.pool import rows as pool_rows
 from jitconv.algorithms.direct.pool.split import (
@@ -27,6 +26,7 @@ from jitconv.algorithms.direct.pool.split import (
     tiling,
     whole_planes,
 )
+from jitconv.arrays import Array
 from jitconv.hooks import hookimpl
 from jitconv.jit.numbers import flat
 from jitconv.jit.workspace import borrowed

@@ -14,9 +14,9 @@ from numba import prange
 
 from jitconv.algorithms._shared.memory import clear
 from jitconv.algorithms._shared.tasks import at_once
-from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.rows.copy import DEALT, copy_rows, few_channels
 from jitconv.algorithms.direct.rows.forward import geometry
+from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.numbers import flat, unpacked

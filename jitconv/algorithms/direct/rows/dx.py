@@ -18,10 +18,10 @@ from numba import prange
 
 from jitconv.algorithms._shared.memory import clear
 from jitconv.algorithms._shared.tasks import at_once
-from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.axes import taps_of_phase
 from jitconv.algorithms.direct.rows.copy import copy_rows, few_channels, merge_rows
 from jitconv.algorithms.direct.rows.forward import TASKS
+from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.kernels import threads_pay
 from jitconv.jit.loops import buffer

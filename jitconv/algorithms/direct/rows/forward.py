@@ -12,8 +12,8 @@ from numba import prange
 
 from jitconv.algorithms._shared.memory import clear
 from jitconv.algorithms._shared.tasks import at_once
-from jitconv.algorithms._shared.views import Array
 from jitconv.algorithms.direct.rows.copy import copy_rows
+from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.kernels import threads_pay
 from jitconv.jit.loops import buffer

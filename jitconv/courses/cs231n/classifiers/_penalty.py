@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.courses.cs231n._arguments import Array
+from jitconv.arrays import Array
 
 
 def add_l2(params: dict[str, Array], grads: dict[str, Any], reg: float) -> float:

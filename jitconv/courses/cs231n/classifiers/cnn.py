@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from jitconv.arrays import Array
 from jitconv.courses.cs231n import _conv, fast_layers, layer_utils, layers
-from jitconv.courses.cs231n._arguments import Array
 from jitconv.courses.cs231n.classifiers._penalty import add_l2
 from jitconv.courses.cs231n.fast_layers import *  # noqa: F403 - notebooks take layers from here by a star
 from jitconv.courses.cs231n.fast_layers import max_pool_backward_fast

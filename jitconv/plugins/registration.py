@@ -1,27 +1,20 @@
-"""Loads the built-in algorithms and every installed plugin, and knows the state of each."""
+"""All plugins of a process and what they provide."""
 
 from __future__ import annotations
 
 import itertools
-import os
-import pkgutil
 import traceback
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from importlib import import_module, resources
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import EntryPoint
+from typing import Any
 
 import pluggy
 
-from jitconv import algorithms, hooks
+from jitconv import hooks
 from jitconv.algorithm import OPS, Algorithm
-from jitconv.errors import ParameterError, PluginError, UnknownAlgorithmError, nearest, shown
-from jitconv.jit import forks
-
-if TYPE_CHECKING:
-    from importlib.abc import Traversable
+from jitconv.errors import PluginError, UnknownAlgorithmError, nearest, shown
+from jitconv.plugins import sources
 
 BUILTIN = "jitconv"
 """The provider's name of what jitconv itself registers."""
@@ -39,13 +32,26 @@ class Plugin:
     """The traceback of a failed one; the reason of a blocked or incompatible one."""
     hint: str | None = None
     """What may have been forgotten, of a loaded one that provides nothing."""
+    suites: tuple[str, ...] = ()
+
+
+class Records:
+    """The plugin object of algorithms that come without one."""
+
+    def __init__(self, algorithms: Sequence[Algorithm]) -> None:
+        self._algorithms = algorithms
+
+    @hooks.hookimpl
+    def jitconv_algorithms(self) -> Sequence[Algorithm]:
+        """Return them."""
+        return self._algorithms
 
 
 _revisions = itertools.count()
 
 
 class Registry:
-    """All plugins, collected once, and their algorithms in a tuple for each op."""
+    """All plugins and their algorithms; empty until `load` is called."""
 
     def __init__(self) -> None:
         self.manager = pluggy.PluginManager(hooks.GROUP)
@@ -56,28 +62,67 @@ class Registry:
         self._by_op: dict[str, dict[str, Algorithm]] = {op: {} for op in OPS}
         self._suites: dict[str, tuple[str, ...]] = {}
         self._names: dict[Any, str] = {}
-        release = _version("jitconv")
-        own = [self._adopt(BUILTIN, release, module).algorithms for module in builtin_modules()]
+
+    def load(self) -> Registry:
+        """Take in the built-in algorithms and what is installed; return this registry."""
+        release = sources.release()
+        own = [self._adopt(BUILTIN, release, module).algorithms for module in sources.builtin_modules()]
         self._note(Plugin(BUILTIN, release, "loaded", tuple(a for records in own for a in records)))
         self._load_entry_points()
+        return self
 
     def register(self, name: str, plugin: Any, version: str = "") -> Plugin:
         """Take in one plugin, whatever is wrong with it, and return its state."""
-        if any(name == known.name for known in self.plugins) or self.manager.is_registered(plugin):
-            error = f"a plugin of the name {name!r}, or this very object, is registered already"
-            return self._note(Plugin(name, version, "failed", error=error))
+        if why_not := self._why_not(name, plugin):
+            return self._note(Plugin(name, version, "failed", error=why_not))
         try:
-            return self._note(self._adopt(name, version, plugin))
+            return self.add(name, plugin, version)
         except pluggy.PluginValidationError as error:
-            self._forget(plugin)
             return self._note(Plugin(name, version, "incompatible", error=str(error)))
         except Exception:
-            self._forget(plugin)
             return self._note(Plugin(name, version, "failed", error=traceback.format_exc()))
+
+    def add(self, name: str, plugin: Any, version: str = "") -> Plugin:
+        """Take in one plugin, or raise what is wrong with it and leave everything as it was."""
+        if why_not := self._why_not(name, plugin):
+            raise PluginError(f"{why_not}; choose another, or call jitconv.unregister({name!r}) first")
+        try:
+            return self._note(self._adopt(name, version, plugin))
+        except Exception:
+            self._forget(plugin)
+            raise
+
+    def remove(self, name: str) -> None:
+        """Forget all that a plugin provides.
+
+        Raises
+        ------
+        PluginError
+            When there is none of this name, or it is jitconv itself.
+        """
+        known = sorted({one.name for one in self.plugins} - {BUILTIN})
+        if name == BUILTIN:
+            raise PluginError("jitconv's own algorithms stay registered; config(deny=...) leaves them out")
+        if name not in known:
+            listed = ", ".join(map(repr, known)) or "none"
+            raise PluginError(
+                f"name must be that of a plugin ({listed}); got {shown(name)}{nearest(name, known)}"
+            )
+        for plugin in [one for one, its_name in self._names.items() if its_name == name]:
+            self.manager.unregister(plugin)
+            del self._names[plugin]
+        for gone in (one for one in self.plugins if one.name == name):
+            for algorithm in gone.algorithms:
+                del self._providers[algorithm.op, algorithm.name]
+                del self._by_op[algorithm.op][algorithm.name]
+            for suite in gone.suites:
+                del self._suites[suite]
+        self.plugins = [one for one in self.plugins if one.name != name]
+        self.revision = next(_revisions)
 
     def algorithms(self, op: str | None = None) -> tuple[Algorithm, ...]:
         """Return the algorithms of one op, or of all."""
-        return tuple(a for name in ([op] if op else OPS) for a in self._by_op[name].values())
+        return tuple(a for name in ([op] if op else OPS) for a in list(self._by_op[name].values()))
 
     def find(self, op: str, name: str) -> Algorithm:
         """Return an algorithm by name; raise `UnknownAlgorithmError` with the nearest if there is none."""
@@ -140,16 +185,10 @@ class Registry:
         return chosen
 
     def _load_entry_points(self) -> None:
-        found = {(point.name, point.value): point for point in entry_points(group=hooks.GROUP)}
-        points = sorted(found.values(), key=lambda point: point.name)
-        names = [point.name for point in points]
-        only, blocked = _names("JITCONV_PLUGINS", names), _names("JITCONV_BLOCK", names)
-        for point in points:
+        for point, why_blocked in sources.points():
             release = point.dist.version if point.dist else ""
-            if only is not None and point.name not in only:
-                self._note(Plugin(point.name, release, "blocked", error="not named in JITCONV_PLUGINS"))
-            elif blocked is not None and point.name in blocked:
-                self._note(Plugin(point.name, release, "blocked", error="named in JITCONV_BLOCK"))
+            if why_blocked is not None:
+                self._note(Plugin(point.name, release, "blocked", error=why_blocked))
             else:
                 self._load(point, release)
 
@@ -171,16 +210,21 @@ class Registry:
         hook = self.manager.subset_hook_caller("jitconv_suites", remove_plugins=others)
         suites = {suite: tuple(problems) for returned in hook() for suite, problems in returned.items()}
         if suites:
-            for suite in suites.keys() & {*self._suites, *shipped_suites()}:
+            for suite in suites.keys() & {*self._suites, *sources.shipped_suites()}:
                 raise PluginError(f"the suite {suite!r} of {name!r} is already there; rename one of them")
+        self._names[plugin] = name  # first: an object that has no hash fails here
         self._suites.update(suites)
         for algorithm in records:
             self._providers[algorithm.op, algorithm.name] = name
             self._by_op[algorithm.op][algorithm.name] = algorithm
-        self._names[plugin] = name
         self.revision = next(_revisions)
         hint = None if records or suites else self._hint(plugin)
-        return Plugin(name, release, "loaded", records, hint=hint)
+        return Plugin(name, release, "loaded", records, hint=hint, suites=tuple(suites))
+
+    def _why_not(self, name: str, plugin: Any) -> str | None:
+        if any(name == known.name for known in self.plugins) or self.manager.is_registered(plugin):
+            return f"a plugin of the name {name!r}, or this very object, is registered already"
+        return None
 
     def _hint(self, plugin: Any) -> str | None:
         """Return what its author may have forgotten, of a plugin without algorithms and suites."""
@@ -226,76 +270,3 @@ def _unknown_variant(algorithm: Algorithm, name: str) -> UnknownAlgorithmError:
         f"{algorithm.op}: a variant of {algorithm.name!r} must be one of {', '.join(map(repr, known))}; "
         f"got {name!r}{nearest(name, known)}"
     )
-
-
-def installed() -> set[str]:
-    """Return the names of the plugins that distributions provide, loaded or not."""
-    return {point.name for point in entry_points(group=hooks.GROUP)}
-
-
-def builtin_modules() -> Iterator[ModuleType]:
-    """Import every module of `jitconv.algorithms` that registers something."""
-    for found in pkgutil.walk_packages(algorithms.__path__, f"{algorithms.__name__}."):
-        module = import_module(found.name)
-        if hasattr(module, "jitconv_algorithms"):
-            yield module
-
-
-def shipped_suites() -> dict[str, Traversable]:
-    """Return the file of each suite that jitconv comes with, by name."""
-    folder = resources.files("jitconv") / "data" / "suites"
-    return {file.name[:-4]: file for file in folder.iterdir() if file.name.endswith(".txt")}
-
-
-def _names(variable: str, known: Sequence[str]) -> set[str] | None:
-    value = os.environ.get(variable)
-    if value is None:
-        return None
-    names = [name.strip() for name in value.split(",")] if value.strip() else []
-    for name in names:
-        if name not in known:
-            installed = ", ".join(known) or "none"
-            raise ParameterError(
-                f"{variable} must list installed plugins ({installed}), separated by commas; "
-                f"got {value!r}{nearest(name, known)}"
-            )
-    return set(names)
-
-
-def _version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return "source"
-
-
-_registry: Registry | None = None
-_loading: Registry | None = None
-
-
-def registry() -> Registry:
-    """Return the registry; the first call loads it.
-
-    A plugin that asks for it while it is being loaded is given what there is so far.
-    """
-    global _registry, _loading
-    if _registry is None:
-        with forks.compiling:  # no fork comes between: its child would wait for ever
-            if _loading is not None:
-                return _loading
-            if _registry is None:
-                _loading = Registry.__new__(Registry)
-                try:
-                    _loading.__init__()  # type: ignore[misc]
-                    _registry = _loading
-                finally:
-                    _loading = None
-    return _registry
-
-
-def replace(new: Registry | None) -> Registry | None:
-    """Put another registry in place, or None to have it loaded anew; return the one before."""
-    global _registry
-    with forks.compiling:  # no fork comes between: its child would wait for ever
-        before, _registry = _registry, new
-    return before

@@ -1,0 +1,132 @@
+"""Loads the built-in algorithms and every installed plugin, and knows the state of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jitconv.algorithm import Algorithm
+from jitconv.errors import ParameterError, PluginError, shown
+from jitconv.jit import forks
+from jitconv.plugins.registration import BUILTIN, Plugin, Records, Registry
+from jitconv.plugins.sources import builtin_modules, installed, shipped_suites
+
+__all__ = [
+    "BUILTIN",
+    "Plugin",
+    "Registry",
+    "builtin_modules",
+    "installed",
+    "register",
+    "registry",
+    "replace",
+    "shipped_suites",
+    "unregister",
+]
+
+_registry: Registry | None = None
+_loading: Registry | None = None
+
+
+def registry() -> Registry:
+    """Return the registry; the first call loads it.
+
+    A plugin that asks for it while it is being loaded is given what there is so far.
+    """
+    global _registry, _loading
+    if _registry is None:
+        with forks.compiling:  # no fork comes between: its child would wait for ever
+            if _loading is not None:
+                return _loading
+            if _registry is None:
+                _loading = Registry()
+                try:
+                    _registry = _loading.load()
+                finally:
+                    _loading = None
+    return _registry
+
+
+def register(plugin: Any, name: str, version: str = "") -> Plugin:
+    """Add algorithms, or a whole plugin, to those of this process, without a package.
+
+    As of an installed plugin, `auto` chooses none of its algorithms until ``config(allow=...)`` names it.
+
+    Parameters
+    ----------
+    plugin : Algorithm, sequence of Algorithm, or object
+        Algorithms; or a module or an object with hooks, each marked by `jitconv.hookimpl`.
+    name : str
+        The provider's name, for ``config(allow=..., deny=...)`` and `unregister`.
+    version : str
+        Shown by `jitconv plugins`.
+
+    Returns
+    -------
+    Plugin
+        Name, version, state (``"loaded"``) and algorithms.
+
+    Raises
+    ------
+    PluginError
+        When the name is taken, an algorithm or a suite of the same name is there already, or the plugin
+        is none, fails or provides nothing; nothing of it is registered then.
+
+    Examples
+    --------
+    >>> import jitconv
+    >>> from jitconv.algorithm import Algorithm, never_refuses, no_workspace, unprepared
+    >>> def run(spec, dz, windows):
+    ...     windows[...] = dz[..., None, None] / (spec.h * spec.w)
+    >>> mine = Algorithm(
+    ...     "distribute_value", "mine", never_refuses, lambda spec: 1e-6, no_workspace, unprepared(run)
+    ... )
+    >>> jitconv.register(mine, "experiment").state
+    'loaded'
+    >>> jitconv.distribute_value(8.0, (2, 2), algorithm="mine")
+    array([[2., 2.],
+           [2., 2.]])
+    >>> jitconv.unregister("experiment")
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise ParameterError(f"name must be a text that is not empty; got {shown(name)}")
+    if isinstance(plugin, Algorithm):
+        plugin = Records((plugin,))
+    elif isinstance(plugin, (list, tuple)):
+        plugin = Records(tuple(plugin))
+    with forks.compiling:  # no fork comes between, and no other thread that does the same
+        plugins = registry()
+        try:
+            added = plugins.add(name, plugin, version)
+        except PluginError:
+            raise
+        except Exception as error:
+            raise PluginError(f"{name}: {type(error).__name__}: {error}") from error
+        if added.hint is not None:
+            plugins.remove(name)
+            raise PluginError(f"{name} {added.hint}")
+    return added
+
+
+def unregister(name: str) -> None:
+    """Take a plugin's algorithms, hooks and suites out of this process; plans that were made of them stay.
+
+    Parameters
+    ----------
+    name : str
+        The name that it was registered by, or that of its entry point.
+
+    Raises
+    ------
+    PluginError
+        When there is no such plugin, or it is jitconv itself.
+    """
+    with forks.compiling:
+        registry().remove(name)
+
+
+def replace(new: Registry | None) -> Registry | None:
+    """Put another registry in place, or None to have it loaded anew; return the one before."""
+    global _registry
+    with forks.compiling:  # no fork comes between: its child would wait for ever
+        before, _registry = _registry, new
+    return before

@@ -1,0 +1,74 @@
+"""Where plugins come from: the modules of jitconv's own algorithms, and the entry points of distributions."""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+from collections.abc import Iterator, Sequence
+from importlib import import_module, resources
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from jitconv import algorithms, hooks
+from jitconv.errors import ParameterError, nearest
+
+if TYPE_CHECKING:
+    from importlib.abc import Traversable
+
+
+def installed() -> set[str]:
+    """Return the names of the plugins that distributions provide, loaded or not."""
+    return {point.name for point in entry_points(group=hooks.GROUP)}
+
+
+def points() -> Iterator[tuple[EntryPoint, str | None]]:
+    """Yield the entry points of all plugins, and why one is not to be loaded: the environment says so."""
+    found = {(point.name, point.value): point for point in entry_points(group=hooks.GROUP)}
+    every = sorted(found.values(), key=lambda point: point.name)
+    names = [point.name for point in every]
+    only, blocked = _names("JITCONV_PLUGINS", names), _names("JITCONV_BLOCK", names)
+    for point in every:
+        if only is not None and point.name not in only:
+            yield point, "not named in JITCONV_PLUGINS"
+        elif blocked is not None and point.name in blocked:
+            yield point, "named in JITCONV_BLOCK"
+        else:
+            yield point, None
+
+
+def release() -> str:
+    """Return the version of jitconv, or "source" where it is not installed."""
+    try:
+        return version("jitconv")
+    except PackageNotFoundError:
+        return "source"
+
+
+def builtin_modules() -> Iterator[ModuleType]:
+    """Import every module of `jitconv.algorithms` that registers something."""
+    for found in pkgutil.walk_packages(algorithms.__path__, f"{algorithms.__name__}."):
+        module = import_module(found.name)
+        if hasattr(module, "jitconv_algorithms"):
+            yield module
+
+
+def shipped_suites() -> dict[str, Traversable]:
+    """Return the file of each suite that jitconv comes with, by name."""
+    folder = resources.files("jitconv") / "data" / "suites"
+    return {file.name[:-4]: file for file in folder.iterdir() if file.name.endswith(".txt")}
+
+
+def _names(variable: str, known: Sequence[str]) -> set[str] | None:
+    value = os.environ.get(variable)
+    if value is None:
+        return None
+    names = [name.strip() for name in value.split(",")] if value.strip() else []
+    for name in names:
+        if name not in known:
+            installed = ", ".join(known) or "none"
+            raise ParameterError(
+                f"{variable} must list installed plugins ({installed}), separated by commas; "
+                f"got {value!r}{nearest(name, known)}"
+            )
+    return set(names)
