@@ -290,4 +290,4 @@ class Output(Place):
             good |= np.isnan(wanted) & np.isnan(found) & ~marks
         if not good.all():
             bad = np.flatnonzero(~good)[:9]
-            raise AssertionError(f"`{self.name}`{list(bad)} are {found[bad]}, not {wanted[bad]}")
+            raise AssertionError(f"`{self.name}`: elements {bad} are {found[bad]}, not {wanted[bad]}")

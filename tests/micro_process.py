@@ -57,7 +57,8 @@ class Guard:
             self._forget()
 
     def _start(self):
-        self._control, self._errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+        self._control = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         self._control.truncate(arena.CONTROL_BYTES)
         guarded = arena.why_not() is None
         shared = [self._control.fileno()] if guarded else []

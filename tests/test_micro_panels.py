@@ -52,7 +52,9 @@ def in_panels(case, x, depth, skipped):
 def wide_columns(lanes):
     """Return numbers of columns around vectors, around panels, and around those packed at once."""
     width = WIDEST * lanes
-    return sorted({*around(lanes), *(n * width + more for n in (1, 2, PANELS_AT_ONCE) for more in (-1, 0, 1))})
+    return sorted(
+        {*around(lanes), *(n * width + more for n in (1, 2, PANELS_AT_ONCE) for more in (-1, 0, 1))}
+    )
 
 
 @guarded(pack_rows, rows=[1, 3], columns=wide_columns, skipped=[0, 2], more=[0, 1])
@@ -65,8 +67,12 @@ def test_pack_rows_puts_them_among_rows_that_stay_as_they_are(case, rows, column
     out.must_be(expected)
 
 
-@guarded(to_panels, rows=[1, 3], panels=[1, 2], columns=lambda lanes, n: [*columns_of(lanes, n), n * lanes + 1],
-         gap=[0, 2])  # fmt: skip
+def columns_and_more(lanes, vectors):
+    """Return the same, and more than a panel has."""
+    return [*columns_of(lanes, vectors), vectors * lanes + 1]
+
+
+@guarded(to_panels, rows=[1, 3], panels=[1, 2], columns=columns_and_more, gap=[0, 2])
 def test_to_panels_puts_rows_in_narrow_panels_and_fills_them_with_zeros(case, rows, panels, columns, gap):
     """out[panel, row, lane] = x[row, panel · width + lane] for the columns that a panel has."""
     (vectors,) = case.size

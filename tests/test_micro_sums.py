@@ -8,7 +8,7 @@ from jitconv.micro.plane_reduce import plane_maxima, plane_sums
 
 
 def dotted(case, size, count, lines, gap, *, first=None):
-    """Call a piece that adds to sums[r, n, lane], for lane = j modulo the lanes, a[r, line, j] · b[n, line, j].
+    """Call a piece that adds a[r, line, j] · b[n, line, j] to sums[r, n, j modulo the lanes].
 
     `first` is the number of b's first row among the offsets, for the piece that takes one.
     """
@@ -19,7 +19,12 @@ def dotted(case, size, count, lines, gap, *, first=None):
         case.integers(width, lines, count),
         case.integers(rows, width, lanes),
     )
-    a_row, a_line, b_row, b_line = lines * (count + gap) + gap, count + gap, lines * (count + gap), count + gap
+    a_row, a_line, b_row, b_line = (
+        lines * (count + gap) + gap,
+        count + gap,
+        lines * (count + gap),
+        count + gap,
+    )
     offsets = [10**9] * (first or 0) + [(width - 1 - n) * b_row for n in range(width)]  # the last one first
     sums_row = width * lanes + (0 if first is None else gap)
     sums = case.output("sums", before.shape, (sums_row, lanes, 1), before=before)

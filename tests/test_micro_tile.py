@@ -6,7 +6,15 @@ from micro_helpers import guarded, lanes_of
 from jitconv.jit.loops import inlined
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.tile import (
-    TALLEST, UNROLLED, padded_columns, tile, tile_across, tiles, tiles_across, vectors_of, width_of,
+    TALLEST,
+    UNROLLED,
+    padded_columns,
+    tile,
+    tile_across,
+    tiles,
+    tiles_across,
+    vectors_of,
+    width_of,
 )  # fmt: skip
 
 PLAIN = {"depth": 1}
@@ -22,7 +30,9 @@ KINDS = [PLAIN, BIAS, ROWS, NOTHING, WIDE]
 def columns_of(lanes, rows, vectors):
     """Return numbers of columns around each end that a tile may have."""
     wide = vectors * lanes
-    return sorted({1, lanes - 1, lanes, lanes + 1, wide - lanes + 1, wide - 1, wide} & set(range(1, wide + 1)))
+    return sorted(
+        {1, lanes - 1, lanes, lanes + 1, wide - lanes + 1, wide - 1, wide} & set(range(1, wide + 1))
+    )
 
 
 def multiplied(case, kind, rows, vectors, columns, *, across, many=None):
