@@ -75,7 +75,9 @@ def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),)) -
             builder.position_at_end(end)
             return context.get_dummy_value()
 
-        return intrinsic(typed)
+        made = intrinsic(typed)
+        made.sizes = tuple(sizes)
+        return made
 
     return piece
 

@@ -1,0 +1,103 @@
+"""Micro-kernels that move elements: copies, interleaved planes, phases of rows."""
+
+import numpy as np
+from micro_helpers import around, guarded
+
+from jitconv.micro.interleave import deinterleave, interleave
+from jitconv.micro.move import copy, prefetch
+from jitconv.micro.phases import merge_phases, split_phases
+
+
+@guarded(copy, count=lambda lanes: [0, *around(lanes)])
+def test_copy_moves_a_run(case, count):
+    x = case.distinct(count)
+    out = case.output("out", count)
+    case.call(*case.given("x", x), *out, count)
+    out.must_be(x)
+
+
+@guarded(prefetch, count=lambda lanes: [0, *around(lanes), 4096])
+def test_prefetch_touches_nothing_though_it_leaves_the_array(case, count):
+    x = case.given("x", case.distinct(3))
+    case.call(*x, count)
+
+
+def planes_at_once(lanes):
+    """Return how many planes there may be: at most one for each lane."""
+    return sorted({1, lanes - 1, lanes} - {0})
+
+
+def apart(lanes):
+    """Return by how many elements more than they have planes may be apart."""
+    return [0, 1, "whole vectors"]
+
+
+def plane_step(count, more, lanes):
+    """Return the step from plane to plane; pieces go another way if it is a multiple of the lanes."""
+    return -(-count // lanes) * lanes if more == "whole vectors" else count + more
+
+
+@guarded(interleave, planes=planes_at_once, count=around, more=apart)
+def test_interleave_puts_element_p_of_each_plane_side_by_side(case, planes, count, more):
+    plane = plane_step(count, more, case.lanes)
+    x = case.distinct(planes, count)
+    buffer = case.output("buffer", (-(-count // case.lanes) * case.lanes, case.lanes))
+    case.call(*case.given("x", x, (plane, 1)), plane, planes, count, buffer.part)
+    expected = case.anything(-(-count // case.lanes) * case.lanes, case.lanes)
+    expected[:count] = x.T[:, [min(lane, planes - 1) for lane in range(case.lanes)]]
+    buffer.must_be(expected)
+
+
+@guarded(
+    deinterleave, planes=planes_at_once, count=around, more=apart, kind=["the same", "int64"]
+)  # positions are put back as pixels are
+def test_deinterleave_undoes_it(case, planes, count, more, kind):
+    plane, dtype = plane_step(count, more, case.lanes), case.dtype if kind == "the same" else np.int64
+    y = case.distinct(planes, count).astype(dtype)
+    laid = np.zeros((-(-count // case.lanes) * case.lanes, case.lanes), dtype)
+    laid[:count] = y.T[:, [min(lane, planes - 1) for lane in range(case.lanes)]]
+    out, like = case.output("y", y.shape, (plane, 1), dtype=dtype), case.given("like", case.distinct(1))
+    case.call(like.array, case.given("buffer", laid).part, *out, plane, planes, count)
+    out.must_be(y)
+
+
+def around_rounds(lanes, phases, *_):
+    """Return lengths around whole vectors of each phase."""
+    wide = phases * lanes
+    return sorted({*around(lanes), wide - 1, wide, wide + 1, 2 * wide + 3} - {0})
+
+
+@guarded(split_phases, rows=[1, 3], count=around_rounds, gap=[0, 2])
+def test_split_phases_deals_rows_to_runs(case, rows, count, gap):
+    """out[row, places[p] + i] = x[row, p + i·phases], and 0 to the end of the last vectors."""
+    phases, kept = case.size
+    x = case.distinct(rows, count)
+    length = -(-count // (phases * case.lanes)) * case.lanes
+    run, row = length + gap, kept * (length + gap)
+    expected = np.zeros((rows, kept, length), case.dtype)
+    for phase in range(kept):
+        part = x[:, phase::phases]
+        expected[:, phase, : part.shape[1]] = part
+    backwards = [(kept - 1 - phase) * run for phase in range(kept)]
+    out = case.output("out", expected.shape, (row, run, 1))
+    case.call(*case.given("x", x, (count + gap, 1)), count + gap, rows, count, *out, row,
+              case.table("places", backwards))  # fmt: skip
+    out.must_be(expected[:, ::-1])
+
+
+@guarded(merge_phases, rows=[1, 3], count=around_rounds, gap=[0, 2])
+def test_merge_phases_takes_from_runs_in_turn(case, rows, count, gap):
+    """out[row, p + i·phases] = x[row, places[p] + i]; the runs can be read to their vectors' end."""
+    (phases,) = case.size
+    y = case.distinct(rows, count)
+    length = -(-count // (phases * case.lanes)) * case.lanes
+    x = case.poison(rows, phases, length)
+    for phase in range(phases):
+        part = y[:, phase::phases]
+        x[:, phases - 1 - phase, : part.shape[1]] = part
+    run, row = length + gap, phases * (length + gap)
+    backwards = [(phases - 1 - phase) * run for phase in range(phases)]
+    out = case.output("out", y.shape, (count + gap, 1))
+    case.call(*case.given("x", x, (row, run, 1)), row, rows, case.table("places", backwards), *out,
+              count + gap, count)  # fmt: skip
+    out.must_be(y)

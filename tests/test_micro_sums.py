@@ -1,0 +1,85 @@
+"""Micro-kernels that sum up: products of rows, lanes, whole planes; and the maxima of planes."""
+
+import numpy as np
+from micro_helpers import around, guarded
+
+from jitconv.micro.dots import TALL, WIDE, all_dots, dots, lane_sums
+from jitconv.micro.plane_reduce import plane_maxima, plane_sums
+
+
+def dotted(case, size, count, lines, gap, *, first=None):
+    """Call a piece that adds a[r, line, j] · b[n, line, j] to sums[r, n, j modulo the lanes].
+
+    `first` is the number of b's first row among the offsets, for the piece that takes one.
+    """
+    rows, width = size
+    lanes, length = case.lanes, -(-count // case.lanes) * case.lanes
+    a, b, before = (
+        case.integers(rows, lines, count),
+        case.integers(width, lines, count),
+        case.integers(rows, width, lanes),
+    )
+    a_row, a_line, b_row, b_line = (
+        lines * (count + gap) + gap,
+        count + gap,
+        lines * (count + gap),
+        count + gap,
+    )
+    offsets = [10**9] * (first or 0) + [(width - 1 - n) * b_row for n in range(width)]  # the last one first
+    sums_row = width * lanes + (0 if first is None else gap)
+    sums = case.output("sums", before.shape, (sums_row, lanes, 1), before=before)
+    case.call(*(() if first is not None else (rows,)), *case.given("a", a, (a_row, a_line, 1)), a_row, a_line,
+              *(() if first is not None else (width,)), *case.given("b", b[::-1], (b_row, b_line, 1)), b_line,
+              case.table("offsets", offsets), *(() if first is None else (first,)), lines, count, *sums,
+              *(() if first is None else (sums_row,)))  # fmt: skip
+    ends = [(0, 0), (0, 0), (0, length - count)]
+    a, b = (np.pad(one, ends).reshape(*one.shape[:2], -1, lanes) for one in (a, b))
+    sums.must_sum_to(before + np.einsum("rlji,nlji->rni", a, b))
+
+
+@guarded(dots, count=lambda lanes, *_: [0, *around(lanes)], lines=[1, 3], gap=[0, 2])
+def test_dots_adds_the_products_of_rows_with_rows(case, count, lines, gap):
+    dotted(case, case.size, count, lines, gap, first=2 if gap else 0)
+
+
+@guarded(all_dots, count=around, rows=range(1, 2 * TALL + 2), columns=range(1, 2 * WIDE + 2), gap=[2])
+def test_all_dots_takes_any_number_of_rows(case, count, rows, columns, gap):
+    dotted(case, (rows, columns), count, 2, gap)
+
+
+@guarded(lane_sums, count=lambda lanes: [0, *around(lanes)])
+def test_lane_sums_adds_up_the_lanes_of_each_vector(case, count):
+    sums = case.integers(count, case.lanes)
+    out = case.output("out", count)
+    case.call(case.given("sums", sums).part, count, *out)
+    out.must_sum_to(sums.sum(1))
+
+
+def planes_at_once(lanes):
+    """Return how many planes there may be: at most one for each lane."""
+    return sorted({1, 2, lanes - 1, lanes} - {0})
+
+
+def reduced(case, x, more):
+    """Call a piece that reduces planes; return where it puts the results."""
+    planes, count = x.shape
+    plane = count + more if more < 2 else -(-count // case.lanes) * case.lanes  # which goes another way
+    y = case.output("y", planes)
+    case.call(*case.given("x", x, (plane, 1)), plane, planes, count, *y)
+    return y
+
+
+@guarded(plane_sums, planes=planes_at_once, count=around, more=[0, 1, 2])
+def test_plane_sums_adds_up_whole_planes(case, planes, count, more):
+    x = case.integers(planes, count)
+    reduced(case, x, more).must_sum_to(x.sum(1))
+
+
+@guarded(plane_maxima, planes=planes_at_once, count=around, more=[0, 1, 2],
+         odd=[(), (-np.inf,), (np.inf, np.nan), (-np.inf, np.nan)])  # fmt: skip
+def test_plane_maxima_finds_the_greatest_of_whole_planes_and_a_nan_wins(case, planes, count, more, odd):
+    x = case.integers(planes, count) - 5
+    for plane, value in enumerate(odd * planes):  # in some planes; and one plane is full of -inf
+        x[plane % planes, case.rng.integers(count)] = value
+    x[-1] = x[-1] if odd else -np.inf
+    reduced(case, x, more).must_be(x.max(1))

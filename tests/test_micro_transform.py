@@ -1,0 +1,161 @@
+"""Micro-kernels of Winograd's algorithm: transforms of both axes of patches, or of one."""
+
+import numpy as np
+from micro_helpers import around, guarded
+
+from jitconv.algorithms.winograd import pieces, weights
+
+PATCHES = {
+    4: [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, -2, -1, 2, 1, 0],
+        [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]],
+    2: [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, -1, 0, 1]],
+}  # fmt: skip
+"""What F(4x4, 3x3) and F(2x2, 3x3) do with patches of pictures: one matrix for each side of a result."""
+
+POINTS = {4: [0, 1, -1, 2, -2], 2: [0, 1, -1]}
+"""Where polynomials are evaluated; one more point lies at infinity."""
+
+NORMS = {4: [4, -6, -6, 24, 24], 2: [1, 2, 2]}
+"""What a filter's polynomial is divided by at each point."""
+
+
+def powers(side, count, *, norms=False):
+    """Return the powers 0..count-1 of each point, a row each; of infinity the last alone."""
+    rows = [[float(point) ** k for k in range(count)] for point in POINTS[side]]
+    if norms:
+        rows = [[one / norm for one in row] for row, norm in zip(rows, NORMS[side], strict=True)]
+    return np.array([*rows, [0.0] * (count - 1) + [1.0]])
+
+
+def sums_of_taps(side):
+    """Return the matrix of three taps' gradients; the point at infinity is that of the last tap."""
+    return powers(side, 3).T
+
+
+def rounding(case, matrix, inputs):
+    """Return how far the result of a matrix may be off: some roundings of the largest terms."""
+    return 32 * np.finfo(case.dtype).eps * np.abs(matrix).sum(1).max() * (np.abs(inputs).max(initial=0) + 1)
+
+
+def transformed(case, matrix, count, channels, gap):
+    """Call a transform of both axes: out = M · patch · Mᵀ, for every channel of every patch."""
+    matrix = np.asarray(matrix, np.float64)
+    out_side, side = matrix.shape
+    patches = case.integers(count, side, side, channels)
+    right, to_right = channels + gap, channels + 2 * gap
+    down, to_down = side * right + gap, out_side * to_right
+    step, to_step = side * down, out_side * to_down + gap
+    target = case.output("target", (count, out_side, out_side, channels), (to_step, to_down, to_right, 1))
+    case.call(*case.given("source", patches, (step, down, right, 1)), down, right, step, *target, to_down,
+              to_right, to_step, count, channels)  # fmt: skip
+    expected = np.einsum("ip,npqc,jq->nijc", matrix, patches, matrix)
+    target.must_sum_to(expected, rounding(case, matrix, patches) * np.abs(matrix).sum(1).max())
+
+
+def transformed_across(case, matrix, count, channels, gap):
+    """Call a transform of one axis: out[i] = Σ_p M[i, p] · patch[p], for every channel of every patch."""
+    matrix = np.asarray(matrix, np.float64)
+    out_side, side = matrix.shape
+    patches = case.integers(count, side, channels)
+    apart, to_apart = channels + gap, channels + 2 * gap
+    step, to_step = side * apart + gap, out_side * to_apart
+    target = case.output("target", (count, out_side, channels), (to_step, to_apart, 1))
+    source = case.given("source", patches, (step, apart, 1))
+    case.call(*source, apart, step, *target, to_apart, to_step, count, channels)
+    target.must_sum_to(np.einsum("ip,npc->nic", matrix, patches), rounding(case, matrix, patches))
+
+
+def transformed_down(case, matrix, count, channels, gap, rows, kept, floor):
+    """Call a transform of rows of which some are not there: zeros take their place."""
+    matrix = np.asarray(matrix, np.float64)
+    out_side, side = matrix.shape
+    first, last, kept = rows[0], min(rows[1], side), min(kept, out_side)
+    there = case.integers(last - first, count, channels)
+    patches = np.zeros((side, count, channels))
+    patches[first:last] = there
+    step, to_step = channels + gap, channels + 2 * gap
+    apart, to_apart = count * step + gap, count * to_step
+    source = case.given("source", there, (apart, step, 1))
+    zeros = case.given("zeros", np.zeros((count, channels), case.dtype), (step, 1))
+    target = case.output("target", (kept, count, channels), (to_apart, to_step, 1))
+    case.call(source.array, source.at - first * apart, apart, step, *zeros, first, last, *target, to_apart,
+              to_step, kept, count, channels, floor)  # fmt: skip
+    expected = np.einsum("ip,pnc->inc", matrix, patches)[:kept]
+    target.must_sum_to(np.maximum(expected, 0) if floor else expected, rounding(case, matrix, patches))
+
+
+DOWN = {"rows": [(0, 9), (1, 9), (2, 3), (0, 0)], "kept": [9, 1], "floor": [0, 1]}
+"""Which rows are there, how many results are kept, at most all; and whether negative ones become 0."""
+
+RESULTS = {side: powers(side, side).T for side in (4, 2)}
+"""What the products become: the sums at the points, row i of which takes their i-th power."""
+
+
+@guarded(weights.PIECE_4, count=[1, 3], channels=around, gap=[0, 2])
+def test_pieces_of_gradients_are_transformed_along_both_axes(case, count, channels, gap):
+    transformed(case, powers(4, 4, norms=True), count, channels, gap)
+
+
+@guarded(weights.PIECE_2, count=[1, 3], channels=around, gap=[0, 2])
+def test_small_pieces_of_gradients_are_transformed_along_both_axes(case, count, channels, gap):
+    transformed(case, powers(2, 2, norms=True), count, channels, gap)
+
+
+@guarded(weights.TAPS_4, count=[1, 3], channels=around, gap=[0, 2])
+def test_sums_of_gradients_are_transformed_along_both_axes(case, count, channels, gap):
+    transformed(case, sums_of_taps(4), count, channels, gap)
+
+
+@guarded(weights.TAPS_2, count=[1, 3], channels=around, gap=[0, 2])
+def test_small_sums_of_gradients_are_transformed_along_both_axes(case, count, channels, gap):
+    transformed(case, sums_of_taps(2), count, channels, gap)
+
+
+@guarded(pieces.FILTER_4, count=[1, 3], channels=around, gap=[0, 2])
+def test_filters_are_transformed_along_both_axes(case, count, channels, gap):
+    transformed(case, powers(4, 3, norms=True), count, channels, gap)
+
+
+@guarded(pieces.FILTER_2, count=[1, 3], channels=around, gap=[0, 2])
+def test_small_filters_are_transformed_along_both_axes(case, count, channels, gap):
+    transformed(case, powers(2, 3, norms=True), count, channels, gap)
+
+
+@guarded(pieces.PICTURE_ACROSS_4, count=[1, 3], channels=around, gap=[0, 2])
+def test_patches_are_transformed_across(case, count, channels, gap):
+    transformed_across(case, PATCHES[4], count, channels, gap)
+
+
+@guarded(pieces.PICTURE_DOWN_4, count=[1, 3], channels=around, gap=[0, 2], **DOWN)
+def test_patches_are_transformed_down(case, count, channels, gap, rows, kept, floor):
+    transformed_down(case, PATCHES[4], count, channels, gap, rows, kept, floor)
+
+
+@guarded(pieces.RESULT_ACROSS_4, count=[1, 3], channels=around, gap=[0, 2])
+def test_results_are_transformed_across(case, count, channels, gap):
+    transformed_across(case, RESULTS[4], count, channels, gap)
+
+
+@guarded(pieces.RESULT_DOWN_4, count=[1, 3], channels=around, gap=[0, 2], **DOWN)
+def test_results_are_transformed_down(case, count, channels, gap, rows, kept, floor):
+    transformed_down(case, RESULTS[4], count, channels, gap, rows, kept, floor)
+
+
+@guarded(pieces.PICTURE_ACROSS_2, count=[1, 3], channels=around, gap=[0, 2])
+def test_small_patches_are_transformed_across(case, count, channels, gap):
+    transformed_across(case, PATCHES[2], count, channels, gap)
+
+
+@guarded(pieces.PICTURE_DOWN_2, count=[1, 3], channels=around, gap=[0, 2], **DOWN)
+def test_small_patches_are_transformed_down(case, count, channels, gap, rows, kept, floor):
+    transformed_down(case, PATCHES[2], count, channels, gap, rows, kept, floor)
+
+
+@guarded(pieces.RESULT_ACROSS_2, count=[1, 3], channels=around, gap=[0, 2])
+def test_small_results_are_transformed_across(case, count, channels, gap):
+    transformed_across(case, RESULTS[2], count, channels, gap)
+
+
+@guarded(pieces.RESULT_DOWN_2, count=[1, 3], channels=around, gap=[0, 2], **DOWN)
+def test_small_results_are_transformed_down(case, count, channels, gap, rows, kept, floor):
+    transformed_down(case, RESULTS[2], count, channels, gap, rows, kept, floor)

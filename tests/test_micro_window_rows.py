@@ -1,0 +1,46 @@
+"""Micro-kernels of windows that lie side by side in rows."""
+
+import numpy as np
+from micro_helpers import around, guarded
+
+from jitconv.micro.window_rows import ALL, FIRST, SPLIT, row_maxima, row_routes
+
+ODD = [(), (-np.inf,), (np.inf,), (np.nan, -np.inf)]
+
+
+def drawn(case, lines, rows, windows, odd):
+    """Return (line, row, window, column) of a few different numbers, some of which are not finite."""
+    columns = case.size[0]
+    x = case.rng.integers(-3, 0, (lines, rows, windows, columns)).astype(case.dtype)
+    for value in odd:
+        x[case.rng.random(x.shape) < 0.2] = value
+    return x
+
+
+@guarded(row_maxima, lines=[1, 3], rows=[1, 2, 3], windows=around, odd=ODD)
+def test_row_maxima_finds_each_window_s_greatest_and_a_nan_wins(case, lines, rows, windows, odd):
+    x = drawn(case, lines, rows, windows, odd)
+    y = case.output("y", (lines, windows))
+    case.call(*case.given("x", x), rows, lines, windows, *y)
+    y.must_be(x.max((1, 3)))
+
+
+@guarded(row_routes, lines=[1, 3], rows=[1, 2, 3], windows=around, odd=ODD)
+def test_row_routes_gives_to_maxima_by_the_rule_but_of_nans_to_the_first(case, lines, rows, windows, odd):
+    columns, rule = case.size
+    x, dy = drawn(case, lines, rows, windows, odd), 12 * case.integers(lines, windows)
+    taps = x.transpose(0, 2, 1, 3).reshape(lines, windows, -1)
+    marks = np.arange(rows * columns) == taps.argmax(-1)[..., None]
+    if rule in (ALL, SPLIT):
+        marks |= taps == taps.max(-1, keepdims=True)
+    parts = marks * dy[..., None]
+    if rule == SPLIT:
+        parts = parts / marks.sum(-1, keepdims=True)
+    expected = parts.reshape(lines, windows, rows, columns).transpose(0, 2, 1, 3)
+    dx = case.output("dx", x.shape)
+    case.call(*case.given("x", x), rows, lines, windows, *case.given("dy", dy), *dx)
+    dx.must_sum_to(expected, 100 * np.finfo(case.dtype).eps)
+
+
+def test_there_are_all_rules_for_windows_of_two_and_of_four_columns():
+    assert set(row_routes.sizes) == {(n, rule) for n in (2, 4) for rule in (FIRST, ALL, SPLIT)}

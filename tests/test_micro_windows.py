@@ -1,0 +1,158 @@
+"""Micro-kernels of pooling: maxima, means and gradients of runs of windows, and of rows of windows."""
+
+import numpy as np
+from micro_helpers import around, guarded, places
+
+from jitconv.micro.runs import VECTORS_AT_ONCE
+from jitconv.micro.windows import SMALL, maxima, means, route, route_shared, spread, winners
+
+SIDES = [(1, 1), (2, 2), (3, 3), (2, 3), (3, 1), (1, 4)]
+"""Windows with code of their own (of 2x2 and 3x3 taps) and others."""
+
+
+def channels_of(lanes, *_):
+    """Return numbers of channels around a vector, and around as many as are worked on at once."""
+    return [*around(lanes), VECTORS_AT_ONCE * lanes, (2 * VECTORS_AT_ONCE + 1) * lanes + 1]
+
+
+LAYS = ["apart", "overlapping", "in columns"]
+"""How windows lie: with room between them, with taps in common, below one another."""
+
+
+def steps_of(lay, side, channels):
+    """Return the steps (window, row, column) between the taps of three windows that lie so."""
+    rows, cols = side
+    if lay == "in columns":
+        return rows * cols * channels + 2, channels, rows * channels
+    step = (cols + 1 if lay == "apart" else 1) * channels
+    return step, 3 * step + cols * channels + 1, channels
+
+
+WINDOWS = 3
+
+
+def taps_of(lay, side, channels):
+    """Return the steps, and where each element lies: (window, row, column, channel)."""
+    steps = steps_of(lay, side, channels)
+    return steps, places((WINDOWS, *side, channels), (*steps, 1))
+
+
+def with_ties(odd):
+    """Return what draws a few different numbers, some of which are not finite."""
+
+    def draw(case):
+        def numbers(count):
+            drawn = case.rng.integers(-3, 0, count).astype(case.dtype)
+            for value in odd:
+                drawn[case.rng.random(count) < 0.3] = value
+            return drawn
+
+        return numbers
+
+    return draw
+
+
+ODD = [(), (-np.inf,), (np.inf, np.nan)]
+
+
+def flat_windows(met):
+    """Return windows with their taps on the last axis: (window, channel, tap)."""
+    return met.reshape(WINDOWS, -1, met.shape[-1]).transpose(0, 2, 1)
+
+
+@guarded(maxima, side=SIDES, channels=channels_of, lay=LAYS, odd=ODD)
+def test_maxima_finds_each_window_s_greatest_and_a_nan_wins(case, side, channels, lay, odd):
+    (step, down, right), where = taps_of(lay, side, channels)
+    x, met = case.met("x", where, with_ties(odd)(case))
+    y = case.output("y", (WINDOWS, channels), (channels + 2, 1))
+    case.call(*x, *side, down, right, step, WINDOWS, channels, *y, channels + 2)
+    y.must_be(met.max((1, 2)))
+
+
+@guarded(winners, side=SIDES, channels=channels_of, lay=LAYS, odd=ODD)
+def test_winners_tells_where_the_first_of_the_greatest_is(case, side, channels, lay, odd):
+    """NumPy's argmax has the same rule: the first NaN, else the first of the greatest."""
+    (large,) = case.size
+    (step, down, right), where = taps_of(lay, side, channels)
+    x, met = case.met("x", where, with_ties(odd)(case))
+    y = case.output("y", (WINDOWS, channels), (channels + 2, 1))
+    positions = case.output("positions", (WINDOWS, channels), (channels + 2, 1), dtype=np.int64)
+    first, steps = 2**40 if large else SMALL - 10_000, (1000, 100, 7)  # of windows, rows and columns
+    case.call(*x, *side, down, right, step, WINDOWS, channels, *y, channels + 2, first, steps[1], steps[2],
+              steps[0], positions.array)  # fmt: skip
+    taps = flat_windows(met)
+    numbers = first + places((WINDOWS, *side), steps).reshape(WINDOWS, 1, -1)
+    winner = taps.argmax(-1)[..., None]
+    y.must_be(taps.max(-1))
+    positions.must_be(np.take_along_axis(np.broadcast_to(numbers, taps.shape), winner, -1)[..., 0])
+
+
+@guarded(means, side=SIDES, channels=channels_of, lay=LAYS)
+def test_means_puts_each_window_s_sum_times_a_share(case, side, channels, lay):
+    (step, down, right), where = taps_of(lay, side, channels)
+    x, met = case.met("x", where)
+    y = case.output("y", (WINDOWS, channels), (channels + 2, 1))
+    share = case.dtype.type(0.25)
+    case.call(*x, *side, down, right, step, WINDOWS, channels, *y, channels + 2, share)
+    y.must_sum_to(met.sum((1, 2)) / 4)
+
+
+def added_up(case, where, parts, adding):
+    """Return an output with room for what lies at some places, and what it holds with parts added to it."""
+    size, met = int(where.max()) + 1, np.unique(where)
+    before = case.untouched(size)
+    expected = before.copy()
+    if adding:
+        before[met] = case.integers(met.size)
+    expected[met] = before[met] if adding else 0
+    np.add.at(expected, where, parts)
+    return before, expected
+
+
+@guarded(spread, side=SIDES, channels=channels_of, lay=LAYS, adding=[0, 1])
+def test_spread_gives_every_tap_a_share(case, side, channels, lay, adding):
+    """Where nothing is added the windows have no taps in common."""
+    (step, down, right), where = taps_of(lay if adding else LAYS[0], side, channels)
+    dy = case.integers(WINDOWS, channels)
+    parts = np.broadcast_to(dy[:, None, None] / 4, where.shape)
+    before, expected = added_up(case, where, parts, adding)
+    dx = case.output("dx", before.shape, before=before)
+    case.call(*dx, *side, down, right, step, WINDOWS, channels, *case.given("dy", dy, (channels + 2, 1)),
+              channels + 2, case.dtype.type(0.25), adding)  # fmt: skip
+    dx.must_sum_to(expected)
+
+
+WAYS = [("apart", 0, 0), ("apart", 0, 1), ("overlapping", 1, 0), ("in columns", 1, 1)]
+"""How windows lie, whether gradients are added to what is there, and whether they are divided."""
+
+
+def routed(case, side, channels, odd, way, *, shared):
+    """Call a piece that gives gradients to maxima in all rows of the windows, or in the last one."""
+    lay, adding, dividing = way
+    (step, down, right), where = taps_of(lay, side, channels)
+    x, met = case.met("x", where, with_ties(odd)(case))
+    taps, dy = flat_windows(met), 12 * case.integers(WINDOWS, channels)
+    marks = np.arange(taps.shape[-1]) == taps.argmax(-1)[..., None]
+    if shared:
+        marks |= taps == taps.max(-1, keepdims=True)
+    parts = marks * dy[..., None]
+    if shared and dividing:
+        parts = parts / marks.sum(-1, keepdims=True)
+    parts = parts.transpose(0, 2, 1).reshape(where.shape).astype(case.dtype)
+    first, last = case.rng.choice([0, side[0] - 1]), side[0]
+    given = where[:, first:last] - first * down
+    before, expected = added_up(case, given, parts[:, first:last], adding)
+    dx = case.output("dx", before.shape, before=before)
+    case.call(*x, *side, down, right, step, WINDOWS, channels, *case.given("dy", dy, (channels + 2, 1)),
+              channels + 2, dx.array, dx.at - first * down, first, last, adding, dividing)  # fmt: skip
+    dx.must_sum_to(expected, 100 * np.finfo(case.dtype).eps)
+
+
+@guarded(route, side=SIDES, channels=channels_of, odd=ODD, way=WAYS)
+def test_route_gives_all_to_the_first_maximum(case, side, channels, odd, way):
+    routed(case, side, channels, odd, way, shared=False)
+
+
+@guarded(route_shared, side=SIDES, channels=channels_of, odd=ODD, way=WAYS)
+def test_route_shared_gives_to_all_maxima_but_of_nans_to_the_first(case, side, channels, odd, way):
+    routed(case, side, channels, odd, way, shared=True)
