@@ -126,7 +126,7 @@ class _Correlate:
             sums = v.loop(*self.column_range, 1, sums, lambda b, sums: self.line(None, b, lane, inside, sums))
         else:
             sums = self.taps(self.column_range, lane, inside, sums)
-        for place, total in zip(places, v.floored(sums, self.floor), strict=True):
+        for place, total in zip(places, v.relu(sums, self.floor), strict=True):
             v.store(total, v.at(self.y, place), inside)
 
     def pair(self, lane: Any, masks: list[Any]) -> None:
@@ -145,7 +145,7 @@ class _Correlate:
 
             sums = v.loop(I64(0), self.added, 1, [begun] * self.outputs, held)
             phases.append(self.taps(columns, half, None, sums))
-        even, odd = (v.floored(sums, self.floor) for sums in phases)
+        even, odd = (v.relu(sums, self.floor) for sums in phases)
         for one, other, *pair in zip(low, high, even, odd, strict=True):
             for place, mask, value in zip((one, other), masks, v.in_turn(*pair), strict=True):
                 v.store(value, v.at(self.y, place), mask)

@@ -209,7 +209,7 @@ def _tile(name: str, across: bool) -> Any:
                 sums = [
                     build.fadd(*pair) for pair in zip(sums[: len(sizes)], sums[len(sizes) :], strict=True)
                 ]
-            sums = v.floored(sums, floor)
+            sums = v.relu(sums, floor)
             return v.either(whole, lambda: put(tile, everywhere, sums), lambda: put(tile, inside, sums))
 
         v.loop(I64(0), count, 1, [], one)

@@ -150,7 +150,7 @@ def tile_along(v, rows, vectors, a, a_at, a_apart, b, b_at, b_line, lines, offse
         while len(sums) > len(sizes):
             half = len(sums) // 2
             sums = [build.fadd(*pair) for pair in zip(sums[:half], sums[half:], strict=True)]
-        for (r, n), total in zip(sizes, v.floored(sums, floor), strict=True):
+        for (r, n), total in zip(sizes, v.relu(sums, floor), strict=True):
             place = v.at(c_here, build.mul(c_row, I64(r)), I64(n * v.lanes))
             v.store(total, place, masks[n])
         return []

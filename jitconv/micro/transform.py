@@ -99,7 +99,7 @@ def _patches(v: Vectors, rows: Any, inputs: list[Any], step: Any, outputs: list[
         at, to = v.build.mul(n, step), v.build.mul(n, to_step)
         totals = combine(v, rows, [v.load(v.at(one, at, c), mask) for one in inputs])
         if floor is not None:
-            totals = v.floored(totals, floor)
+            totals = v.relu(totals, floor)
         for total, output in reversed(list(zip(totals, outputs, strict=True))):
             v.store(total, v.at(output, to, c), mask)
 
