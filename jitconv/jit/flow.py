@@ -13,13 +13,13 @@ from jitconv.jit.integers import I64, Int, known
 
 
 class Flow:
-    """Writes the code around operations, where `build` stands."""
+    """Writes control flow at the place of `build`."""
 
     def __init__(self, build: Any) -> None:
         self.build = build
 
     def known(self, value: int) -> Int:
-        """Return an integer that is known now, where Python would compute or turn a comparison round."""
+        """Return an integer that is known now, for operators that need one of the code's on their left."""
         return Int(self.build, I64(value))
 
     def entry(self, table: Any, *offsets: Any) -> Int:

@@ -1,7 +1,7 @@
 """Integers and conditions of the code that is written, under Python's operators.
 
 ``at + row_step * r`` writes a multiplication and an addition. Either operand may be a Python integer, which
-is known when the code is written. llvmlite takes what is here as the value that it stands for.
+is known when the code is written. llvmlite takes an `Int` or a `Flag` as a value.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def _value(context: Any, builder: Any, kind: Any, value: Any) -> Any:
 
 
 def _write(function: Any, size: tuple[int, ...], write: Callable[..., None]) -> None:
-    # else what the registers cannot hold lies across cache lines: a transform of 6x6 took 242 cycles, not 127
+    # else what the registers cannot hold crosses cache lines: a transform of 6x6 took 242 cycles, not 127
     function.attributes.alignstack = VECTOR_BYTES
     element = next(one.type.pointee for one in function.args if one.type.is_pointer)
     vectors = Vectors(ir.IRBuilder(function.append_basic_block("entry")), element)
@@ -97,7 +97,7 @@ def _write(function: Any, size: tuple[int, ...], write: Callable[..., None]) -> 
 
 
 class Vectors(Flow):
-    """Writes operations on vectors of one kind: as wide as the machine's, if not told how many lanes."""
+    """Writes operations on vectors of one kind: as wide as the machine's, without a number of lanes."""
 
     def __init__(self, build: Any, element: Any, lanes: int = 0) -> None:
         super().__init__(build)
@@ -106,7 +106,6 @@ class Vectors(Flow):
         self.lanes = lanes or VECTOR_BYTES * 8 // self.bits
         self.kind = ir.VectorType(element, self.lanes)
         self.zeros = self.constant(0 if whole else 0.0)
-        self._mask = ir.VectorType(ir.IntType(1), self.lanes)
         self._suffix = f"v{self.lanes}{'i' if whole else 'f'}{self.bits}"
 
     def constant(self, value: float) -> Any:
@@ -148,7 +147,7 @@ class Vectors(Flow):
         return Flag(self.build, self.build.icmp_unsigned("<", numbers, limit))
 
     def where(self, wanted: Int, mask: Any = None) -> Flag:
-        """Return the mask if `wanted` is not 0, else no lane. None stands for all lanes."""
+        """Return the mask if `wanted` is not 0, else no lane. None is for all lanes."""
         chosen = Flag(self.build, self.splat(wanted != 0))
         return chosen if mask is None else mask & chosen
 
@@ -178,7 +177,7 @@ class Vectors(Flow):
         return [self.build.fadd(one, other) for one, other in zip(ones, others, strict=True)]
 
     def load(self, address: Any, mask: Any = None) -> Any:
-        """Return a vector; lanes outside the mask are 0 and not read. None stands for all lanes."""
+        """Return a vector; lanes outside the mask are 0 and not read. None is for all lanes."""
         place = self.build.bitcast(address, self.kind.as_pointer())
         if mask is None:
             return self.build.load(place, align=self.bits // 8)
@@ -187,7 +186,7 @@ class Vectors(Flow):
         )
 
     def store(self, value: Any, address: Any, mask: Any = None) -> None:
-        """Write the lanes of the mask. None stands for all lanes."""
+        """Write the lanes of the mask. None is for all lanes."""
         place = self.build.bitcast(address, self.kind.as_pointer())
         if mask is None:
             self.build.store(value, place, align=self.bits // 8)
@@ -195,7 +194,7 @@ class Vectors(Flow):
         self._call(f"masked.store.{self._suffix}.p0", ir.VoidType(), value, place, I32(self.bits // 8), mask)
 
     def prefetch(self, address: Any, *, written: bool) -> None:
-        """Have a cache line at hand that will be written, or read; it may lie outside an array."""
+        """Fetch a cache line that will be written, or read; it may be outside an array."""
         place = self.build.bitcast(address, ir.IntType(8).as_pointer())
         self._call("prefetch.p0", ir.VoidType(), place, I32(int(written)), I32(3), I32(1))
 

@@ -1,4 +1,4 @@
-"""Products of rows with rows, summed over what both run along: ``dots`` adds, for some rows of a and of b,
+"""Products of rows with rows, summed over their common elements: ``dots`` adds, for some rows of a and of b,
 
     sums[r, n, lane] += Σ_line Σ_j a[r, line, j + lane] · b[n, line, j + lane]
 
@@ -48,13 +48,13 @@ def dots(v, rows, width, a, a_at, a_row, a_line, b, b_at, b_line, offsets, first
     Parameters
     ----------
     a, a_at, a_row, a_line : array of one axis, and int
-        Where the first element lies, and the steps from row to row and from line to line.
+        Where the first element is, and the steps from row to row and from line to line.
     b, b_at, b_line, offsets, first : arrays of one axis, and int
         Row n of b begins at b_at + offsets[first + n].
     lines, count : int
-        How many lines, and elements in each: what lies beyond is not read, it could be an infinity.
+        How many lines, and elements in each: what is beyond is not read, it could be an infinity.
     sums, sums_at, sums_row : array of one axis, and int
-        Vectors: those of one row of a lie side by side.
+        Vectors: those of one row of a are neighbours.
     """
     places = [v.at(sums, sums_at + sums_row * r + n * v.lanes) for r in range(rows) for n in range(width)]
     starts = [v.at(b, b_at, v.entry(offsets, first, n)) for n in range(width)]

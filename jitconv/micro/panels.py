@@ -12,7 +12,7 @@ from jitconv.jit.vectors import VECTOR_BYTES, emitted
 from jitconv.micro.tile import TALLEST, WIDEST, width_of
 
 PANELS_AT_ONCE = max(1, 256 // (WIDEST * VECTOR_BYTES))
-"""Panels that a row is put in before the next row comes: four cache lines side by side, which are fetched
+"""Panels that a row is put in before the next row comes: four neighbouring cache lines, which are fetched
 together. Of 4608 x 512 filters 1, 2, 4 and 8 panels of AVX2 got 33, 38, 30 and 34 GB/s, of 256 x 1024 filters
 32, 44, 58 and 55; all panels before the next row 20 to 36, and NumPy's copy 43 and 70 (one Zen 3 core)."""
 
@@ -67,7 +67,7 @@ def pack_part(v, vectors, x, at, row, rows, columns, out, to):
 def to_panels(v, vectors, x, at, x_row, rows, panels, columns, out, to, apart):
     """Put rows of x, `x_row` apart, in panels of `vectors` vectors: (panel, row, lane), the panels `apart`.
 
-    `columns` are how many of a panel there are; 0 stands in the place of the others.
+    `columns` are how many of a panel there are; the others are 0.
     """
     wide = vectors * v.lanes
     whole = columns >= wide

@@ -36,7 +36,7 @@ def split_phases(v, phases, kept, x, at, x_row, rows, count, out, to, out_row, p
 
 @emitted("merge_phases", [(2,), (4,)])
 def merge_phases(v, phases, x, at, x_row, rows, places, out, to, out_row, count):
-    """Undo `split_phases`: take in turn from as many runs as there are phases, `count` elements of each row.
+    """Undo `split_phases`: take by turns from as many runs as there are phases, `count` elements of each row.
 
     The runs can be read to the end of their last vectors; there is at least one row. Rows that follow one
     another in `out` are written as whole vectors, and what is too much is written over by the next row; only

@@ -65,7 +65,7 @@ class Run:
 
     @contextmanager
     def _counted(self, last: Any, first: Any = 0) -> Iterator[Int]:
-        """Write a loop whose number is told not to overflow, unlike that of `range`."""
+        """Write a loop as `range` does, whose counter is marked as one that does not overflow."""
         with cgutils.for_range(self.build, last, start=known(first)) as loop:
             yield Int(self.build, loop.index)
 

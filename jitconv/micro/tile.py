@@ -33,7 +33,7 @@ UNROLLED = 4
 are computed once for all."""
 
 IN_FLIGHT = 8
-"""Multiply-adds that a core has under way: four cycles long, two begun in each. Smaller tiles have two sums
+"""Multiply-adds that a core has under way: four cycles long, two started in each. Smaller tiles have two sums
 for each result, of even and of odd k: rows of 7 pixels, tiles of 4 x 2 and 3 x 2 vectors, then reached 0.90
 of the multiply-adds' ceiling, 0.80 before (n16h14w14c1024 k1x1f2048 s2, two Zen 3 cores). By that the bits
 depend on a tile's height: how rows are cut into tiles must not depend on the number of threads."""
@@ -62,38 +62,6 @@ def width_of(columns, lanes):
     while vectors > 1 and vectors // 2 * lanes >= columns:
         vectors //= 2
     return vectors
-
-
-@inlined
-def tiles(count, vectors, a, a_at, a_row, b, b_at, b_step, b_masked, segments, first, last, depth,
-          start, start_at, start_row, started, c, c_at, c_row, columns, relu):  # fmt: skip
-    """Fill `count` rows by tiles of nearly one height."""
-    left = (count + _HEIGHTS[vectors] - 1) // _HEIGHTS[vectors]
-    rows = (count + left - 1) // left
-    higher = count - left * (rows - 1)
-    tile(rows, vectors, higher, a, a_at, a_row, b, b_at, b_step, b_masked, segments, first, last, depth,
-         start, start_at, start_row, started, c, c_at, c_row, columns, relu)  # fmt: skip
-    if higher < left:
-        done = higher * rows
-        tile(rows - 1, vectors, left - higher, a, a_at + done * a_row, a_row, b, b_at, b_step, b_masked,
-             segments, first, last, depth, start, start_at + done * start_row, start_row, started,
-             c, c_at + done * c_row, c_row, columns, relu)  # fmt: skip
-
-
-@inlined
-def tiles_across(count, vectors, a, a_at, a_step, b, b_at, b_step, b_masked, segments, first, last, depth,
-                 start, start_at, start_row, started, c, c_at, c_row, columns, relu):  # fmt: skip
-    """As `tiles`, for rows that are neighbours in a."""
-    left = (count + _HEIGHTS[vectors] - 1) // _HEIGHTS[vectors]
-    rows = (count + left - 1) // left
-    higher = count - left * (rows - 1)
-    tile_across(rows, vectors, higher, a, a_at, a_step, b, b_at, b_step, b_masked, segments, first, last,
-                depth, start, start_at, start_row, started, c, c_at, c_row, columns, relu)  # fmt: skip
-    if higher < left:
-        done = higher * rows
-        tile_across(rows - 1, vectors, left - higher, a, a_at + done, a_step, b, b_at, b_step, b_masked,
-                    segments, first, last, depth, start, start_at + done * start_row, start_row, started,
-                    c, c_at + done * c_row, c_row, columns, relu)  # fmt: skip
 
 
 def _tile(name: str, across: bool) -> Any:
@@ -128,7 +96,7 @@ def _tile(name: str, across: bool) -> Any:
         c, c_at, c_row : array and int
             Where the sums go.
         columns : int
-            How many columns there are; what lies beyond them is neither read nor written.
+            How many columns there are; what is beyond them is neither read nor written.
         relu : int
             Not 0 to put 0 in the place of negative sums.
         """
@@ -145,13 +113,13 @@ def _tile(name: str, across: bool) -> Any:
         whole = columns >= vectors * v.lanes
         part = ~whole & (b_masked != 0)
 
-        def step(a_k: Any, b_k: Any, masks: list[Any], sums: list[Any], first: int) -> None:
-            """Add the products of one k to the chain of sums that begins with number `first`."""
+        def step(a_k: Any, b_k: Any, masks: list[Any], sums: list[Any], chain: int) -> None:
+            """Add the products of one k to the chain of sums that begins with number `chain`."""
             columns_of_b = [v.load(v.at(b_k, n * v.lanes), masks[n]) for n in range(vectors)]
             for r in range(rows):
                 value = v.splat(v.build.load(v.at(a_k, r if across else a_apart * r)))
                 for n in range(vectors):
-                    place = first + r * vectors + n
+                    place = chain + r * vectors + n
                     sums[place] = v.fused(value, columns_of_b[n], sums[place])
 
         def steps(count: int, masks: list[Any]) -> Any:
@@ -179,7 +147,7 @@ def _tile(name: str, across: bool) -> Any:
 
             return v.loop(first, last, 1, sums, segment)
 
-        def begun(tile: Any, masks: list[Any]) -> list[Any]:
+        def initial(tile: Any, masks: list[Any]) -> list[Any]:
             return [v.load(address(start, start_at, start_row, tile, r, n), masks[n]) for r, n in sizes]
 
         def stored(tile: Any, masks: list[Any], sums: list[Any]) -> list[Any]:
@@ -194,7 +162,7 @@ def _tile(name: str, across: bool) -> Any:
                     v.prefetch(address(c, c_at, c_row, tile, r, n), written=True)
             sums = v.either(
                 started != 0,
-                lambda: v.either(whole, lambda: begun(tile, everywhere), lambda: begun(tile, inside)),
+                lambda: v.either(whole, lambda: initial(tile, everywhere), lambda: initial(tile, inside)),
                 lambda: [v.zeros] * len(sizes),
             )
             below = tile * rows
@@ -212,3 +180,26 @@ def _tile(name: str, across: bool) -> Any:
 
 
 tile, tile_across = _tile("tile", across=False), _tile("tile_across", across=True)
+
+
+def _tiles(tile: Any, across: bool) -> Any:
+    @inlined
+    def tiles(count, vectors, a, a_at, a_apart, b, b_at, b_step, b_masked, segments, first, last, depth,
+              start, start_at, start_row, started, c, c_at, c_row, columns, relu):  # fmt: skip
+        """Fill `count` rows by tiles of nearly one height."""
+        left = (count + _HEIGHTS[vectors] - 1) // _HEIGHTS[vectors]
+        rows = (count + left - 1) // left
+        higher = count - left * (rows - 1)
+        tile(rows, vectors, higher, a, a_at, a_apart, b, b_at, b_step, b_masked, segments, first, last, depth,
+             start, start_at, start_row, started, c, c_at, c_row, columns, relu)  # fmt: skip
+        if higher < left:
+            done = higher * rows
+            a_done = done if across else done * a_apart
+            tile(rows - 1, vectors, left - higher, a, a_at + a_done, a_apart, b, b_at, b_step, b_masked,
+                 segments, first, last, depth, start, start_at + done * start_row, start_row, started,
+                 c, c_at + done * c_row, c_row, columns, relu)  # fmt: skip
+
+    return tiles
+
+
+tiles, tiles_across = _tiles(tile, across=False), _tiles(tile_across, across=True)

@@ -97,7 +97,7 @@ def tile_along(v, rows, vectors, a, a_at, a_apart, b, b_at, b_line, lines, offse
     while chains < UNROLLED and chains * len(sizes) < IN_FLIGHT:
         chains *= 2
 
-    def begun() -> list[Any]:
+    def initial() -> list[Any]:
         values = [v.splat(v.build.load(v.at(start, start_at, r))) for r in range(rows)]
         return [values[r] for r, _ in sizes]
 
@@ -125,9 +125,9 @@ def tile_along(v, rows, vectors, a, a_at, a_apart, b, b_at, b_line, lines, offse
             a_k, *sums = carried
             for step in range(count):
                 b_k = v.at(b_here, v.entry(offsets, k, step))
-                first = step % chains * len(sizes)
+                chain = step % chains * len(sizes)
                 for r, n, value, inputs in products(a_k, b_k):
-                    place = first + r * vectors + n
+                    place = chain + r * vectors + n
                     sums[place] = v.fused(value, inputs, sums[place])
                 a_k = v.at(a_k, 1)
             return [a_k, *sums]
@@ -140,7 +140,7 @@ def tile_along(v, rows, vectors, a, a_at, a_apart, b, b_at, b_line, lines, offse
         for r in range(rows):
             for n in range(0, vectors, max(1, LINE // VECTOR_BYTES)):
                 v.prefetch(v.at(c_here, c_row * r + n * v.lanes), written=True)
-        sums = v.either(started != 0, begun, lambda: [v.zeros] * len(sizes))
+        sums = v.either(started != 0, initial, lambda: [v.zeros] * len(sizes))
         sums = sums + [v.zeros] * (len(sizes) * (chains - 1))
         b_here = v.at(b, b_at, column, line * b_line)
         carried = v.loop(0, most, UNROLLED, [v.at(a, a_at), *sums], steps(b_here, UNROLLED))

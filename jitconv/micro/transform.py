@@ -4,7 +4,7 @@ The matrix is known when the code is made, so its zeros cost nothing and its one
 columns that are alike but for signs, or two rows, are computed from their sum and their difference: the
 transform of F(4×4, 3×3)'s patches then takes 12 operations for six numbers instead of 22. Where patches
 overlap, or rows of pictures follow each other without a gap, one axis after the other takes fewer operations;
-elsewhere both at once save what lies between in memory.
+elsewhere both at once save the memory between them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def transform(name: str, matrix: Sequence[Sequence[float]]) -> Any:
     patch; the array written, where, and its steps; how many patches and channels there are.
 
     Rows of M that share work are taken together, for all columns, and no more: at most 12 numbers of a
-    patch of 6x6 wait between the axes. All 36 in turn went to the stack and back.
+    patch of 6x6 wait between the axes. All 36 went to the stack and back.
     """
     rows = np.asarray(matrix, np.float64)
     size = range(rows.shape[1])

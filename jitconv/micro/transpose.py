@@ -23,28 +23,28 @@ SIZES = [(1,), (SQUARES_AT_ONCE,)][:SQUARES_AT_ONCE]
 
 @inlined
 def planes_to_pixels(x, at, plane, channels, count, out, to, pitch):
-    """Put `count` pixels that lie side by side in planes of `x` to out[to:], `pitch` from one to the next."""
-    abreast = SQUARES_AT_ONCE if channels * x.itemsize >= LINE else 1
-    wide = abreast * VECTOR_BYTES // x.itemsize
+    """Put `count` neighbouring pixels of planes of `x` to out[to:], `pitch` from one to the next."""
+    squares = SQUARES_AT_ONCE if channels * x.itemsize >= LINE else 1
+    wide = squares * VECTOR_BYTES // x.itemsize
     for c in range(0, channels, wide):
         first = max(0, min(c, channels - wide))  # the last ones begin so early that they are whole
-        gather(abreast, x, at + first * plane, plane, min(wide, channels), count, out, to + first, pitch)
+        gather(squares, x, at + first * plane, plane, min(wide, channels), count, out, to + first, pitch)
 
 
 @inlined
 def pixels_to_planes(x, at, pitch, channels, count, out, to, plane):
     """Undo `planes_to_pixels`."""
-    abreast = SQUARES_AT_ONCE if channels * x.itemsize >= LINE else 1
-    wide = abreast * VECTOR_BYTES // x.itemsize
+    squares = SQUARES_AT_ONCE if channels * x.itemsize >= LINE else 1
+    wide = squares * VECTOR_BYTES // x.itemsize
     for c in range(0, channels, wide):
         first = max(0, min(c, channels - wide))
-        scatter(abreast, x, at + first, pitch, min(wide, channels), count, out, to + first * plane, plane)
+        scatter(squares, x, at + first, pitch, min(wide, channels), count, out, to + first * plane, plane)
 
 
 @emitted(sizes=SIZES)
-def gather(v, abreast, x, at, plane, planes, count, out, to, pitch):
+def gather(v, at_once, x, at, plane, planes, count, out, to, pitch):
     """Do `planes_to_pixels` of the planes of some squares; of fewer, if there is one."""
-    squares = _squares(v, abreast, x, at, plane, planes)
+    squares = _squares(v, at_once, x, at, plane, planes)
     last = count - v.lanes
     close = pitch == planes
 
@@ -74,9 +74,9 @@ def gather(v, abreast, x, at, plane, planes, count, out, to, pitch):
 
 
 @emitted(sizes=SIZES)
-def scatter(v, abreast, x, at, pitch, planes, count, out, to, plane):
+def scatter(v, at_once, x, at, pitch, planes, count, out, to, plane):
     """Do `pixels_to_planes` of the planes of some squares; of fewer, if there is one."""
-    squares = _squares(v, abreast, out, to, plane, planes)
+    squares = _squares(v, at_once, out, to, plane, planes)
     last = count - 1
 
     def body(p: Any, rest: Any, inside: Any) -> None:

@@ -71,43 +71,42 @@ class _Route:
         def highest(r: Any, carried: list[Any]) -> list[Any]:
             values = self.loaded(r)
             best = [self.larger(*pair) for pair in zip(values, carried[:count], strict=True)]
-            # a note is NaN after a NaN or an infinity; only then is there more to do
+            # Σ 0 · value is NaN after a NaN or an infinity; only then is there more to do
             return best + [
                 v.fused(value, v.zeros, one) for value, one in zip(values, carried[count:], strict=True)
             ]
 
         carried = self.each(rows, [v.constant(float("-inf"))] * count + [v.zeros] * count, highest)
         maxima = [self.exchanged(one, self.larger) for one in carried[:count]]
-        note = reduce(build.fadd, carried[count:])
-        bits = build.bitcast(v.nan(note), ir.IntType(v.lanes))
+        product = reduce(build.fadd, carried[count:])
+        bits = build.bitcast(v.nan(product), ir.IntType(v.lanes))
         there = build.icmp_unsigned("!=", bits, bits.type(0))
         return v.either(
-            there, lambda: self.with_nans(rows, maxima), lambda: self.give(rows, self.equal(maxima))
+            there, lambda: self.with_nans(rows, maxima), lambda: self.put(rows, self.equal(maxima))
         )
 
     def equal(self, maxima: list[Any]) -> Callable[..., Any]:
-        """Return what tells whether an element is a maximum, if there are no NaNs."""
+        """Return the test whether an element is a maximum, if there are no NaNs."""
         return lambda n, value: self.v.equal(value, maxima[n])
 
     def with_nans(self, rows: Any, maxima: list[Any]) -> list[Any]:
         """Write the rest where there may be NaNs: the first of a window gets its gradient."""
         v, equal, one = self.v, self.equal(maxima), self.v.constant(1.0)
 
-        def noted(r: Any, carried: list[Any]) -> list[Any]:
-            return [
-                v.nan(value).choose(one, note) for value, note in zip(self.loaded(r), carried, strict=True)
-            ]
+        def seen(r: Any, carried: list[Any]) -> list[Any]:
+            pairs = zip(self.loaded(r), carried, strict=True)
+            return [v.nan(value).choose(one, before) for value, before in pairs]
 
-        notes = self.each(rows, [v.zeros] * len(self.masks), noted)
-        with_nan = [v.equal(self.exchanged(note, self.larger), one) for note in notes]
+        nans = self.each(rows, [v.zeros] * len(self.masks), seen)
+        with_nan = [v.equal(self.exchanged(nan, self.larger), one) for nan in nans]
 
         def wins(n: int, value: Any) -> Any:
             return (with_nan[n] & v.nan(value)) | (~with_nan[n] & equal(n, value))
 
-        return self.give(rows, wins, with_nan)
+        return self.put(rows, wins, with_nan)
 
-    def give(self, rows: Any, wins: Callable[..., Any], alone: Sequence[Any] = ()) -> list[Any]:
-        """Write the gradients of windows whose winners `wins` tells, or first winner if `alone`."""
+    def put(self, rows: Any, wins: Callable[..., Any], alone: Sequence[Any] = ()) -> list[Any]:
+        """Write the gradients of windows to the elements where `wins`, or to the first of them if `alone`."""
         v = self.v
         firsts = self.firsts(rows, wins) if self.rule == FIRST or alone else None
 
@@ -138,13 +137,13 @@ class _Route:
             for n in range(self.columns)
         ]
 
-        def put(r: Any, _: list[Any]) -> list[Any]:
+        def row(r: Any, _: list[Any]) -> list[Any]:
             for n, mark in enumerate(marks(r)):
                 place = v.at(self.dx_here, r * self.row + n * v.lanes)
                 v.store(mark.choose(spread[n], v.zeros), place, self.masks[n])
             return []
 
-        return self.each(rows, [], put)
+        return self.each(rows, [], row)
 
     def firsts(self, rows: Any, wins: Callable[..., Any]) -> list[Any]:
         """Return the number of each window's first winner, in the order of its rows."""

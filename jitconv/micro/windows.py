@@ -14,8 +14,8 @@ from jitconv.jit.vectors import Vectors, emitted
 from jitconv.micro.runs import Run, Values
 
 SMALL = 2**31 - 1
-"""Up to so many positions fit in the numbers of 32 bits that pieces count with unless they are told that
-there may be more: these fill half as many registers."""
+"""Up to so many positions fit in the numbers of 32 bits that pieces count with unless there may be more:
+these fill half as many registers."""
 
 LARGE = [(0,), (1,)]
 """Whether there may be more."""
@@ -25,7 +25,7 @@ LARGE = [(0,), (1,)]
 def maxima(v, x, at, rows, cols, down, right, step, windows, channels, y, to, y_step):
     """Put each window's maximum into y; a NaN wins.
 
-    NaNs are noted apart: no comparison then waits for more than the one before it.
+    NaNs are kept in variables of their own: no comparison then waits for more than the one before it.
     """
     run = Run(v, windows, channels, rows, cols)
 
@@ -126,10 +126,10 @@ def _route(name: str, shared: bool) -> Any:
 
             with run.taps() as (r, q):
                 here = run.splat(q + r * cols)
-                for value, place, noted in zip(loaded(r, q), best, winner, strict=True):
+                for value, place, number in zip(loaded(r, q), best, winner, strict=True):
                     wins = run.wins(value, place)
                     run.keep(place, value, wins)
-                    run.keep(noted, here, wins)
+                    run.keep(number, here, wins)
             maximum, place_of = run.values(best), run.values(winner)
             parts = run.loads(dy, start + w * dy_step + c, masks)
 
@@ -154,8 +154,9 @@ def _route(name: str, shared: bool) -> Any:
                 parts = [divided.choose(*pair) for pair in zip(shares, parts, strict=True)]
 
             with run.taps(first, last) as (r, q):
-                given = [mark.choose(part, v.zeros) for mark, part in zip(marked(r, q), parts, strict=True)]
-                run.add(given, dx, dx_at + w * step + c + r * down + q * right, masks, added)
+                pairs = zip(marked(r, q), parts, strict=True)
+                values = [mark.choose(part, v.zeros) for mark, part in pairs]
+                run.add(values, dx, dx_at + w * step + c + r * down + q * right, masks, added)
 
         run.each_window(window)
 
