@@ -1,4 +1,4 @@
-"""Products of rows with rows, summed over what both run along: ``dots`` adds, for some rows of a and of b,
+"""Products of rows with rows, summed over their common elements: ``dots`` adds, for some rows of a and of b,
 
     sums[r, n, lane] += Σ_line Σ_j a[r, line, j + lane] · b[n, line, j + lane]
 
@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from jitconv.jit.integers import I32
 from jitconv.jit.loops import inlined
-from jitconv.jit.vectors import I32, I64, VECTOR_BYTES, emitted
+from jitconv.jit.vectors import VECTOR_BYTES, emitted
 
 TALL, WIDE = {64: (5, 4), 32: (4, 3), 16: (4, 3)}[VECTOR_BYTES]
 """Rows of a and of b of a tile: the sums, a vector of each row of b and one of a fill the registers."""
@@ -47,57 +48,44 @@ def dots(v, rows, width, a, a_at, a_row, a_line, b, b_at, b_line, offsets, first
     Parameters
     ----------
     a, a_at, a_row, a_line : array of one axis, and int
-        Where the first element lies, and the steps from row to row and from line to line.
+        Where the first element is, and the steps from row to row and from line to line.
     b, b_at, b_line, offsets, first : arrays of one axis, and int
         Row n of b begins at b_at + offsets[first + n].
     lines, count : int
-        How many lines, and elements in each: what lies beyond is not read, it could be an infinity.
+        How many lines, and elements in each: what is beyond is not read, it could be an infinity.
     sums, sums_at, sums_row : array of one axis, and int
-        Vectors: those of one row of a lie side by side.
+        Vectors: those of one row of a are neighbours.
     """
-    build = v.build
-    places = [
-        v.at(sums, sums_at, build.mul(sums_row, I64(r)), I64(n * v.lanes))
-        for r in range(rows)
-        for n in range(width)
-    ]
-    starts = [v.at(b, b_at, build.load(v.at(offsets, first, I64(n)))) for n in range(width)]
-    end = build.sub(count, build.srem(count, I64(v.lanes)))
+    places = [v.at(sums, sums_at + sums_row * r + n * v.lanes) for r in range(rows) for n in range(width)]
+    starts = [v.at(b, b_at, v.entry(offsets, first, n)) for n in range(width)]
+    whole = count - count % v.lanes
 
     def line(number: Any, totals: list[Any]) -> list[Any]:
-        a_here, b_here = v.at(a, a_at, build.mul(number, a_line)), build.mul(number, b_line)
+        a_here, b_here = v.at(a, a_at, number * a_line), number * b_line
 
         def products(j: Any, mask: Any) -> Iterator[tuple[Any, Any]]:
-            met = [v.load(v.at(start, b_here, j), mask) for start in starts]
+            columns = [v.load(v.at(start, b_here, j), mask) for start in starts]
             for r in range(rows):
-                value = v.load(v.at(a_here, build.mul(a_row, I64(r)), j), mask)
-                yield from ((value, one) for one in met)
+                value = v.load(v.at(a_here, a_row * r, j), mask)
+                yield from ((value, column) for column in columns)
 
-        def step(j: Any, totals: list[Any], mask: Any = None) -> list[Any]:
+        def step(j: Any, mask: Any, totals: list[Any]) -> list[Any]:
             return [v.fused(*pair, total) for pair, total in zip(products(j, mask), totals, strict=True)]
 
-        def rest(j: Any, totals: list[Any]) -> list[Any]:
-            return step(j, totals, v.below(build.sub(count, j)))
+        return v.each(count, step, totals, whole=whole)
 
-        totals = v.loop(I64(0), end, v.lanes, totals, step)
-        return v.loop(end, count, v.lanes, totals, rest)
-
-    totals = v.loop(I64(0), lines, 1, [v.load(place) for place in places], line)
+    totals = v.loop(0, lines, 1, [v.load(place) for place in places], line)
     for total, place in zip(totals, places, strict=True):
         v.store(total, place)
 
 
 @emitted("lane_sums")
 def lane_sums(v, sums, count, out, to):
-    """Add up the lanes of each of `count` vectors, and put the results side by side."""
-
-    def one(i: Any, _: list[Any]) -> list[Any]:
-        total, lanes = v.load(v.at(sums, v.build.mul(i, I64(v.lanes)))), v.lanes
+    """Add up the lanes of each of `count` vectors: out[to + i] = Σ_lane sums[i, lane]."""
+    with v.range(count) as i:
+        total, lanes = v.load(v.at(sums, i * v.lanes)), v.lanes
         while lanes > 1:
             lanes //= 2
             halves = [v.shuffled(total, total, range(first, first + lanes)) for first in (0, lanes)]
             total = v.build.fadd(*halves)
         v.build.store(v.build.extract_element(total, I32(0)), v.at(out, to, i))
-        return []
-
-    v.loop(I64(0), count, 1, [], one)

@@ -1,8 +1,7 @@
-"""Planes laid side by side: element p of plane l goes to p · LANES + l, and back.
+"""Planes interleaved, buffer[p·LANES + l] = x[at + l·plane + p], and back.
 
 So many planes are interleaved as a vector has lanes; what runs over the channels of NHWC pictures then
-runs over planes. A square of LANES by LANES is transposed in registers, in log2(LANES) rounds of LANES
-shuffles.
+runs over planes.
 """
 
 from __future__ import annotations

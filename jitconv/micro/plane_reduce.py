@@ -1,46 +1,40 @@
-"""The maximum, or the sum, of whole planes: of as many planes at once as a vector has lanes."""
+"""y[to + l] = max_p x[at + l·plane + p], or Σ_p of it: as many planes l at once as a vector has lanes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from jitconv.jit.vectors import I64, emitted
+from jitconv.jit.vectors import emitted
 from jitconv.micro.square import Square
 
 
-def _plane_reduction(name: str, start: float, combine: Any) -> Any:
-    """Return the piece that reduces whole planes; ``combine(build, total, value)`` writes one step."""
+def _plane_reduction(name: str, start: float, combine: Callable[[Any, Any, Any], Any]) -> Any:
+    """Return the piece that reduces whole planes; ``combine(v, total, value)`` writes one step."""
 
     @emitted(name)
     def reduction(v, x, at, plane, planes, count, y, to):
-        square, build, begin = Square(v, x, at, plane, planes), v.build, v.constant(start)
+        square, begin = Square(v, x, at, plane, planes), v.constant(start)
         totals = [v.variable(begin) for _ in square.planes]
 
-        def step(p: Any, mask: Any) -> list[Any]:
+        def step(p: Any, mask: Any) -> None:
             for value, total in zip(square.rows(p, mask), totals, strict=True):
-                value = value if mask is None else build.select(mask, value, begin)
-                build.store(combine(build, build.load(total), value), total)
-            return []
+                value = value if mask is None else mask.choose(value, begin)
+                v.build.store(combine(v, v.build.load(total), value), total)
 
-        whole = build.and_(count, I64(-v.lanes))
-        v.loop(I64(0), whole, v.lanes, [], lambda p, _: step(p, None))
-        v.loop(whole, count, v.lanes, [], lambda p, _: step(p, v.below(build.sub(count, p))))
-        rows = square.transposed([build.load(total) for total in totals])
+        v.each(count, step)
+        rows = square.transposed([v.build.load(total) for total in totals])
         while len(rows) > 1:
-            rows = [combine(build, one, other) for one, other in zip(rows[::2], rows[1::2], strict=True)]
+            rows = [combine(v, one, other) for one, other in zip(rows[::2], rows[1::2], strict=True)]
         v.store(rows[0], v.at(y, to), v.below(planes))
 
     return reduction
 
 
-def _greater(build: Any, best: Any, value: Any) -> Any:
-    """Return the greater one; a NaN wins."""
-    wins = build.fcmp_unordered(">", value, best)
-    return build.select(build.and_(wins, build.fcmp_ordered("ord", best, best)), value, best)
-
-
-plane_maxima = _plane_reduction("plane_maxima", float("-inf"), _greater)
+plane_maxima = _plane_reduction(
+    "plane_maxima", float("-inf"), lambda v, best, value: v.wins(value, best).choose(value, best)
+)
 """Put the maximum of each of some planes (as `interleave` has them) into y from y[to] on; a NaN wins."""
 
-plane_sums = _plane_reduction("plane_sums", 0.0, lambda build, total, value: build.fadd(total, value))
+plane_sums = _plane_reduction("plane_sums", 0.0, lambda v, total, value: v.build.fadd(total, value))
 """Put the sum of each of some planes into y from y[to] on."""

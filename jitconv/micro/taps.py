@@ -1,8 +1,10 @@
-"""Sums over the taps of a filter in vector registers, where a channel has filters of its own.
+"""Sums over the taps of a filter in vector registers, where a channel has filters of its own:
+
+    y[i·y_step + lane] = bias + Σ_taps w[tap] · x[i·x_step + lane + the tap's]
 
 Each channel is on its own here, so a product of matrices has nothing to share. A vector's lanes are either
-channels that lie side by side (NHWC; a tap's weights are a vector too) or outputs that lie side by side in
-a row (NCHW; a tap's weight is one number for all lanes).
+neighbouring channels (NHWC; a tap's weights are a vector too) or neighbouring outputs of a row (NCHW; a tap's
+weight is one number for all lanes).
 
 Taps come as two tables of int64, of rows and of columns, with three numbers for each: its offset in lanes,
 used only where lanes are outputs; its place in the picture; its place in the filter. A tap's place is that of
@@ -12,13 +14,13 @@ its row plus that of its column.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from jitconv.jit.vectors import I64, Vectors, emitted
+from jitconv.jit.vectors import Vectors, emitted
 
 PLAIN, READS_APART, WRITES_APART = 0, 1, 2
-"""Forms of `correlate` where lanes are outputs: neighbouring outputs meet neighbouring inputs, or every
-second one (a stride of 2); or even and odd outputs meet taps of their own (the gradient for a stride of
+"""Forms of `correlate` where lanes are outputs: neighbouring outputs have neighbouring inputs, or every
+second one (a stride of 2); or even and odd outputs have taps of their own (the gradient for a stride of
 2)."""
 
 OUTPUTS = 8
@@ -30,47 +32,79 @@ FORMS = {
 }
 """What there is of (form, sharing), where lanes are channels and where they are outputs."""
 
+IN_LANES, IN_PICTURE, IN_FILTER = 0, 1, 2
+"""The three numbers of a table's row or column."""
+
 
 def correlation(name: str, *, lanes_are_channels: bool) -> Any:
     """Return ``correlate``, to be called in kernels: it fills `outputs` rows or pixels of an output.
 
     y[i·y_step + lane] = (y's own if `added`) + (bias if `biased`) + Σ_taps w · x[i·x_step + lane]
 
-    for i < outputs and lane < count. Only the taps of the rows first_row..last_row-1 and the columns
-    first_column..last_column-1 are met. Where lanes are outputs, those are 0 whose column lies outside
-    0..limit-1. With `floor` negative sums become 0. In the form WRITES_APART the columns from middle_column
-    on are those of the odd outputs.
+    for i < outputs and lane < count. Its arguments are the `Arguments`.
 
-    `sharing` 1 or 2 is for 3 neighbouring taps in the direction in which the outputs lie (columns where lanes
-    are channels, rows where lanes are outputs), the outputs so many inputs apart: what two of them meet is
-    then read once. 0 is for all else.
+    `sharing` 1 or 2 is for 3 neighbouring taps in the direction of the outputs (columns where lanes are
+    channels, rows where lanes are outputs), the outputs so many inputs apart: an input of two of them is then
+    read once. 0 is for all else.
     """
     sizes = [(n, *rest) for n in range(1, OUTPUTS + 1) for rest in FORMS[lanes_are_channels]]
 
     @emitted(f"correlate_{name}", sizes)
-    def correlate(v, outputs, form, sharing, x, x_at, x_step, rows, first_row, last_row, columns,
-                  first_column, middle_column, last_column, limit, w, w_at, bias, bias_at, biased, added, y,
-                  y_at, y_step, count, floor):  # fmt: skip
-        _Correlate(v, lanes_are_channels, outputs, form, sharing, x, x_at, x_step, rows, first_row, last_row,
-                   columns, first_column, middle_column, last_column, limit, w, w_at, bias, bias_at, biased,
-                   added, y, y_at, y_step, count, floor).write()  # fmt: skip
+    def correlate(v, *arguments):
+        _Correlate(v, lanes_are_channels, Arguments(*arguments)).write()
 
     return correlate
 
 
+class Arguments(NamedTuple):
+    """Those of `correlate`, in their order; the first three choose the function."""
+
+    outputs: int
+    form: int
+    sharing: int
+    x: Any
+    x_at: Any
+    x_step: Any
+    rows: Any
+    """A table; only the taps of the rows first_row..last_row-1 and the columns first_column..last_column-1
+    are added."""
+    first_row: Any
+    last_row: Any
+    columns: Any
+    """A table."""
+    first_column: Any
+    middle_column: Any
+    """In the form WRITES_APART the columns from here on are those of the odd outputs."""
+    last_column: Any
+    limit: Any
+    """Where lanes are outputs, inputs are 0 whose column is outside 0..limit-1."""
+    w: Any
+    w_at: Any
+    bias: Any
+    bias_at: Any
+    biased: Any
+    added: Any
+    y: Any
+    y_at: Any
+    y_step: Any
+    count: Any
+    relu: Any
+    """Not 0 for negative sums to become 0."""
+
+
 def number(v: Vectors, table: Any, place: Any, at: int) -> Any:
     """Return the number `at` of the three of a table's row or column `place`."""
-    return v.build.load(v.at(table, v.build.mul(place, I64(3)), I64(at)))
+    return v.entry(table, place * 3, at)
 
 
 def apart(v: Vectors, shift: Any, limit: Any) -> Callable[[Any], Any]:
     """Return what loads every second element from an address on; it reads those with 0 <= i + shift < limit,
     and has 0 for others.
     """
-    masks = v.within(shift, limit), v.within(v.build.add(shift, I64(v.lanes)), limit)
+    masks = v.within(shift, limit), v.within(shift + v.lanes, limit)
 
     def load(address: Any) -> Any:
-        low, high = v.load(address, masks[0]), v.load(v.at(address, I64(v.lanes)), masks[1])
+        low, high = v.load(address, masks[0]), v.load(v.at(address, v.lanes), masks[1])
         return v.every_second(low, high, 0)
 
     return load
@@ -79,142 +113,129 @@ def apart(v: Vectors, shift: Any, limit: Any) -> Callable[[Any], Any]:
 class _Correlate:
     """Writes the IR of one `correlate`."""
 
-    def __init__(self, v, channels, outputs, form, sharing, x, x_at, x_step, rows, first_row, last_row,
-                 columns, first_column, middle_column, last_column, limit, w, w_at, bias, bias_at, biased,
-                 added, y, y_at, y_step, count, floor):  # fmt: skip
-        self.v, self.outputs, self.form, self.sharing, self.channels = v, outputs, form, sharing, channels
-        self.x, self.x_at, self.x_step, self.limit, self.w, self.w_at = x, x_at, x_step, limit, w, w_at
-        self.rows, self.row_range = rows, (first_row, last_row)
-        self.columns, self.column_range = columns, (first_column, last_column)
-        self.even_columns, self.odd_columns = (first_column, middle_column), (middle_column, last_column)
-        self.bias, self.bias_at, self.biased, self.added = bias, bias_at, biased, added
-        self.y, self.y_at, self.y_step, self.count, self.floor = y, y_at, y_step, count, floor
+    def __init__(self, v: Vectors, lanes_are_channels: bool, arguments: Arguments) -> None:
+        self.v, self.channels, self.of = v, lanes_are_channels, arguments
+        self.row_range = arguments.first_row, arguments.last_row
+        self.column_range = arguments.first_column, arguments.last_column
 
     def write(self) -> None:
         """Write a vector of lanes after the other; only where the last one ends is there a mask."""
-        v, build = self.v, self.v.build
-        wide = v.lanes * (2 if self.form == WRITES_APART else 1)
-        vector = self.pair if self.form == WRITES_APART else self.vector
-        whole = build.and_(self.count, I64(-wide))
+        v, count = self.v, self.of.count
+        vectors, vector = (2, self.pair) if self.of.form == WRITES_APART else (1, self.vector)
 
-        def masked(lane: Any, _: list[Any]) -> list[Any]:
-            vector(lane, [v.within(build.add(lane, I64(i)), self.count) for i in range(0, wide, v.lanes)])
-            return []
+        def masks(lane: Any) -> list[Any]:
+            return [v.within(lane + n * v.lanes, count) for n in range(vectors)]
 
-        def unmasked(lane: Any, _: list[Any]) -> list[Any]:
-            vector(lane, [None, None])
-            return []
-
-        v.loop(I64(0), whole, wide, [], unmasked)
-        v.loop(whole, self.count, wide, [], masked)
+        v.each(count, vector, vectors=vectors, masks=masks)
 
     def vector(self, lane: Any, masks: list[Any]) -> None:
         """Write the sums of one vector of lanes, for all outputs."""
-        v, build, inside = self.v, self.v.build, masks[0]
+        v, y, (mask,) = self.v, self.of.y, masks
         places = self.places(lane)
         # a branch: a load without lanes would wait for the stores that the tile before has under way
         sums = v.loop(
-            I64(0), self.added, 1, [self.begun(lane, inside)] * self.outputs,
+            0, self.of.added, 1, [self.bias(lane, mask)] * self.of.outputs,
             lambda _, sums: [
-                build.fadd(total, v.load(v.at(self.y, place), inside))
+                v.build.fadd(total, v.load(v.at(y, place), mask))
                 for place, total in zip(places, sums, strict=True)
             ],
         )  # fmt: skip
-        if self.sharing and self.channels:
-            sums = v.loop(*self.row_range, 1, sums, lambda a, sums: self.line(a, None, lane, inside, sums))
-        elif self.sharing:
-            sums = v.loop(*self.column_range, 1, sums, lambda b, sums: self.line(None, b, lane, inside, sums))
+        if self.of.sharing and self.channels:
+            sums = v.loop(*self.row_range, 1, sums, lambda a, sums: self.line(a, None, lane, mask, sums))
+        elif self.of.sharing:
+            sums = v.loop(*self.column_range, 1, sums, lambda b, sums: self.line(None, b, lane, mask, sums))
         else:
-            sums = self.taps(self.column_range, lane, inside, sums)
-        for place, total in zip(places, v.floored(sums, self.floor), strict=True):
-            v.store(total, v.at(self.y, place), inside)
+            sums = self.taps(self.column_range, lane, mask, sums)
+        for place, total in zip(places, v.relu(sums, self.of.relu), strict=True):
+            v.store(total, v.at(y, place), mask)
 
     def pair(self, lane: Any, masks: list[Any]) -> None:
-        """Write two vectors of lanes, of which even and odd ones meet taps of their own."""
-        v, build = self.v, self.v.build
-        low, high = self.places(lane), self.places(build.add(lane, I64(v.lanes)))
-        begun, half, phases = self.begun(lane, None), build.ashr(lane, I64(1)), []
-        for odd, columns in enumerate((self.even_columns, self.odd_columns)):
+        """Write two vectors of lanes, of which even and odd ones have taps of their own."""
+        v, y, middle = self.v, self.of.y, self.of.middle_column
+        low, high = self.places(lane), self.places(lane + v.lanes)
+        bias, half, phases = self.bias(lane, None), lane >> 1, []
+        for odd, columns in enumerate(((self.of.first_column, middle), (middle, self.of.last_column))):
 
-            def held(_: Any, sums: list[Any], odd: int = odd) -> list[Any]:
+            def with_y(_: Any, sums: list[Any], odd: int = odd) -> list[Any]:
                 return [
-                    build.fadd(total, v.every_second(v.load(v.at(self.y, one), masks[0]),
-                                                     v.load(v.at(self.y, other), masks[1]), odd))
+                    v.build.fadd(total, v.every_second(v.load(v.at(y, one), masks[0]),
+                                                       v.load(v.at(y, other), masks[1]), odd))
                     for one, other, total in zip(low, high, sums, strict=True)
                 ]  # fmt: skip
 
-            sums = v.loop(I64(0), self.added, 1, [begun] * self.outputs, held)
+            sums = v.loop(0, self.of.added, 1, [bias] * self.of.outputs, with_y)
             phases.append(self.taps(columns, half, None, sums))
-        even, odd = (v.floored(sums, self.floor) for sums in phases)
-        for one, other, *pair in zip(low, high, even, odd, strict=True):
+        evens, odds = (v.relu(sums, self.of.relu) for sums in phases)
+        for one, other, *pair in zip(low, high, evens, odds, strict=True):
             for place, mask, value in zip((one, other), masks, v.in_turn(*pair), strict=True):
-                v.store(value, v.at(self.y, place), mask)
+                v.store(value, v.at(y, place), mask)
 
     def places(self, lane: Any) -> list[Any]:
-        """Return where a lane of each output lies."""
-        build = self.v.build
-        at = build.add(self.y_at, lane)
-        return [build.add(at, build.mul(self.y_step, I64(i))) for i in range(self.outputs)]
+        """Return where a lane of each output is in y."""
+        at = self.of.y_at + lane
+        return [at + self.of.y_step * i for i in range(self.of.outputs)]
 
-    def taps(self, columns: tuple[Any, Any], lane: Any, inside: Any, sums: list[Any]) -> list[Any]:
+    def taps(self, columns: tuple[Any, Any], lane: Any, mask: Any, sums: list[Any]) -> list[Any]:
         """Return the sums with the taps of some columns added."""
 
         def column(b: Any, sums: list[Any]) -> list[Any]:
-            return self.v.loop(*self.row_range, 1, sums, lambda a, sums: self.tap(a, b, lane, inside, sums))
+            return self.v.loop(*self.row_range, 1, sums, lambda a, sums: self.tap(a, b, lane, mask, sums))
 
         return self.v.loop(*columns, 1, sums, column)
 
-    def begun(self, lane: Any, inside: Any) -> Any:
-        """Return the bias."""
-        v, build = self.v, self.v.build
+    def bias(self, lane: Any, mask: Any) -> Any:
+        """Return the bias, or 0 without one."""
+        v, address = self.v, (self.of.bias, self.of.bias_at)
         if self.channels:
-            return v.load(v.at(self.bias, self.bias_at, lane), v.where(self.biased, inside))
-        one = v.splat(build.load(v.at(self.bias, self.bias_at)))
-        return build.select(v.where(self.biased), one, v.zeros)
+            return v.load(v.at(*address, lane), v.where(self.of.biased, mask))
+        one = v.splat(v.build.load(v.at(*address)))
+        return v.where(self.of.biased).choose(one, v.zeros)
 
-    def tap(self, a: Any, b: Any, lane: Any, inside: Any, sums: list[Any]) -> list[Any]:
+    def tap(self, a: Any, b: Any, lane: Any, mask: Any, sums: list[Any]) -> list[Any]:
         """Return the sums with one tap added."""
-        v, build = self.v, self.v.build
-        met, weight = self.met(a, b, lane, inside), self.weight(a, b, lane, inside)
-        return [v.fused(met(build.mul(self.x_step, I64(i))), weight, total) for i, total in enumerate(sums)]
+        inputs, weight = self.inputs(a, b, lane, mask), self.weight(a, b, lane, mask)
+        return [self.v.fused(inputs(self.of.x_step * i), weight, total) for i, total in enumerate(sums)]
 
-    def line(self, a: Any, b: Any, lane: Any, inside: Any, sums: list[Any]) -> list[Any]:
+    def line(self, a: Any, b: Any, lane: Any, mask: Any, sums: list[Any]) -> list[Any]:
         """Return the sums with the 3 taps of a row `a`, or of a column `b`, added."""
-        v, build = self.v, self.v.build
-        first = self.column_range[0] if self.channels else self.row_range[0]
-        taps = [build.add(first, I64(k)) for k in range(3)]
+        outputs, sharing = self.of.outputs, self.of.sharing
+        first = self.of.first_column if self.channels else self.of.first_row
+        taps = [first + k for k in range(3)]
         pairs = [(a, k) if self.channels else (k, b) for k in taps]
-        weights = [self.weight(*pair, lane, inside) for pair in pairs]
-        met, step = self.met(*pairs[0], lane, inside), build.ashr(self.x_step, I64(self.sharing - 1))
+        weights = [self.weight(*pair, lane, mask) for pair in pairs]
+        inputs, step = self.inputs(*pairs[0], lane, mask), self.of.x_step >> (sharing - 1)
         sums = list(sums)
-        for u in range((self.outputs - 1) * self.sharing + 3):
-            value = met(build.mul(step, I64(u)))
+        for u in range((outputs - 1) * sharing + 3):
+            value = inputs(step * u)
             for k, weight in enumerate(weights):
-                i, rest = divmod(u - k, self.sharing)
-                if rest == 0 and 0 <= i < self.outputs:
-                    sums[i] = v.fused(value, weight, sums[i])
+                i, rest = divmod(u - k, sharing)
+                if rest == 0 and 0 <= i < outputs:
+                    sums[i] = self.v.fused(value, weight, sums[i])
         return sums
 
-    def weight(self, a: Any, b: Any, lane: Any, inside: Any) -> Any:
-        """Return the weights of a tap."""
-        v, build = self.v, self.v.build
-        place = build.add(self.w_at, build.add(number(v, self.rows, a, 2), number(v, self.columns, b, 2)))
-        if self.channels:
-            return v.load(v.at(self.w, place, lane), inside)
-        return v.splat(build.load(v.at(self.w, place)))
+    def place(self, a: Any, b: Any, at: int) -> Any:
+        """Return the place of the tap of row `a` and column `b`."""
+        return number(self.v, self.of.rows, a, at) + number(self.v, self.of.columns, b, at)
 
-    def met(self, a: Any, b: Any, lane: Any, inside: Any) -> Callable[[Any], Any]:
-        """Return what loads the inputs that a tap meets, so many elements further on."""
-        v, build = self.v, self.v.build
-        tap = build.add(number(v, self.rows, a, 1), number(v, self.columns, b, 1))
-        if self.form == READS_APART:
-            lane = build.mul(lane, I64(2))
-        place = v.at(self.x, self.x_at, lane, tap)
+    def weight(self, a: Any, b: Any, lane: Any, mask: Any) -> Any:
+        """Return the weights of a tap."""
+        v, place = self.v, self.of.w_at + self.place(a, b, IN_FILTER)
         if self.channels:
-            return lambda further: v.load(v.at(place, further), inside)
-        shift = build.add(lane, number(v, self.columns, b, 0))
-        if self.form == READS_APART:
-            load = apart(v, shift, self.limit)
+            return v.load(v.at(self.of.w, place, lane), mask)
+        return v.splat(v.build.load(v.at(self.of.w, place)))
+
+    def inputs(self, a: Any, b: Any, lane: Any, mask: Any) -> Callable[[Any], Any]:
+        """Return what loads the inputs of a tap, so many elements further on."""
+        v, limit = self.v, self.of.limit
+        tap = self.place(a, b, IN_PICTURE)
+        if self.of.form == READS_APART:
+            lane = lane * 2
+        place = v.at(self.of.x, self.of.x_at, lane, tap)
+        if self.channels:
+            return lambda further: v.load(v.at(place, further), mask)
+        shift = lane + number(v, self.of.columns, b, IN_LANES)
+        if self.of.form == READS_APART:
+            load = apart(v, shift, limit)
             return lambda further: load(v.at(place, further))
-        mask = v.within(shift, self.limit)
-        return lambda further: v.load(v.at(place, further), mask)
+        inside = v.within(shift, limit)
+        return lambda further: v.load(v.at(place, further), inside)

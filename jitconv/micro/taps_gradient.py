@@ -1,12 +1,15 @@
-"""The gradient of filters of a channel's own, beside `taps`: sums over pixels, a block of taps at a time."""
+"""The gradient of filters of a channel's own, beside `taps`; for a block of taps at a time
+
+sums[tap, lane] += Σ_pixels dy[pixel + lane] · x[pixel + lane + the tap's]
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from jitconv.jit.vectors import I64, emitted
-from jitconv.micro.taps import PLAIN, READS_APART, apart, number
+from jitconv.jit.vectors import Vectors, emitted
+from jitconv.micro.taps import IN_FILTER, IN_LANES, IN_PICTURE, PLAIN, READS_APART, apart, number
 
 BLOCK = 3
 """`correlate_gradient` sums at most so many rows and columns of taps at once: 9 sums of a 3x3 filter."""
@@ -26,10 +29,9 @@ def gradient(name: str, *, lanes_are_channels: bool) -> Any:
 
     for q < down; j steps over `across` pixels where lanes are channels, `count` of them; where lanes are
     outputs it steps over `across` outputs a vector at a time, `dy_right` and `x_right` have no meaning, and
-    columns of x outside 0..limit-1 are 0. The block has the `height` rows of taps from first_row on and the
-    `width` columns from first_column on. A tap's sums lie at its place in the filter, times the number of
+    columns of x outside 0..limit-1 are 0. A tap's sums are at its place in the filter, times the number of
     lanes where lanes are outputs. `form` and `sharing` are those of `taps.correlation`; `sharing` is
-    for a width of 3 alone.
+    for a width of 3 alone. Its arguments are the `Arguments`.
     """
     sizes = [
         (height, width, form, sharing)
@@ -38,119 +40,144 @@ def gradient(name: str, *, lanes_are_channels: bool) -> Any:
     ]  # fmt: skip
 
     @emitted(f"gradient_{name}", sizes)
-    def correlate_gradient(v, height, width, form, sharing, x, x_at, x_down, x_right, dy, dy_at, dy_down,
-                           dy_right, rows, first_row, columns, first_column, limit, sums, sums_at, down,
-                           across, count):  # fmt: skip
-        _Gradient(v, lanes_are_channels, height, width, form, sharing, x, x_at, x_down, x_right, dy, dy_at,
-                  dy_down, dy_right, rows, first_row, columns, first_column, limit, sums, sums_at, down,
-                  across, count).write()  # fmt: skip
+    def correlate_gradient(v, *arguments):
+        _Gradient(v, lanes_are_channels, Arguments(*arguments)).write()
 
     return correlate_gradient
+
+
+class Arguments(NamedTuple):
+    """Those of `correlate_gradient`, in their order; the first four choose the function."""
+
+    height: int
+    """The block has so many rows of taps from first_row on."""
+    width: int
+    """And so many columns from first_column on."""
+    form: int
+    sharing: int
+    x: Any
+    x_at: Any
+    x_down: Any
+    x_right: Any
+    dy: Any
+    dy_at: Any
+    dy_down: Any
+    dy_right: Any
+    rows: Any
+    """A table of `taps`."""
+    first_row: Any
+    columns: Any
+    """A table of `taps`."""
+    first_column: Any
+    limit: Any
+    sums: Any
+    sums_at: Any
+    down: Any
+    across: Any
+    count: Any
 
 
 class _Gradient:
     """Writes the IR of one `correlate_gradient`."""
 
-    def __init__(self, v, channels, height, width, form, sharing, x, x_at, x_down, x_right, dy, dy_at,
-                 dy_down, dy_right, rows, first_row, columns, first_column, limit, sums, sums_at, down,
-                 across, count):  # fmt: skip
-        self.v, self.form, self.sharing, self.channels = v, form, sharing, channels
-        self.high = [v.build.add(first_row, I64(a)) for a in range(height)]
-        self.wide = [v.build.add(first_column, I64(b)) for b in range(width)]
-        self.x, self.x_at, self.x_down, self.x_right, self.limit = x, x_at, x_down, x_right, limit
-        self.dy, self.dy_at, self.dy_down, self.dy_right = dy, dy_at, dy_down, dy_right
-        self.rows, self.columns, self.sums, self.sums_at = rows, columns, sums, sums_at
-        self.down, self.across, self.count = down, across, count
+    def __init__(self, v: Vectors, lanes_are_channels: bool, arguments: Arguments) -> None:
+        self.v, self.channels, self.of = v, lanes_are_channels, arguments
+        self.rows = [arguments.first_row + a for a in range(arguments.height)]
+        self.columns = [arguments.first_column + b for b in range(arguments.width)]
 
     def write(self) -> None:
         """Write the function; whole vectors of channels go without masks."""
-        v, build = self.v, self.v.build
+        v, count = self.v, self.of.count
         if not self.channels:
             self.body(None)
             return
-        with build.if_else(build.icmp_signed(">=", self.count, I64(v.lanes))) as (whole, part):
+        with v.build.if_else(count >= v.lanes) as (whole, part):
             with whole:
                 self.body(None)
             with part:
-                self.body(v.within(I64(0), self.count))
+                self.body(v.within(0, count))
 
-    def body(self, inside: Any) -> None:
+    def row(self, a: Any, at: int) -> Any:
+        """Return a number of a row of taps."""
+        return number(self.v, self.of.rows, a, at)
+
+    def column(self, b: Any, at: int) -> Any:
+        """Return a number of a column of taps."""
+        return number(self.v, self.of.columns, b, at)
+
+    def body(self, mask: Any) -> None:
         """Write load, sum and store of all taps of the block."""
-        v, build = self.v, self.v.build
+        v, of = self.v, self.of
 
         def place(a: Any, b: Any) -> Any:
-            offset = build.add(number(v, self.rows, a, 2), number(v, self.columns, b, 2))
-            return build.add(self.sums_at, offset if self.channels else build.mul(offset, I64(v.lanes)))
+            offset = self.row(a, IN_FILTER) + self.column(b, IN_FILTER)
+            return of.sums_at + (offset if self.channels else offset * v.lanes)
 
-        def line(q: Any, totals: list[Any]) -> list[Any]:
-            upstream = v.at(self.dy, self.dy_at, build.mul(q, self.dy_down))
-            start = build.add(self.x_at, build.mul(q, self.x_down))
-            pictures = [v.at(self.x, start, number(v, self.rows, a, 1)) for a in self.high]
+        def line(q: Any, sums: list[Any]) -> list[Any]:
+            dy = v.at(of.dy, of.dy_at, q * of.dy_down)
+            start = of.x_at + q * of.x_down
+            x_rows = [v.at(of.x, start, self.row(a, IN_PICTURE)) for a in self.rows]
             if not self.channels:
-                return v.loop(I64(0), self.across, v.lanes, totals,
-                              lambda j, totals: self.outputs(j, upstream, pictures, totals))  # fmt: skip
-            return self.pixels(upstream, pictures, inside, totals)
+                return v.loop(0, of.across, v.lanes, sums,
+                              lambda j, sums: self.outputs(j, dy, x_rows, sums))  # fmt: skip
+            return self.pixels(dy, x_rows, mask, sums)
 
-        places = [place(a, b) for a in self.high for b in self.wide]
-        totals = [v.load(v.at(self.sums, one), inside) for one in places]
-        for one, total in zip(places, v.loop(I64(0), self.down, 1, totals, line), strict=True):
-            v.store(total, v.at(self.sums, one), inside)
+        places = [place(a, b) for a in self.rows for b in self.columns]
+        sums = [v.load(v.at(of.sums, one), mask) for one in places]
+        for one, total in zip(places, v.loop(0, of.down, 1, sums, line), strict=True):
+            v.store(total, v.at(of.sums, one), mask)
 
-    def outputs(self, j: Any, upstream: Any, pictures: list[Any], totals: list[Any]) -> list[Any]:
+    def outputs(self, j: Any, dy: Any, x_rows: list[Any], sums: list[Any]) -> list[Any]:
         """Return the sums with a vector of outputs added."""
         v = self.v
-        inside = v.within(j, self.across)
-        value = v.load(v.at(upstream, j), inside)
-        loads = []
-        for b in self.wide:
-            column, shift = number(v, self.columns, b, 1), number(v, self.columns, b, 0)
-            loads.append(self.met(j, column, shift, inside))
-        met = [load(picture) for picture in pictures for load in loads]
-        return [v.fused(value, each, total) for each, total in zip(met, totals, strict=True)]
+        mask = v.within(j, self.of.across)
+        value = v.load(v.at(dy, j), mask)
+        loads = [
+            self.inputs(j, self.column(b, IN_PICTURE), self.column(b, IN_LANES), mask) for b in self.columns
+        ]
+        inputs = [load(row) for row in x_rows for load in loads]
+        return [v.fused(value, each, total) for each, total in zip(inputs, sums, strict=True)]
 
-    def met(self, j: Any, column: Any, shift: Any, inside: Any) -> Callable[[Any], Any]:
-        """Return what loads the inputs that a vector of outputs meets at one column of taps."""
-        v, build = self.v, self.v.build
-        if self.form != READS_APART:
-            mask, offset = build.and_(inside, v.within(build.add(j, shift), self.limit)), build.add(j, column)
-            return lambda picture: v.load(v.at(picture, offset), mask)
-        twice = build.mul(j, I64(2))
+    def inputs(self, j: Any, column: Any, shift: Any, mask: Any) -> Callable[[Any], Any]:
+        """Return what loads the inputs of a vector of outputs from a row of x, at one column of taps."""
+        v, limit = self.v, self.of.limit
+        if self.of.form != READS_APART:
+            inside, offset = mask & v.within(j + shift, limit), j + column
+            return lambda row: v.load(v.at(row, offset), inside)
+        twice = j * 2
         # dy's lanes end at `across`: what x has beyond must not be read, it could be an infinity
-        last = build.add(build.mul(self.across, I64(2)), shift)
-        limit = build.select(build.icmp_signed("<", last, self.limit), last, self.limit)
-        # a tap may lie wholly before the row: a mask takes its bound for an unsigned number
-        limit = build.select(build.icmp_signed("<", limit, I64(0)), I64(0), limit)
-        masked, offset = apart(v, build.add(twice, shift), limit), build.add(twice, column)
-        return lambda picture: masked(v.at(picture, offset))
+        last = self.of.across * 2 + shift
+        limit = (last < limit).choose(last, limit)
+        # a tap may be wholly before the row: a mask takes its bound for an unsigned number
+        limit = (limit < 0).choose(0, limit)
+        load, offset = apart(v, twice + shift, limit), twice + column
+        return lambda row: load(v.at(row, offset))
 
-    def pixels(self, upstream: Any, pictures: list[Any], inside: Any, totals: list[Any]) -> list[Any]:
+    def pixels(self, dy: Any, x_rows: list[Any], mask: Any, sums: list[Any]) -> list[Any]:
         """Return the sums with a row of pixels added: `UNROLLED` at a time where they share inputs."""
-        v, build = self.v, self.v.build
-        columns = [number(v, self.columns, b, 1) for b in self.wide]
+        v, of = self.v, self.of
+        columns = [self.column(b, IN_PICTURE) for b in self.columns]
 
-        def one(j: Any, totals: list[Any]) -> list[Any]:
-            value, right = (
-                v.load(v.at(upstream, build.mul(j, self.dy_right)), inside),
-                build.mul(j, self.x_right),
-            )
-            met = [v.load(v.at(row, right, column), inside) for row in pictures for column in columns]
-            return [v.fused(value, each, total) for each, total in zip(met, totals, strict=True)]
+        def one(j: Any, sums: list[Any]) -> list[Any]:
+            value, right = v.load(v.at(dy, j * of.dy_right), mask), j * of.x_right
+            inputs = [v.load(v.at(row, right, column), mask) for row in x_rows for column in columns]
+            return [v.fused(value, each, total) for each, total in zip(inputs, sums, strict=True)]
 
-        def several(j: Any, totals: list[Any]) -> list[Any]:
-            pixels = [build.mul(build.add(j, I64(i)), self.dy_right) for i in range(UNROLLED)]
-            values = [v.load(v.at(upstream, pixel), inside) for pixel in pixels]
-            totals, start = list(totals), build.add(build.mul(j, self.x_right), columns[0])
-            step = build.ashr(self.x_right, I64(self.sharing - 1))
-            for a, row in enumerate(pictures):
-                for u in range((UNROLLED - 1) * self.sharing + 3):
-                    met = v.load(v.at(row, start, build.mul(step, I64(u))), inside)
+        def several(j: Any, sums: list[Any]) -> list[Any]:
+            pixels = [(j + i) * of.dy_right for i in range(UNROLLED)]
+            values = [v.load(v.at(dy, pixel), mask) for pixel in pixels]
+            sums, start = list(sums), j * of.x_right + columns[0]
+            step = of.x_right >> (of.sharing - 1)
+            for a, row in enumerate(x_rows):
+                for u in range((UNROLLED - 1) * of.sharing + 3):
+                    inputs = v.load(v.at(row, start, step * u), mask)
                     for b in range(3):
-                        i, rest = divmod(u - b, self.sharing)
+                        i, rest = divmod(u - b, of.sharing)
                         if rest == 0 and 0 <= i < UNROLLED:
-                            totals[3 * a + b] = v.fused(values[i], met, totals[3 * a + b])
-            return totals
+                            sums[3 * a + b] = v.fused(values[i], inputs, sums[3 * a + b])
+            return sums
 
-        if not self.sharing:
-            return v.loop(I64(0), self.across, 1, totals, one)
-        most = build.and_(self.across, I64(-UNROLLED))
-        return v.loop(most, self.across, 1, v.loop(I64(0), most, UNROLLED, totals, several), one)
+        if not of.sharing:
+            return v.loop(0, of.across, 1, sums, one)
+        most = of.across & -UNROLLED
+        return v.loop(most, of.across, 1, v.loop(0, most, UNROLLED, sums, several), one)

@@ -1,4 +1,4 @@
-"""The register tile: a small matrix product that lives in vector registers.
+"""The register tile: a small matrix product in vector registers, c += a · b.
 
 ``tile`` adds, for a few rows and a few vectors of columns,
 
@@ -16,24 +16,24 @@ from __future__ import annotations
 from typing import Any
 
 from jitconv.jit.loops import inlined
-from jitconv.jit.vectors import I64, VECTOR_BYTES, emitted
+from jitconv.jit.vectors import VECTOR_BYTES, emitted
 from jitconv.jit.workspace import LINE
 
 TALLEST = {64: {4: 6, 2: 8, 1: 8}, 32: {2: 6, 1: 8}, 16: {2: 6, 1: 8}}[VECTOR_BYTES]
 """Heights of the tallest tiles by their widths in vectors; every height below them has a tile too. 6 x 4
 sums, 4 vectors of b and the broadcast fit in AVX-512's 32 registers, 6 x 2 in AVX2's 16. 14 x 2 has less
 use of each load: it had half the rate of 6 x 4 (61 to 121 against 112 to 223 GFLOP/s, four products of
-matrices of ResNet-50's 1x1 layers, rows that lie apart; a Cascade Lake server)."""
+matrices of ResNet-50's 1x1 layers, rows with gaps; a Cascade Lake server)."""
 
 WIDEST = max(TALLEST)
 """Vectors of a panel, the part of b's columns that one tile has."""
 
 UNROLLED = 4
-"""Values of k that are written one after the other where they lie side by side in a: the addresses of
-the rows are reckoned once for all."""
+"""Values of k that are written one after the other where they are neighbours in a: the addresses of the rows
+are computed once for all."""
 
 IN_FLIGHT = 8
-"""Multiply-adds that a core has under way: four cycles long, two begun in each. Smaller tiles have two sums
+"""Multiply-adds that a core has under way: four cycles long, two started in each. Smaller tiles have two sums
 for each result, of even and of odd k: rows of 7 pixels, tiles of 4 x 2 and 3 x 2 vectors, then reached 0.90
 of the multiply-adds' ceiling, 0.80 before (n16h14w14c1024 k1x1f2048 s2, two Zen 3 cores). By that the bits
 depend on a tile's height: how rows are cut into tiles must not depend on the number of threads."""
@@ -64,43 +64,11 @@ def width_of(columns, lanes):
     return vectors
 
 
-@inlined
-def tiles(count, vectors, a, a_at, a_row, b, b_at, b_step, b_masked, segments, first, last, depth,
-          start, start_at, start_row, started, c, c_at, c_row, columns, floor):  # fmt: skip
-    """Fill `count` rows by tiles of nearly one height."""
-    left = (count + _HEIGHTS[vectors] - 1) // _HEIGHTS[vectors]
-    rows = (count + left - 1) // left
-    higher = count - left * (rows - 1)
-    tile(rows, vectors, higher, a, a_at, a_row, b, b_at, b_step, b_masked, segments, first, last, depth,
-         start, start_at, start_row, started, c, c_at, c_row, columns, floor)  # fmt: skip
-    if higher < left:
-        done = higher * rows
-        tile(rows - 1, vectors, left - higher, a, a_at + done * a_row, a_row, b, b_at, b_step, b_masked,
-             segments, first, last, depth, start, start_at + done * start_row, start_row, started,
-             c, c_at + done * c_row, c_row, columns, floor)  # fmt: skip
-
-
-@inlined
-def tiles_across(count, vectors, a, a_at, a_step, b, b_at, b_step, b_masked, segments, first, last, depth,
-                 start, start_at, start_row, started, c, c_at, c_row, columns, floor):  # fmt: skip
-    """As `tiles`, for rows that lie side by side in a."""
-    left = (count + _HEIGHTS[vectors] - 1) // _HEIGHTS[vectors]
-    rows = (count + left - 1) // left
-    higher = count - left * (rows - 1)
-    tile_across(rows, vectors, higher, a, a_at, a_step, b, b_at, b_step, b_masked, segments, first, last,
-                depth, start, start_at, start_row, started, c, c_at, c_row, columns, floor)  # fmt: skip
-    if higher < left:
-        done = higher * rows
-        tile_across(rows - 1, vectors, left - higher, a, a_at + done, a_step, b, b_at, b_step, b_masked,
-                    segments, first, last, depth, start, start_at + done * start_row, start_row, started,
-                    c, c_at + done * c_row, c_row, columns, floor)  # fmt: skip
-
-
 def _tile(name: str, across: bool) -> Any:
     @emitted(name, _SIZES)
     def tile(v, rows, vectors, count, a, a_at, a_apart, b, b_at, b_step, b_masked,
              segments, first, last, depth, start, start_at, start_row, started,
-             c, c_at, c_row, columns, floor):  # fmt: skip
+             c, c_at, c_row, columns, relu):  # fmt: skip
         """Run some tiles, one below the other.
 
         Parameters
@@ -111,15 +79,14 @@ def _tile(name: str, across: bool) -> Any:
             How many tiles: with a call for each n16h56w56c64 k1x1f256 reached 0.71 of the multiply-adds'
             ceiling, with one for all 0.79 (two runs, two Zen 3 cores).
         a : array of one axis; a_at, a_apart : int
-            Where the first element lies, and the step from row to row; from k to k it is 1. Of
+            Where the first element is, and the step from row to row; from k to k it is 1. Of
             `tile_across` it is the step from k to k; from row to row it is 1.
         b : array of one axis; b_at, b_step : int
-            Where the first row lies, and the step from k to k; a row's columns are contiguous.
+            Where the first row is, and the step from k to k; a row's columns are contiguous.
         b_masked : int
             Not 0 if reading whole vectors of b could read beyond the array.
         segments : int64 array of one axis
-            For each segment, what is added to `a_at`, and how many rows of b lie before its own: two
-            numbers in turn.
+            For each segment two numbers: what is added to `a_at`, and how many rows of b are before its own.
         first, last, depth : int
             Segments first..last-1 are added, `depth` values of k in each (at least 1).
         start, start_at, start_row : array and int
@@ -129,40 +96,38 @@ def _tile(name: str, across: bool) -> Any:
         c, c_at, c_row : array and int
             Where the sums go.
         columns : int
-            How many columns there are; what lies beyond them is neither read nor written.
-        floor : int
+            How many columns there are; what is beyond them is neither read nor written.
+        relu : int
             Not 0 to put 0 in the place of negative sums.
         """
-        build = v.build
         sizes = [(r, n) for r in range(rows) for n in range(vectors)]
         unrolled = 1 if across else UNROLLED
         chains = 2 if unrolled > 1 and len(sizes) < IN_FLIGHT else 1
 
         def address(base: Any, at: Any, row_step: Any, tile: Any, r: int, n: int) -> Any:
-            row = build.add(build.mul(tile, I64(rows)), I64(r))
-            return v.at(base, at, build.mul(row_step, row), I64(n * v.lanes))
+            row = tile * rows + r
+            return v.at(base, at + row_step * row + n * v.lanes)
 
-        inside = [v.below(build.sub(columns, I64(n * v.lanes))) for n in range(vectors)]
+        inside = v.masks(columns, vectors)
         everywhere = [None] * vectors
-        whole = build.icmp_signed(">=", columns, I64(vectors * v.lanes))
-        part = build.and_(build.not_(whole), build.icmp_signed("!=", b_masked, I64(0)))
+        whole = columns >= vectors * v.lanes
+        part = ~whole & (b_masked != 0)
 
-        def step(a_k: Any, b_k: Any, masks: list[Any], sums: list[Any], turn: int) -> None:
-            """Add the products of one k to the sums from `turn` on."""
-            columns_of_b = [v.load(v.at(b_k, I64(n * v.lanes)), masks[n]) for n in range(vectors)]
+        def step(a_k: Any, b_k: Any, masks: list[Any], sums: list[Any], chain: int) -> None:
+            """Add the products of one k to the chain of sums that begins with number `chain`."""
+            columns_of_b = [v.load(v.at(b_k, n * v.lanes), masks[n]) for n in range(vectors)]
             for r in range(rows):
-                value = v.splat(build.load(v.at(a_k, I64(r) if across else build.mul(a_apart, I64(r)))))
+                value = v.splat(v.build.load(v.at(a_k, r if across else a_apart * r)))
                 for n in range(vectors):
-                    place = turn + r * vectors + n
+                    place = chain + r * vectors + n
                     sums[place] = v.fused(value, columns_of_b[n], sums[place])
 
         def steps(count: int, masks: list[Any]) -> Any:
             def body(_: Any, carried: list[Any]) -> list[Any]:
                 a_k, b_k, *sums = carried
                 for k in range(count):
-                    turn = k % chains * len(sizes)
-                    step(a_k, b_k, masks, sums, turn)
-                    a_k, b_k = v.at(a_k, a_apart if across else I64(1)), v.at(b_k, b_step)
+                    step(a_k, b_k, masks, sums, k % chains * len(sizes))
+                    a_k, b_k = v.at(a_k, a_apart if across else 1), v.at(b_k, b_step)
                 return [a_k, b_k, *sums]
 
             return body
@@ -171,50 +136,70 @@ def _tile(name: str, across: bool) -> Any:
             """Return the sums with all segments added."""
 
             def segment(number: Any, sums: list[Any]) -> list[Any]:
-                pair = v.at(segments, build.mul(number, I64(2)))
-                skipped = build.mul(build.load(v.at(pair, I64(1))), b_step)
-                carried = [v.at(a_tile, build.load(pair)), v.at(b, b_at, skipped), *sums]
-                most = build.sub(depth, build.srem(depth, I64(unrolled)))
-                carried = v.loop(I64(0), most, unrolled, carried, steps(unrolled, masks))
+                pair = v.at(segments, number * 2)
+                skipped = v.entry(pair, 1) * b_step
+                carried = [v.at(a_tile, v.entry(pair)), v.at(b, b_at, skipped), *sums]
+                most = depth - depth % unrolled
+                carried = v.loop(0, most, unrolled, carried, steps(unrolled, masks))
                 if unrolled > 1:
                     carried = v.loop(most, depth, 1, carried, steps(1, masks))
                 return carried[2:]
 
             return v.loop(first, last, 1, sums, segment)
 
-        def begun(tile: Any, masks: list[Any]) -> list[Any]:
+        def initial(tile: Any, masks: list[Any]) -> list[Any]:
             return [v.load(address(start, start_at, start_row, tile, r, n), masks[n]) for r, n in sizes]
 
-        def put(tile: Any, masks: list[Any], sums: list[Any]) -> list[Any]:
+        def stored(tile: Any, masks: list[Any], sums: list[Any]) -> list[Any]:
             for (r, n), total in zip(sizes, sums, strict=True):
                 v.store(total, address(c, c_at, c_row, tile, r, n), masks[n])
             return []
 
-        def one(tile: Any, _: list[Any]) -> list[Any]:
+        with v.range(count) as tile:
+            # the lines of c are fetched while the sums are computed: stores need not wait for them
             for r in range(rows):
                 for n in range(0, vectors, max(1, LINE // VECTOR_BYTES)):
                     v.prefetch(address(c, c_at, c_row, tile, r, n), written=True)
             sums = v.either(
-                build.icmp_signed("!=", started, I64(0)),
-                lambda: v.either(whole, lambda: begun(tile, everywhere), lambda: begun(tile, inside)),
+                started != 0,
+                lambda: v.either(whole, lambda: initial(tile, everywhere), lambda: initial(tile, inside)),
                 lambda: [v.zeros] * len(sizes),
             )
-            below = build.mul(tile, I64(rows))
-            a_tile = v.at(a, a_at, below if across else build.mul(below, a_apart))
-            sums = sums + [v.zeros] * (len(sizes) * (chains - 1))
+            below = tile * rows
+            a_tile = v.at(a, a_at, below if across else below * a_apart)
+            begin = sums + [v.zeros] * (len(sizes) * (chains - 1))
             sums = v.either(
-                part, lambda: added(a_tile, inside, sums), lambda: added(a_tile, everywhere, sums)
+                part, lambda: added(a_tile, inside, begin), lambda: added(a_tile, everywhere, begin)
             )
             if chains == 2:
-                sums = [
-                    build.fadd(*pair) for pair in zip(sums[: len(sizes)], sums[len(sizes) :], strict=True)
-                ]
-            sums = v.floored(sums, floor)
-            return v.either(whole, lambda: put(tile, everywhere, sums), lambda: put(tile, inside, sums))
-
-        v.loop(I64(0), count, 1, [], one)
+                sums = v.sums(sums[: len(sizes)], sums[len(sizes) :])
+            sums = v.relu(sums, relu)
+            v.either(whole, lambda: stored(tile, everywhere, sums), lambda: stored(tile, inside, sums))
 
     return tile
 
 
 tile, tile_across = _tile("tile", across=False), _tile("tile_across", across=True)
+
+
+def _tiles(tile: Any, across: bool) -> Any:
+    @inlined
+    def tiles(count, vectors, a, a_at, a_apart, b, b_at, b_step, b_masked, segments, first, last, depth,
+              start, start_at, start_row, started, c, c_at, c_row, columns, relu):  # fmt: skip
+        """Fill `count` rows by tiles of nearly one height."""
+        left = (count + _HEIGHTS[vectors] - 1) // _HEIGHTS[vectors]
+        rows = (count + left - 1) // left
+        higher = count - left * (rows - 1)
+        tile(rows, vectors, higher, a, a_at, a_apart, b, b_at, b_step, b_masked, segments, first, last, depth,
+             start, start_at, start_row, started, c, c_at, c_row, columns, relu)  # fmt: skip
+        if higher < left:
+            done = higher * rows
+            a_done = done if across else done * a_apart
+            tile(rows - 1, vectors, left - higher, a, a_at + a_done, a_apart, b, b_at, b_step, b_masked,
+                 segments, first, last, depth, start, start_at + done * start_row, start_row, started,
+                 c, c_at + done * c_row, c_row, columns, relu)  # fmt: skip
+
+    return tiles
+
+
+tiles, tiles_across = _tiles(tile, across=False), _tiles(tile_across, across=True)

@@ -1,7 +1,7 @@
-"""Maxima of windows that lie side by side in rows, a vector of windows at a time.
+"""Maxima of neighbouring windows, y[w] = max_{r, q} x[r, w·columns + q], a vector of windows at a time.
 
-A window's columns are dealt to as many vectors as it has, its rows come one after the other: what the windows
-of a vector meet with one tap is a vector then. Nothing is transposed.
+A window's columns are split over as many vectors as it has, its rows come one after the other: what one tap
+reads for the windows of a vector is a vector then. Nothing is transposed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from jitconv.jit.vectors import I64, emitted
+from jitconv.jit.vectors import emitted
 from jitconv.micro.phases import deinterleaved
 
 COLUMNS = (2, 4)
@@ -26,33 +26,31 @@ FIRST, ALL, SPLIT = 0, 1, 2
 def row_maxima(v, columns, x, at, rows, lines, windows, y, to):
     """Put the maximum of each window into y; a NaN wins.
 
-    There are `lines` of `windows` each, of `rows` rows; the lines lie one after the other, in x and in y.
+    There are `lines` of `windows` each, of `rows` rows; the lines follow one another, in x and in y.
     """
 
-    def one(x_here: Any, line: Any, window: Any, masks: list[Any], inside: Any) -> None:
-        maximum = _maximum(v, x_here, rows, _row(v, columns, windows), masks)
-        place = v.build.add(v.build.mul(line, windows), window)
-        v.store(maximum, v.at(y, to, place), inside)
+    def write(x_here: Any, line: Any, window: Any, masks: list[Any], inside: Any) -> None:
+        maximum = _maximum(v, x_here, rows, windows * columns, masks)
+        v.store(maximum, v.at(y, to, line * windows + window), inside)
 
-    _each(v, columns, x, at, rows, lines, windows, one)
+    _each(v, columns, x, at, rows, lines, windows, write)
 
 
 @emitted("row_routes", [(columns, rule) for columns in COLUMNS for rule in (FIRST, ALL, SPLIT)])
 def row_routes(v, columns, rule, x, at, rows, lines, windows, dy, start, dx, to):
-    """Put each window's gradient at its maximum, and zeros elsewhere; windows lie as in `row_maxima`.
+    """Put each window's gradient at its maximum, and zeros elsewhere; windows are placed as in `row_maxima`.
 
     At the first of several equal ones, at all, or shared among them; of NaNs always at the first.
     """
-    build = v.build
-    row = _row(v, columns, windows)
+    row = windows * columns
 
-    def one(x_here: Any, line: Any, window: Any, masks: list[Any], inside: Any) -> None:
-        gradient = v.load(v.at(dy, start, build.add(build.mul(line, windows), window)), inside)
-        dx_here = v.at(dx, to, build.mul(line, build.mul(rows, row)), build.mul(window, I64(columns)))
+    def write(x_here: Any, line: Any, window: Any, masks: list[Any], inside: Any) -> None:
+        gradient = v.load(v.at(dy, start, line * windows + window), inside)
+        dx_here = v.at(dx, to, line * (rows * row), window * columns)
         route = _Route(v, columns, rule, x_here, dx_here, row, masks, gradient)
-        v.either(build.icmp_signed("==", rows, I64(2)), lambda: route.write(2), lambda: route.write(rows))
+        v.either(rows == 2, lambda: route.write(2), lambda: route.write(rows))
 
-    _each(v, columns, x, at, rows, lines, windows, one)
+    _each(v, columns, x, at, rows, lines, windows, write)
 
 
 class _Route:
@@ -73,52 +71,43 @@ class _Route:
         def highest(r: Any, carried: list[Any]) -> list[Any]:
             values = self.loaded(r)
             best = [self.larger(*pair) for pair in zip(values, carried[:count], strict=True)]
-            # a note is NaN after a NaN or an infinity; only then is there more to do
+            # Σ 0 · value is NaN after a NaN or an infinity; only then is there more to do
             return best + [
                 v.fused(value, v.zeros, one) for value, one in zip(values, carried[count:], strict=True)
             ]
 
         carried = self.each(rows, [v.constant(float("-inf"))] * count + [v.zeros] * count, highest)
         maxima = [self.exchanged(one, self.larger) for one in carried[:count]]
-        note = reduce(build.fadd, carried[count:])
-        bits = build.bitcast(build.fcmp_unordered("uno", note, note), ir.IntType(v.lanes))
+        product = reduce(build.fadd, carried[count:])
+        bits = build.bitcast(v.nan(product), ir.IntType(v.lanes))
         there = build.icmp_unsigned("!=", bits, bits.type(0))
         return v.either(
-            there, lambda: self.careful(rows, maxima), lambda: self.give(rows, self.equal(maxima))
+            there, lambda: self.with_nans(rows, maxima), lambda: self.put(rows, self.equal(maxima))
         )
 
     def equal(self, maxima: list[Any]) -> Callable[..., Any]:
-        """Return what tells whether an element is a maximum, if there are no NaNs."""
-        return lambda n, value: self.v.build.fcmp_ordered("==", value, maxima[n])
+        """Return the test whether an element is a maximum, if there are no NaNs."""
+        return lambda n, value: self.v.equal(value, maxima[n])
 
-    def careful(self, rows: Any, maxima: list[Any]) -> list[Any]:
+    def with_nans(self, rows: Any, maxima: list[Any]) -> list[Any]:
         """Write the rest where there may be NaNs: the first of a window gets its gradient."""
-        v, build = self.v, self.v.build
-        equal, one = self.equal(maxima), v.constant(1.0)
+        v, equal, one = self.v, self.equal(maxima), self.v.constant(1.0)
 
-        def unknown(value: Any) -> Any:
-            return build.fcmp_unordered("uno", value, value)
+        def seen(r: Any, carried: list[Any]) -> list[Any]:
+            pairs = zip(self.loaded(r), carried, strict=True)
+            return [v.nan(value).choose(one, before) for value, before in pairs]
 
-        def noted(r: Any, carried: list[Any]) -> list[Any]:
-            return [
-                build.select(unknown(value), one, note)
-                for value, note in zip(self.loaded(r), carried, strict=True)
-            ]
+        nans = self.each(rows, [v.zeros] * len(self.masks), seen)
+        with_nan = [v.equal(self.exchanged(nan, self.larger), one) for nan in nans]
 
-        notes = self.each(rows, [v.zeros] * len(self.masks), noted)
-        with_nan = [build.fcmp_ordered("==", self.exchanged(note, self.larger), one) for note in notes]
+        def wins(n: int, value: Any) -> Any:
+            return (with_nan[n] & v.nan(value)) | (~with_nan[n] & equal(n, value))
 
-        def wins(n: Any, value: Any) -> Any:
-            there = with_nan[n]
-            return build.or_(
-                build.and_(there, unknown(value)), build.and_(build.not_(there), equal(n, value))
-            )
+        return self.put(rows, wins, with_nan)
 
-        return self.give(rows, wins, with_nan)
-
-    def give(self, rows: Any, wins: Callable[..., Any], alone: Sequence[Any] = ()) -> list[Any]:
-        """Write the gradients of windows whose winners `wins` tells, or first winner if `alone`."""
-        v, build = self.v, self.v.build
+    def put(self, rows: Any, wins: Callable[..., Any], alone: Sequence[Any] = ()) -> list[Any]:
+        """Write the gradients of windows to the elements where `wins`, or to the first of them if `alone`."""
+        v = self.v
         firsts = self.firsts(rows, wins) if self.rule == FIRST or alone else None
 
         def marks(r: Any) -> list[Any]:
@@ -126,48 +115,46 @@ class _Route:
             for n, value in enumerate(self.loaded(r)):
                 mark = wins(n, value)
                 if firsts is not None:
-                    first = build.fcmp_ordered("==", self.number(r), firsts[n])
-                    mark = first if self.rule == FIRST else build.select(alone[n], first, mark)
+                    first = v.equal(self.number(r), firsts[n])
+                    mark = first if self.rule == FIRST else alone[n].choose(first, mark)
                 found.append(mark)
             return found
 
         def tally(r: Any, carried: list[Any]) -> list[Any]:
             one = v.constant(1.0)
             return [
-                build.fadd(total, build.select(mark, one, v.zeros))
+                v.build.fadd(total, mark.choose(one, v.zeros))
                 for mark, total in zip(marks(r), carried, strict=True)
             ]
 
         shares = self.gradient
         if self.rule == SPLIT:
             totals = self.each(rows, [v.zeros] * len(self.masks), tally)
-            ties = deinterleaved(v, [self.exchanged(total, build.fadd) for total in totals])
-            shares = build.fdiv(shares, ties[0])
+            ties = deinterleaved(v, [self.exchanged(total, v.build.fadd) for total in totals])
+            shares = v.build.fdiv(shares, ties[0])
         spread = [
             v.shuffled(shares, shares, [(n * v.lanes + i) // self.columns for i in range(v.lanes)])
             for n in range(self.columns)
         ]
 
-        def put(r: Any, _: list[Any]) -> list[Any]:
+        def row(r: Any, _: list[Any]) -> list[Any]:
             for n, mark in enumerate(marks(r)):
-                place = v.at(self.dx_here, build.mul(r, self.row), I64(n * v.lanes))
-                v.store(build.select(mark, spread[n], v.zeros), place, self.masks[n])
+                place = v.at(self.dx_here, r * self.row + n * v.lanes)
+                v.store(mark.choose(spread[n], v.zeros), place, self.masks[n])
             return []
 
-        return self.each(rows, [], put)
+        return self.each(rows, [], row)
 
     def firsts(self, rows: Any, wins: Callable[..., Any]) -> list[Any]:
         """Return the number of each window's first winner, in the order of its rows."""
-        v, build = self.v, self.v.build
+        v = self.v
 
         def lower(one: Any, other: Any) -> Any:
-            return build.select(build.fcmp_ordered("<", one, other), one, other)
+            return v.less(one, other).choose(one, other)
 
         def earliest(r: Any, carried: list[Any]) -> list[Any]:
             number = self.number(r)
-            found = [
-                build.select(wins(n, value), number, carried[n]) for n, value in enumerate(self.loaded(r))
-            ]
+            found = [wins(n, value).choose(number, carried[n]) for n, value in enumerate(self.loaded(r))]
             return [lower(*pair) for pair in zip(found, carried, strict=True)]
 
         none = v.constant(float("inf"))
@@ -177,13 +164,12 @@ class _Route:
         """Return the number of each element of a row within its window."""
         v, build = self.v, self.v.build
         across = ir.Constant(v.kind, [float(i % self.columns) for i in range(v.lanes)])
-        below = build.sitofp(build.mul(r, I64(self.columns)), v.kind.element)
+        below = build.sitofp(r * self.columns, v.kind.element)
         return build.fadd(across, v.splat(below))
 
     def larger(self, one: Any, other: Any) -> Any:
         """Return the larger of two; the other one, where one is a NaN."""
-        build = self.v.build
-        return build.select(build.fcmp_ordered(">", one, other), one, other)
+        return self.v.greater(one, other).choose(one, other)
 
     def exchanged(self, value: Any, joined: Callable[[Any, Any], Any]) -> Any:
         """Return, at every column of a window, what all of its columns are joined to."""
@@ -200,69 +186,49 @@ class _Route:
     def each(self, rows: Any, carried: list[Any], body: Callable[[Any, list[Any]], list[Any]]) -> list[Any]:
         """Write ``carried = body(r, carried)`` for all rows."""
         if not isinstance(rows, int):
-            return self.v.loop(I64(0), rows, 1, carried, body)
+            return self.v.loop(0, rows, 1, carried, body)
         for r in range(rows):
-            carried = body(I64(r), carried)
+            carried = body(self.v.known(r), carried)
         return carried
-
-
-def _row(v: Any, columns: int, windows: Any) -> Any:
-    """Return the elements of a row of x."""
-    return v.build.mul(windows, I64(columns))
 
 
 def _loads(v: Any, x_here: Any, r: Any, row: Any, masks: list[Any]) -> list[Any]:
     """Return the vectors of a row of x that some windows have."""
-    return [v.load(v.at(x_here, v.build.mul(r, row), I64(n * v.lanes)), mask) for n, mask in enumerate(masks)]
+    return [v.load(v.at(x_here, r * row + n * v.lanes), mask) for n, mask in enumerate(masks)]
 
 
 def _maximum(v: Any, x_here: Any, rows: Any, row: Any, masks: list[Any]) -> Any:
     """Return the maximum of each window, or a NaN that is there."""
-    build = v.build
-
-    def larger(best: Any, nan: Any, value: Any) -> tuple[Any, Any]:
-        unknown = build.fcmp_unordered("uno", value, value)
-        return (
-            build.select(build.fcmp_ordered(">", value, best), value, best),
-            build.select(unknown, value, nan),
-        )
+    count = len(masks)
 
     def below(r: Any, carried: list[Any]) -> list[Any]:
-        values, count = _loads(v, x_here, r, row, masks), len(masks)
-        pairs = [larger(carried[n], carried[count + n], value) for n, value in enumerate(values)]
-        return [best for best, _ in pairs] + [nan for _, nan in pairs]
+        best, nans = carried[:count], carried[count:]
+        for n, value in enumerate(_loads(v, x_here, r, row, masks)):
+            unknown = v.nan(value)
+            best[n] = v.greater(value, best[n]).choose(value, best[n])
+            nans[n] = unknown.choose(value, nans[n])
+        return best + nans
 
-    lowest = [v.constant(float("-inf"))] * len(masks)
-    carried = v.loop(I64(0), rows, 1, lowest + lowest, below)
-    best, *others = deinterleaved(v, carried[: len(masks)])
-    nan, *nans = deinterleaved(v, carried[len(masks) :])
+    lowest = [v.constant(float("-inf"))] * count
+    carried = v.loop(0, rows, 1, lowest + lowest, below)
+    best, *others = deinterleaved(v, carried[:count])
+    nan, *nans = deinterleaved(v, carried[count:])
     for other, other_nan in zip(others, nans, strict=True):
-        best = build.select(build.fcmp_ordered(">", other, best), other, best)
-        nan = build.select(build.fcmp_unordered("uno", other_nan, other_nan), other_nan, nan)
-    return build.select(build.fcmp_unordered("uno", nan, nan), nan, best)
+        best = v.greater(other, best).choose(other, best)
+        nan = v.nan(other_nan).choose(other_nan, nan)
+    return v.nan(nan).choose(nan, best)
 
 
 def _each(v: Any, columns: int, x: Any, at: Any, rows: Any, lines: Any, windows: Any,
           write: Callable[..., None]) -> None:  # fmt: skip
     """Call ``write(x_here, line, window, masks, inside)`` for each vector of windows; None masks nothing."""
-    build, row = v.build, _row(v, columns, windows)
-    end = build.sub(windows, build.srem(windows, I64(v.lanes)))
-
-    def line(number: Any, _: list[Any]) -> list[Any]:
-        above = v.at(x, at, build.mul(number, build.mul(rows, row)))
-
-        def whole(window: Any, _: list[Any]) -> list[Any]:
-            write(v.at(above, build.mul(window, I64(columns))), number, window, [None] * columns, None)
-            return []
-
-        def rest(window: Any, _: list[Any]) -> list[Any]:
-            column, left = build.mul(window, I64(columns)), build.sub(windows, window)
-            elements = build.mul(left, I64(columns))
-            masks = [v.below(build.sub(elements, I64(n * v.lanes))) for n in range(columns)]
-            write(v.at(above, column), number, window, masks, v.below(left))
-            return []
-
-        v.loop(I64(0), end, v.lanes, [], whole)
-        return v.loop(end, windows, v.lanes, [], rest)
-
-    v.loop(I64(0), lines, 1, [], line)
+    row = windows * columns
+    whole = windows - windows % v.lanes
+    with v.range(lines) as line:
+        above = v.at(x, at, line * (rows * row))
+        with v.range(0, whole, v.lanes) as window:
+            write(v.at(above, window * columns), line, window, [None] * columns, None)
+        with v.range(whole, windows, v.lanes) as window:
+            column, left = window * columns, windows - window
+            masks = v.masks(left * columns, columns)
+            write(v.at(above, column), line, window, masks, v.below(left))

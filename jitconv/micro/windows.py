@@ -1,7 +1,7 @@
-"""Runs of windows, a few vectors of channels at a time.
+"""Runs of windows, y[w] = max_tap x[w, tap], (Σ_tap x[w, tap]) · share, and their gradients.
 
 Every piece works on `windows` windows of rows·cols taps; the steps lead from a tap to the one below
-(`down`) and to the right, and from a window to the next (`step`); `channels` elements lie together at
+(`down`) and to the right, and from a window to the next (`step`); `channels` elements are together at
 each. All of a window's partial results stay in registers.
 """
 
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from jitconv.jit.vectors import I64, Vectors, emitted
+from jitconv.jit.integers import I64, Flag
+from jitconv.jit.vectors import Vectors, emitted
 from jitconv.micro.runs import Run, Values
 
 SMALL = 2**31 - 1
-"""Up to so many positions fit in the numbers of 32 bits that pieces count with unless they are told that
-there may be more: these fill half as many registers."""
+"""Up to so many positions fit in the numbers of 32 bits that pieces count with unless there may be more:
+these fill half as many registers."""
 
 LARGE = [(0,), (1,)]
 """Whether there may be more."""
@@ -24,25 +25,20 @@ LARGE = [(0,), (1,)]
 def maxima(v, x, at, rows, cols, down, right, step, windows, channels, y, to, y_step):
     """Put each window's maximum into y; a NaN wins.
 
-    NaNs are noted apart: no comparison then waits for more than the one before it.
+    NaNs are kept in variables of their own: no comparison then waits for more than the one before it.
     """
     run = Run(v, windows, channels, rows, cols)
 
     def window(w: Any, c: Any, masks: Values) -> None:
         best, nans = [run.lowest() for _ in masks], [run.lowest() for _ in masks]
-
-        def tap(r: Any, q: Any) -> None:
-            taps = run.loads(x, run.place(at, (w, step), (c, 1), (r, down), (q, right)), masks)
-            for value, place, nan in zip(taps, best, nans, strict=True):
-                run.keep(place, value, v.build.fcmp_ordered(">", value, v.build.load(place)))
-                run.keep(nan, value, run.nan(value))
-
-        run.each_tap(tap)
-        results = [
-            v.build.select(run.nan(nan), nan, value)
-            for value, nan in zip(run.values(best), run.values(nans), strict=True)
-        ]
-        run.stores(results, y, run.place(to, (w, y_step), (c, 1)), masks)
+        with run.taps() as (r, q):
+            values = run.loads(x, at + w * step + c + r * down + q * right, masks)
+            for value, place, nan in zip(values, best, nans, strict=True):
+                run.keep(place, value, v.greater(value, v.build.load(place)))
+                run.keep(nan, value, v.nan(value))
+        pairs = zip(run.values(best), run.values(nans), strict=True)
+        results = [v.nan(nan).choose(nan, value) for value, nan in pairs]
+        run.stores(results, y, to + w * y_step + c, masks)
 
     run.each_window(window)
 
@@ -50,7 +46,7 @@ def maxima(v, x, at, rows, cols, down, right, step, windows, channels, y, to, y_
 @emitted(sizes=LARGE)
 def winners(v, large, x, at, rows, cols, down, right, step, windows, channels, y, to, y_step,
             position, p_down, p_right, p_step, positions):  # fmt: skip
-    """As `maxima`, and put the first winner's position into `positions`, which lie as y does.
+    """As `maxima`, and put the first winner's position into `positions`, at the same places as y.
 
     `position` is that of the first window's first tap, and `p_down`, `p_right` and `p_step` lead on; there
     may be more than `SMALL` if `large`.
@@ -58,23 +54,20 @@ def winners(v, large, x, at, rows, cols, down, right, step, windows, channels, y
     run = Run(v, windows, channels, rows, cols, large=large)
 
     def window(w: Any, c: Any, masks: Values) -> None:
-        begin = run.place(position, (w, p_step))
+        begin = position + w * p_step
         best, winner = [run.lowest() for _ in masks], [run.number(begin) for _ in masks]
-
-        def tap(r: Any, q: Any) -> None:
-            taps = run.loads(x, run.place(at, (w, step), (c, 1), (r, down), (q, right)), masks)
-            here = run.splat(run.place(begin, (r, p_down), (q, p_right)))
-            for value, place, first in zip(taps, best, winner, strict=True):
+        with run.taps() as (r, q):
+            values = run.loads(x, at + w * step + c + r * down + q * right, masks)
+            here = run.splat(begin + r * p_down + q * p_right)
+            for value, place, first in zip(values, best, winner, strict=True):
                 wins = run.wins(value, place)
                 run.keep(place, value, wins)
                 run.keep(first, here, wins)
-
-        run.each_tap(tap)
-        target = run.place(to, (w, y_step), (c, 1))
+        target = to + w * y_step + c
         run.stores(run.values(best), y, target, masks)
         wide = Vectors(v.build, I64, v.lanes)
         for n, value in enumerate(run.values(winner)):
-            place = v.build.gep(positions, [run.place(target, (I64(n), v.lanes))])
+            place = v.at(positions, target + v.known(n) * v.lanes)
             wide.store(value if large else v.build.sext(value, wide.kind), place, masks[n])
 
     run.each_window(window)
@@ -86,17 +79,14 @@ def means(v, x, at, rows, cols, down, right, step, windows, channels, y, to, y_s
     run = Run(v, windows, channels, rows, cols)
 
     def window(w: Any, c: Any, masks: Values) -> None:
-        total = [v.variable(v.zeros) for _ in masks]
-
-        def tap(r: Any, q: Any) -> None:
-            taps = run.loads(x, run.place(at, (w, step), (c, 1), (r, down), (q, right)), masks)
-            for value, place in zip(taps, total, strict=True):
+        sums = [v.variable(v.zeros) for _ in masks]
+        with run.taps() as (r, q):
+            values = run.loads(x, at + w * step + c + r * down + q * right, masks)
+            for value, place in zip(values, sums, strict=True):
                 v.build.store(v.build.fadd(v.build.load(place), value), place)
-
-        run.each_tap(tap)
         scale = v.splat(share)
-        results = [v.build.fmul(value, scale) for value in run.values(total)]
-        run.stores(results, y, run.place(to, (w, y_step), (c, 1)), masks)
+        results = [v.build.fmul(value, scale) for value in run.values(sums)]
+        run.stores(results, y, to + w * y_step + c, masks)
 
     run.each_window(window)
 
@@ -106,17 +96,14 @@ def spread(v, dx, at, rows, cols, down, right, step, windows, channels, dy, star
            share, adding):  # fmt: skip
     """Add dy times a share to every tap of its window; where `adding` is 0, put it there."""
     run = Run(v, windows, channels, rows, cols)
-    added = v.build.icmp_signed("!=", adding, I64(0))
+    added = adding != 0
     scale = v.splat(share)
 
     def window(w: Any, c: Any, masks: Values) -> None:
-        gradients = run.loads(dy, run.place(start, (w, dy_step), (c, 1)), masks)
+        gradients = run.loads(dy, start + w * dy_step + c, masks)
         parts = [v.build.fmul(gradient, scale) for gradient in gradients]
-
-        def tap(r: Any, q: Any) -> None:
-            run.add(parts, dx, run.place(at, (w, step), (c, 1), (r, down), (q, right)), masks, added)
-
-        run.each_tap(tap)
+        with run.taps() as (r, q):
+            run.add(parts, dx, at + w * step + c + r * down + q * right, masks, added)
 
     run.each_window(window)
 
@@ -128,56 +115,48 @@ def _route(name: str, shared: bool) -> Any:
     def route(v, large, x, at, rows, cols, down, right, step, windows, channels, dy, start, dy_step,
               dx, dx_at, first, last, adding, dividing):  # fmt: skip
         run, build = Run(v, windows, channels, rows, cols, large=large), v.build
-        added = build.icmp_signed("!=", adding, I64(0))
+        added = adding != 0
         divided = v.where(dividing)
 
         def window(w: Any, c: Any, masks: Values) -> None:
-            best, winner = [run.lowest() for _ in masks], [run.number(I64(0)) for _ in masks]
+            best, winner = [run.lowest() for _ in masks], [run.number(0) for _ in masks]
 
             def loaded(r: Any, q: Any) -> Values:
-                return run.loads(x, run.place(at, (w, step), (c, 1), (r, down), (q, right)), masks)
+                return run.loads(x, at + w * step + c + r * down + q * right, masks)
 
-            def search(r: Any, q: Any) -> None:
-                here = run.splat(run.place(q, (r, cols)))
-                for value, place, noted in zip(loaded(r, q), best, winner, strict=True):
+            with run.taps() as (r, q):
+                here = run.splat(q + r * cols)
+                for value, place, number in zip(loaded(r, q), best, winner, strict=True):
                     wins = run.wins(value, place)
                     run.keep(place, value, wins)
-                    run.keep(noted, here, wins)
-
-            run.each_tap(search)
+                    run.keep(number, here, wins)
             maximum, place_of = run.values(best), run.values(winner)
-            parts = run.loads(dy, run.place(start, (w, dy_step), (c, 1)), masks)
+            parts = run.loads(dy, start + w * dy_step + c, masks)
 
-            def marked(r: Any, q: Any) -> Values:
+            def marked(r: Any, q: Any) -> list[Flag]:
                 """Return where a tap is a winner; no NaN equals another, only the first one's place does."""
-                here = run.splat(run.place(q, (r, cols)))
-                marks = [build.icmp_signed("==", one, here) for one in place_of]
+                here = run.splat(q + r * cols)
+                marks = [Flag(build, build.icmp_signed("==", one, here)) for one in place_of]
                 if not shared:
                     return marks
-                equal = [build.fcmp_ordered("==", a, b) for a, b in zip(loaded(r, q), maximum, strict=True)]
-                return [build.or_(one, other) for one, other in zip(marks, equal, strict=True)]
+                equal = [v.equal(*pair) for pair in zip(loaded(r, q), maximum, strict=True)]
+                return [one | other for one, other in zip(marks, equal, strict=True)]
 
             if shared:
-                one, count = run.splat(I64(1)), [run.number(I64(0)) for _ in masks]
-
-                def tally(r: Any, q: Any) -> None:
+                one, count = run.splat(1), [run.number(0) for _ in masks]
+                with run.taps() as (r, q):
                     for mark, place in zip(marked(r, q), count, strict=True):
                         number = build.load(place)
-                        build.store(build.select(mark, build.add(number, one), number), place)
-
-                run.each_tap(tally)
+                        build.store(mark.choose(build.add(number, one), number), place)
                 # float32 would count to 2^24 and stay there
                 ties = [build.uitofp(number, v.kind) for number in run.values(count)]
                 shares = [build.fdiv(*pair) for pair in zip(parts, ties, strict=True)]
-                parts = [build.select(divided, a, b) for a, b in zip(shares, parts, strict=True)]
+                parts = [divided.choose(*pair) for pair in zip(shares, parts, strict=True)]
 
-            def give(r: Any, q: Any) -> None:
-                given = [
-                    build.select(mark, part, v.zeros) for mark, part in zip(marked(r, q), parts, strict=True)
-                ]
-                run.add(given, dx, run.place(dx_at, (w, step), (c, 1), (r, down), (q, right)), masks, added)
-
-            run.each_tap(give, first, last)
+            with run.taps(first, last) as (r, q):
+                pairs = zip(marked(r, q), parts, strict=True)
+                values = [mark.choose(part, v.zeros) for mark, part in pairs]
+                run.add(values, dx, dx_at + w * step + c + r * down + q * right, masks, added)
 
         run.each_window(window)
 
