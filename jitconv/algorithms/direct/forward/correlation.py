@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
@@ -37,9 +38,6 @@ PASS_BYTES = 128 * 1024
 LEAST_COLUMNS = 24
 """Pixels of a row from which tiles of some 6 rows have nearly one height. A choice."""
 
-INTS = 31
-"""Numbers of `_correlate` before its table."""
-
 TASKS = 8
 """At least so many tasks, so that two to eight threads have equal parts, where threads pay at all."""
 
@@ -63,75 +61,114 @@ class Correlation:
     """Columns that a segment spans: the taps that lie side by side in `depth`."""
 
 
+class Numbers(NamedTuple):
+    """What `_correlate` is given of a problem, before its table of segments."""
+
+    x_image: int
+    """Elements from image to image of x; then from row to row, from column to column, of channels."""
+    x_row: int
+    x_column: int
+    x_channel: int
+    y_image: int
+    y_row: int
+    y_column: int
+    y_channel: int
+    y_at: int
+    """Where the first result lies."""
+    top: int
+    """First row and column, height and width, of what one row of results needs."""
+    left: int
+    tall: int
+    wide: int
+    height: int
+    """Of x."""
+    width: int
+    rows: int
+    """Of results, and columns."""
+    columns: int
+    row_step: int
+    """Rows of x from one row of results to the next, and columns."""
+    column_step: int
+    fetched: int
+    """Whether rows of x are copied into a buffer; else x itself serves: NHWC that no window leaves."""
+    batch: int
+    channels: int
+    filters: int
+    groups: int
+    block: int
+    """Rows of results of a task."""
+    splits: int
+    """Shares of the panels of filters."""
+    panel_rows: int
+    """Rows of a panel of filters."""
+    b_step: int
+    """Filters from row to row where they are not packed, else 0."""
+    segments_of_a_pass: int
+    depth: int
+    """Products of a segment."""
+    relu: int
+
+
+COUNT = len(Numbers._fields)
+
+
 def _correlate(pictures, packed, bias, results, numbers):
-    """Run tasks of `block` output rows, each from rows of the padded picture.
-
-    They are fetched into a buffer first, unless `source` itself serves: NHWC that no window leaves.
-
-    `window` is (first row, first column, height, width) of what one output row needs.
-    An empty `bias` is none.
-    """
+    """Run tasks of `block` rows of results, each from rows of the padded image; an empty `bias` is none."""
     source, out = pictures.ravel(), results.ravel()
-    ints, table = unpacked(numbers, INTS), numbers[INTS:]
-    strides, out_strides, window = ints[:4], ints[4:8], ints[8:12]
-    size, counts, steps = ints[12:14], ints[14:16], ints[16:18]
-    (
-        fetched, batch, panel_rows, b_step, segments_of_a_pass, depth, out_at, channels, filters, groups,
-        block, splits, floor,
-    ) = ints[18:]  # fmt: skip
+    n, table = Numbers(*unpacked(numbers, COUNT)), numbers[COUNT:]
     lanes = VECTOR_BYTES // source.itemsize
     panel_width = WIDEST * lanes
-    rows, columns = counts
-    group_c, group_f = channels // groups, filters // groups
+    group_c, group_f = n.channels // n.groups, n.filters // n.groups
     panels = (group_f + panel_width - 1) // panel_width
     segments = table.size // 2
-    group_size = packed.size // groups
-    blocks = (rows + block - 1) // block
+    group_size = packed.size // n.groups
+    blocks = (n.rows + n.block - 1) // n.block
     biased = bias.size > 0
-    in_place = out_strides[3] == 1
-    for task in prange(batch * blocks * splits):
-        split, n, first = task // blocks // batch, task // blocks % batch, task % blocks * block
-        last = min(first + block, rows)
-        if fetched:
-            height = (last - first - 1) * steps[0] + window[2]
-            scratch = buffer(height * window[3] * channels, source)
+    in_place = n.y_channel == 1
+    for task in prange(n.batch * blocks * n.splits):
+        split, image, first = task // blocks // n.batch, task // blocks % n.batch, task % blocks * n.block
+        last = min(first + n.block, n.rows)
+        if n.fetched:
+            height = (last - first - 1) * n.row_step + n.tall
+            scratch = buffer(height * n.wide * n.channels, source)
             begin = 0
-            fetch(source, n * strides[0], strides[1:], size, first * steps[0] + window[0], window[1],
-                  height, window[3], channels, scratch)  # fmt: skip
+            fetch(source, image * n.x_image, (n.x_row, n.x_column, n.x_channel), (n.height, n.width),
+                  first * n.row_step + n.top, n.left, height, n.wide, n.channels, scratch)  # fmt: skip
         else:
             scratch = source
-            begin = n * strides[0] + (first * steps[0] + window[0]) * strides[1] + window[1] * strides[2]
-        target = out if in_place else buffer((last - first) * columns * panel_width, source)
-        c_row = out_strides[2] if in_place else panel_width
-        for g in range(groups):
-            for panel in range(split, panels, splits):
+            begin = image * n.x_image + (first * n.row_step + n.top) * n.x_row + n.left * n.x_column
+        target = out if in_place else buffer((last - first) * n.columns * panel_width, source)
+        c_row = n.y_column if in_place else panel_width
+        for g in range(n.groups):
+            for panel in range(split, panels, n.splits):
                 low = panel * panel_width
                 count = min(panel_width, group_f - low)
                 vectors = width_of(count, lanes)
-                step = b_step if b_step else vectors * lanes
-                masked = b_step > 0 and count < vectors * lanes
+                step = n.b_step if n.b_step else vectors * lanes
+                masked = n.b_step > 0 and count < vectors * lanes
                 f = g * group_f + low
-                b_at = g * group_size + panel_rows * low
-                for begun in range(0, segments, segments_of_a_pass):
-                    ended = min(begun + segments_of_a_pass, segments)
+                b_at = g * group_size + n.panel_rows * low
+                # a pass of the panel's rows stays in the cache while all rows of results use it
+                for begun in range(0, segments, n.segments_of_a_pass):
+                    ended = min(begun + n.segments_of_a_pass, segments)
+                    relu = n.relu > 0 and ended == segments
                     for q in range(first, last):
-                        a_at = begin + (q - first) * steps[0] * window[3] * channels + g * group_c
-                        c_at = (q - first) * columns * panel_width
+                        a_at = begin + (q - first) * n.row_step * n.wide * n.channels + g * group_c
+                        c_at = (q - first) * n.columns * panel_width
                         if in_place:
-                            c_at = out_at + n * out_strides[0] + q * out_strides[1] + f
-                        floored = floor > 0 and ended == segments
+                            c_at = n.y_at + image * n.y_image + q * n.y_row + f
                         if begun == 0:
-                            tiles(columns, vectors, scratch, a_at, steps[1] * channels, packed, b_at,
-                                  step, masked, table, begun, ended, depth, bias, f, 0, biased,
-                                  target, c_at, c_row, count, floored)  # fmt: skip
+                            tiles(n.columns, vectors, scratch, a_at, n.column_step * n.channels, packed, b_at,
+                                  step, masked, table, begun, ended, n.depth, bias, f, 0, biased,
+                                  target, c_at, c_row, count, relu)  # fmt: skip
                         else:
-                            tiles(columns, vectors, scratch, a_at, steps[1] * channels, packed, b_at,
-                                  step, masked, table, begun, ended, depth, target, c_at, c_row, 1,
-                                  target, c_at, c_row, count, floored)  # fmt: skip
+                            tiles(n.columns, vectors, scratch, a_at, n.column_step * n.channels, packed, b_at,
+                                  step, masked, table, begun, ended, n.depth, target, c_at, c_row, 1,
+                                  target, c_at, c_row, count, relu)  # fmt: skip
                 if not in_place:
-                    put(target, panel_width, count, last - first, columns, out,
-                        out_at + n * out_strides[0] + first * out_strides[1] + f * out_strides[3],
-                        out_strides[1], out_strides[2], out_strides[3])  # fmt: skip
+                    put(target, panel_width, count, last - first, n.columns, out,
+                        n.y_at + image * n.y_image + first * n.y_row + f * n.y_channel,
+                        n.y_row, n.y_column, n.y_channel)  # fmt: skip
 
 
 CORRELATE = Kernel(_correlate)
@@ -142,13 +179,13 @@ class PackedCorrelation:
 
     Filters come as `pack.packer` makes them; or, of one group and one panel, as (tap, channel, filter): then
     they lie as a tile reads them (`b_step` is their number). If they are packed with those of other
-    correlations `panel_rows` is how many rows a panel has of all. With `floor` negative results become 0.
+    correlations `panel_rows` is how many rows a panel has of all. With `relu` negative results become 0.
     """
 
     def __init__(
         self, geometry: Correlation, *, batch: int, size: tuple[int, int], channels: int, filters: int,
         groups: int, strides: tuple[int, int, int, int], out_strides: tuple[int, int, int, int], out_at: int,
-        dtype: str, b_step: int = 0, panel_rows: int = 0, floor: bool = False,
+        dtype: str, b_step: int = 0, panel_rows: int = 0, relu: bool = False,
     ) -> None:  # fmt: skip
         itemsize = np.dtype(dtype).itemsize
         top, left = min(geometry.rows), min(geometry.columns)
@@ -199,9 +236,13 @@ class PackedCorrelation:
         ).reshape(-1)
         segments_of_a_pass = max(1, PASS_BYTES // (depth * panel_width * itemsize))
         self._numbers = flat(
-            strides, out_strides, window, size, geometry.counts, geometry.steps,
-            fetched, batch, panel_rows or table.size // 2 * depth, b_step, segments_of_a_pass, depth, out_at,
-            channels, filters, groups, block, splits, floor, table,
+            Numbers(
+                *strides, *out_strides, out_at, *window, *size, *geometry.counts, *geometry.steps,
+                fetched=fetched, batch=batch, channels=channels, filters=filters, groups=groups, block=block,
+                splits=splits, panel_rows=panel_rows or table.size // 2 * depth, b_step=b_step,
+                segments_of_a_pass=segments_of_a_pass, depth=depth, relu=relu,
+            ),
+            table,
         )  # fmt: skip
         self._no_bias = np.empty(0, dtype)
         self._run = CORRELATE.of(work)

@@ -49,7 +49,7 @@ def build_packed(spec: ConvSpec) -> Plan:
 
 def hold_packed(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -> Plan:
     """Return a plan that holds packed filters."""
-    return correlation(spec, floor=activation == "relu").holding(forward_packer(spec)(w), b)
+    return correlation(spec, relu=activation == "relu").holding(forward_packer(spec)(w), b)
 
 
 def packed_elements(spec: ConvSpec) -> int:
@@ -58,7 +58,7 @@ def packed_elements(spec: ConvSpec) -> int:
     return correlation(spec).elements + spec.kh * spec.kw * spec.c * columns
 
 
-def correlation(spec: ConvSpec, b_step: int = 0, *, floor: bool = False) -> PackedCorrelation:
+def correlation(spec: ConvSpec, b_step: int = 0, *, relu: bool = False) -> PackedCorrelation:
     """Return the forward op's correlation."""
     spec = merge_rows(spec)
     side_by_side = spec.groups == 1 and spec.dilation[1] == 1
@@ -79,7 +79,7 @@ def correlation(spec: ConvSpec, b_step: int = 0, *, floor: bool = False) -> Pack
         geometry, batch=spec.n, size=(spec.h, spec.w), channels=spec.c, filters=spec.f, groups=spec.groups,
         strides=strides(spec.h, spec.w, spec.c, spec.layout),
         out_strides=strides(spec.oh, spec.ow, spec.f, spec.layout), out_at=0,
-        dtype=spec.dtype, b_step=b_step, floor=floor,
+        dtype=spec.dtype, b_step=b_step, relu=relu,
     )  # fmt: skip
 
 
