@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import inspect
 import os
 from collections.abc import Callable, Sequence
 from functools import reduce, wraps
@@ -29,7 +30,7 @@ llvmlite.binding.add_symbol(UNKNOWN, ctypes.cast(_abort, ctypes.c_void_p).value)
 depthwise planes of 28x28 took 52 to 69 µs instead of 44."""
 
 
-def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),)) -> Any:
+def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),), record: Any = None) -> Any:
     """Make, of what writes the IR of a function, a piece that kernels call.
 
     ``write(vectors, *arguments)`` writes it for the arguments of the call: pointers to what arrays hold,
@@ -37,13 +38,22 @@ def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),)) -
     each, and the first arguments of a call choose one; `write` gets those as Python's integers, from 0 to 15.
     A size that there is not ends the process: nothing else would tell that nothing was written. The functions
     are compiled once for all kernels, apart from them: each has the registers to itself. The pieces of a
-    module have different names.
+    module have different names. With a `record`, a NamedTuple, calls take its fields, and it is what `write`
+    gets: ``write(vectors, record(*arguments))``.
     """
 
     def piece(write: Callable[..., None]) -> Any:
+        def written(vectors: Vectors, *arguments: Any) -> None:
+            write(vectors, *arguments) if record is None else write(vectors, record(*arguments))
+
         @wraps(write)
         def typed(typing: Any, *arguments: Any) -> Any:
             return types.void(*arguments), generate
+
+        if record is not None:
+            kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+            names = [inspect.Parameter(name, kind) for name in ("typing", *record._fields)]
+            typed.__signature__ = inspect.Signature(names)  # type: ignore[attr-defined]
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             pairs = zip(signature.args, arguments, strict=True)
@@ -56,7 +66,7 @@ def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),)) -
 
             def functions(module: Any) -> None:
                 for size in sizes:
-                    _write(ir.Function(module, kind, symbols[size]), size, write)
+                    _write(ir.Function(module, kind, symbols[size]), size, written)
 
             provide(library, context, functions)
             end, unknown = (builder.append_basic_block(name) for name in ("end", "unknown"))

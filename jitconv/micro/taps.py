@@ -49,9 +49,9 @@ def correlation(name: str, *, lanes_are_channels: bool) -> Any:
     """
     sizes = [(n, *rest) for n in range(1, OUTPUTS + 1) for rest in FORMS[lanes_are_channels]]
 
-    @emitted(f"correlate_{name}", sizes)
-    def correlate(v, *arguments):
-        _Correlate(v, lanes_are_channels, Arguments(*arguments)).write()
+    @emitted(f"correlate_{name}", sizes, Arguments)
+    def correlate(v, arguments):
+        _Correlate(v, lanes_are_channels, arguments).write()
 
     return correlate
 

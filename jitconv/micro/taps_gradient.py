@@ -39,9 +39,9 @@ def gradient(name: str, *, lanes_are_channels: bool) -> Any:
         for form, sharing in FORMS[lanes_are_channels] if width == 3 or not sharing
     ]  # fmt: skip
 
-    @emitted(f"gradient_{name}", sizes)
-    def correlate_gradient(v, *arguments):
-        _Gradient(v, lanes_are_channels, Arguments(*arguments)).write()
+    @emitted(f"gradient_{name}", sizes, Arguments)
+    def correlate_gradient(v, arguments):
+        _Gradient(v, lanes_are_channels, arguments).write()
 
     return correlate_gradient
 

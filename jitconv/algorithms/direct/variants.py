@@ -85,7 +85,7 @@ def _build_pixels(spec: ConvSpec) -> Plan:
 
 
 def _hold_pixels(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -> Plan:
-    return pixels.Pixels(spec).holding(w, b, floor=activation == "relu")
+    return pixels.Pixels(spec).holding(w, b, relu=activation == "relu")
 
 
 def _hold_rows(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -> Plan:

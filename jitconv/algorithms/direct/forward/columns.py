@@ -2,62 +2,86 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from jitconv.jit.loops import inlined
+from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.move import copy
 from jitconv.micro.panels import to_panels
 from jitconv.micro.phases import split_phases
 from jitconv.micro.tile import WIDEST, width_of
 
 
+class Image(NamedTuple):
+    """How pixels of a result, `columns` in a row, lie over an image of x."""
+
+    height: int
+    width: int
+    row_step: int
+    """Rows of the image from one row of results to the next, and columns."""
+    column_step: int
+    columns: int
+
+
 @inlined
-def copy_panels(x, at, x_row, rows, pixels, lanes, out):
+def copy_panels(x, at, x_row, rows, pixels, out):
     """Put rows of pixels that lie side by side in panels: (panel, row, pixel)."""
+    lanes = VECTOR_BYTES // x.itemsize
     panel = WIDEST * lanes
     whole = pixels // panel
     to_panels(WIDEST, x, at, x_row, rows, whole, panel, out, 0, rows * panel)
     done = whole * panel
     if done < pixels:
-        to_panels(width_of(pixels - done, lanes), x, at + done, x_row, rows, 1, pixels - done, out,
-                  done * rows, 0)  # fmt: skip
+        vectors = width_of(pixels - done, lanes)
+        to_panels(vectors, x, at + done, x_row, rows, 1, pixels - done, out, done * rows, 0)
 
 
 @inlined
-def room_apart(most, columns, lanes):
-    """Return how many elements of each row `copy_apart` needs for `most` pixels."""
+def strided_room(most, columns, lanes):
+    """Return how many elements of each row `copy_strided` needs for `most` pixels."""
     return most + 2 * columns + lanes
 
 
 @inlined
-def copy_apart(x, at, plane, width, steps, columns, rows, begin, end, lanes, zero, side_by_side, out):
-    """As `copy_panels`, of the pixels begin..end-1 that lie under a stride; first they come side by side."""
-    first = begin // columns
-    height = (end - 1) // columns + 1 - first
-    pitch = height * columns + lanes
-    at += first * steps[0] * width
-    down = steps[0] * width
+def copy_strided(x, at, image, rows, begin, end, zero, neighbours, out):
+    """As `copy_panels`, of the pixels begin..end-1 under a stride; a buffer first takes them as neighbours.
+
+    `rows` planes follow one another from x[at] on; `zero` is a table of one 0.
+    """
+    first = begin // image.columns
+    height = (end - 1) // image.columns + 1 - first
+    pitch = height * image.columns + VECTOR_BYTES // x.itemsize
+    down = image.row_step * image.width
+    at += first * down
     for k in range(rows):
-        here, to = at + k * plane, k * pitch
-        if steps[1] == 2:
-            split_phases(2, 1, x, here, down, height, 2 * columns - 1, side_by_side, to, columns, zero)
+        here, to = at + k * image.height * image.width, k * pitch
+        if image.column_step == 2:
+            count = 2 * image.columns - 1
+            split_phases(2, 1, x, here, down, height, count, neighbours, to, image.columns, zero)
         else:
             for r in range(height):
-                for j in range(columns):
-                    side_by_side[to + r * columns + j] = x[here + r * down + j * steps[1]]
-    copy_panels(side_by_side, begin - first * columns, pitch, rows, end - begin, lanes, out)
+                for j in range(image.columns):
+                    neighbours[to + r * image.columns + j] = x[here + r * down + j * image.column_step]
+    copy_panels(neighbours, begin - first * image.columns, pitch, rows, end - begin, out)
 
 
 @inlined
-def copy_taps(x, at, size, taps, steps, columns, first, last, begin, end, lanes, out):
-    """As `copy_panels`, of what pixels meet with channels and taps: the products first..last-1 of a pixel."""
-    panel = WIDEST * lanes
+def copy_taps(x, at, image, taps, first, last, begin, end, out):
+    """As `copy_panels`, of what pixels need for their products first..last-1: of each channel all taps.
+
+    `taps` has the row and the column of the image that the first pixel has with each.
+    """
+    lanes = VECTOR_BYTES // x.itemsize
+    panel, count_of_taps = WIDEST * lanes, taps.size // 2
     for k in range(first, last):
-        c, t = k // taps.shape[0], k % taps.shape[0]
-        plane = at + c * size[0] * size[1]
+        c, t = k // count_of_taps, k % count_of_taps
+        plane = at + c * image.height * image.width
         for p in range(begin, end, panel):
             count = min(panel, end - p)
             width = width_of(count, lanes) * lanes
             to = (p - begin) * (last - first) + (k - first) * width
-            copy_tap(x, plane, size, taps[t, 0], taps[t, 1], steps, columns, p, out, to, count)
+            size, steps = (image.height, image.width), (image.row_step, image.column_step)
+            copy_tap(x, plane, size, taps[2 * t], taps[2 * t + 1], steps, image.columns, p, out, to, count)
             for i in range(to + count, to + width):
                 out[i] = 0
 

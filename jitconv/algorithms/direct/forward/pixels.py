@@ -9,15 +9,23 @@ take longer than copying each pixel KH·KW times.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.tasks import at_once
-from jitconv.algorithms.direct.forward.columns import copy_apart, copy_panels, copy_taps, room_apart
+from jitconv.algorithms.direct.forward.columns import (
+    Image,
+    copy_panels,
+    copy_strided,
+    copy_taps,
+    strided_room,
+)
 from jitconv.arrays import Array
 from jitconv.jit import Kernel, team
 from jitconv.jit.loops import buffer
+from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.tile import WIDEST, tiles, width_of
 from jitconv.specs import ConvSpec
@@ -76,66 +84,98 @@ def _of_planes(spec: ConvSpec) -> str | None:
     return f"needs NCHW of at least {LEAST_PIXELS} pixels"
 
 
-def _pointwise(x, w, bias, biased, y, batch, channels, size, filters, counts, taps, steps, groups, one,
-               blocks, splits, most, floor):  # fmt: skip
-    """Run tasks of some panels of pixels and a part of the filters of one picture.
+class Numbers(NamedTuple):
+    """What `_pixels` is given of a problem, before its taps.
 
-    `taps` holds for each tap the row and the column of the picture that the first pixel meets; `one` is not 0
-    if there is but one, and no padding.
+    Those are the row and the column of the image that the first pixel has with each tap.
     """
+
+    batch: int
+    channels: int
+    height: int
+    """Of x, and the width."""
+    width: int
+    filters: int
+    rows: int
+    """Of results, and columns."""
+    columns: int
+    row_step: int
+    column_step: int
+    groups: int
+    one: int
+    """Whether there is one tap alone, and no padding."""
+    blocks: int
+    """Tasks of an image, by pixels."""
+    splits: int
+    """Tasks of an image, by filters."""
+    most: int
+    """Products of a pixel in a panel at once."""
+    biased: int
+    relu: int
+
+
+COUNT = len(Numbers._fields)
+
+
+def _pixels(pictures, w, bias, results, numbers):
+    """Run tasks of some panels of pixels and a part of the filters of one image."""
+    x, y = pictures.ravel(), results.ravel()
+    n, taps = Numbers(*unpacked(numbers, COUNT)), numbers[COUNT:]
+    image = Image(n.height, n.width, n.row_step, n.column_step, n.columns)
     lanes = VECTOR_BYTES // x.itemsize
     panel_width = WIDEST * lanes
-    pixels, plane = counts[0] * counts[1], size[0] * size[1]
-    group_c, group_f = channels // groups, filters // groups
-    whole = group_c * taps.shape[0]
-    as_it_lies = one and pixels == plane
+    pixels, plane = n.rows * n.columns, n.height * n.width
+    group_c, group_f = n.channels // n.groups, n.filters // n.groups
+    whole = group_c * (taps.size // 2)
+    as_stored = n.one and pixels == plane
     panels = (pixels + panel_width - 1) // panel_width
-    parts = (whole + most - 1) // most
+    parts = (whole + n.most - 1) // n.most
     longest = (whole + parts - 1) // parts
-    widest = (panels + blocks - 1) // blocks * panel_width
+    widest = (panels + n.blocks - 1) // n.blocks * panel_width
     chunks = (group_f + ROWS - 1) // ROWS
-    table = np.zeros(2, np.int64)
-    for task in prange(batch * blocks * splits):
-        # the tasks of a thread share filters, if they can
-        n, split, block = task // blocks // splits, task // blocks % splits, task % blocks
-        begin, end = panels * block // blocks * panel_width, panels * (block + 1) // blocks * panel_width
+    zero = np.zeros(2, np.int64)
+    for task in prange(n.batch * n.blocks * n.splits):
+        # neighbouring tasks, which one thread runs, share filters, if they can
+        number, split, block = task // n.blocks // n.splits, task // n.blocks % n.splits, task % n.blocks
+        begin, end = panels * block // n.blocks * panel_width, panels * (block + 1) // n.blocks * panel_width
         end = min(end, pixels)
-        low, high = chunks * split // splits * ROWS, min(chunks * (split + 1) // splits * ROWS, group_f)
+        low, high = chunks * split // n.splits * ROWS, min(chunks * (split + 1) // n.splits * ROWS, group_f)
         scratch = buffer(longest * widest, x)
-        apart = buffer(longest * room_apart(widest, counts[1], lanes) if one and not as_it_lies else 0, x)
-        for g in range(groups):
+        neighbours = buffer(
+            longest * strided_room(widest, n.columns, lanes) if n.one and not as_stored else 0, x
+        )
+        for g in range(n.groups):
+            # the products of a pixel in parts, so that a panel stays in the cache while every filter uses it
             for part in range(parts):
                 first, last = whole * part // parts, whole * (part + 1) // parts
                 depth = last - first
-                at = (n * channels + g * group_c) * plane
-                if as_it_lies:
-                    copy_panels(x, at + first * plane + begin, plane, depth, end - begin, lanes, scratch)
-                elif one:
-                    copy_apart(x, at + first * plane, plane, size[1], steps, counts[1], depth, begin, end,
-                               lanes, table, apart, scratch)  # fmt: skip
+                at = (number * n.channels + g * group_c) * plane
+                if as_stored:
+                    copy_panels(x, at + first * plane + begin, plane, depth, end - begin, scratch)
+                elif n.one:
+                    copy_strided(x, at + first * plane, image, depth, begin, end, zero, neighbours, scratch)
                 else:
-                    copy_taps(x, at, size, taps, steps, counts[1], first, last, begin, end, lanes, scratch)
+                    copy_taps(x, at, image, taps, first, last, begin, end, scratch)
+                relu = n.relu and part == parts - 1
                 for f in range(low, high, ROWS):
                     rows = min(ROWS, high - f)
                     filter_ = g * group_f + f
                     for p in range(begin, end, panel_width):
                         count = min(panel_width, end - p)
                         vectors = width_of(count, lanes)
-                        y_at = (n * filters + filter_) * pixels + p
+                        y_at = (number * n.filters + filter_) * pixels + p
                         b_at = (p - begin) * depth
-                        floored = floor and part == parts - 1
                         if part == 0:
                             tiles(rows, vectors, w, filter_ * whole, whole, scratch, b_at,
-                                  vectors * lanes, 0, table, 0, 1, depth, bias, filter_ * panel_width,
-                                  panel_width, biased,
-                                  y, y_at, pixels, count, floored)  # fmt: skip
+                                  vectors * lanes, 0, zero, 0, 1, depth, bias, filter_ * panel_width,
+                                  panel_width, n.biased, y, y_at, pixels, count, relu)  # fmt: skip
                         else:
                             tiles(rows, vectors, w, filter_ * whole + first, whole, scratch, b_at,
-                                  vectors * lanes, 0, table, 0, 1, depth, y, y_at, pixels, 1,
-                                  y, y_at, pixels, count, floored)  # fmt: skip
+                                  vectors * lanes, 0, zero, 0, 1, depth, y, y_at, pixels, 1,
+                                  y, y_at, pixels, count, relu)  # fmt: skip
 
 
-POINTWISE = Kernel(_pointwise)
+PIXELS = Kernel(_pixels)
 
 
 class Pixels:
@@ -160,11 +200,8 @@ class Pixels:
         ], np.int64)  # fmt: skip
         self._splits, self._taps, self._tasks = splits, spec.kh * spec.kw, tasks
         self._spec, self._blocks = spec, blocks
-        self._after = (
-            spec.n, spec.c, (spec.h, spec.w), spec.f, (spec.oh, spec.ow),
-            np.ascontiguousarray(taps[::-1]) if spec.flip_kernel else taps, spec.stride, spec.groups,
-            one, blocks,
-        )  # fmt: skip
+        self._one, self._offsets = one, taps[::-1] if spec.flip_kernel else taps
+        self._made: dict[tuple[int, bool, bool], Array] = {}
 
     def splits(self) -> int:
         """Return in how many shares the filters are divided, each with copies of the pixels of its own."""
@@ -178,13 +215,26 @@ class Pixels:
         panels = -(-pixels // self._panel)
         widest = -(-panels // self._blocks) * self._panel
         one = self._taps == 1 and not any(spec.pad)
-        apart = room_apart(widest, spec.ow, lanes) if one and pixels != spec.h * spec.w else 0
+        strided = strided_room(widest, spec.ow, lanes) if one and pixels != spec.h * spec.w else 0
         tasks = at_once(self._work, self._tasks * self.splits())
-        return tasks * longest * (widest + apart) + spec.f * self._panel * spec.bias
+        return tasks * longest * (widest + strided) + spec.f * self._panel * spec.bias
 
-    def holding(self, w: Array, b: Array | None, *, floor: bool = False) -> Callable[[Array, Array], None]:
-        """Return ``(x, y) -> None`` with filters and bias held; negative results become 0 with `floor`."""
-        w = w.ravel()
-        before = w, w if b is None else np.repeat(b, self._panel), b is not None
-        work, after = self._work, (*self._after, self.splits(), self._most, floor)
-        return lambda x, y: POINTWISE(work, x.ravel(), *before, y.ravel(), *after)
+    def holding(self, w: Array, b: Array | None, *, relu: bool = False) -> Callable[[Array, Array], None]:
+        """Return ``(x, y) -> None`` with filters and bias held; negative results become 0 with `relu`."""
+        filters = w.ravel()
+        bias = filters if b is None else np.repeat(b, self._panel)
+        run, numbers = PIXELS.of(self._work), self._numbers(self.splits(), b is not None, relu)
+        return lambda x, y: run(x, filters, bias, y, numbers)
+
+    def _numbers(self, splits: int, biased: bool, relu: bool) -> Array:
+        """Return what the kernel is given; made once, for it takes longer than a small problem."""
+        key = splits, biased, relu
+        if key not in self._made:
+            spec = self._spec
+            numbers = Numbers(
+                batch=spec.n, channels=spec.c, height=spec.h, width=spec.w, filters=spec.f, rows=spec.oh,
+                columns=spec.ow, row_step=spec.stride[0], column_step=spec.stride[1], groups=spec.groups,
+                one=self._one, blocks=self._blocks, splits=splits, most=self._most, biased=biased, relu=relu,
+            )  # fmt: skip
+            self._made[key] = flat(numbers, self._offsets)
+        return self._made[key]

@@ -7,6 +7,7 @@ pixels. A task has some panels of filters for itself, and all pixels.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
@@ -32,38 +33,61 @@ MOST_PIXELS = 256
 LEAST_BYTES = 2**20
 
 
+class Numbers(NamedTuple):
+    """What `_stream` is given of a problem, before its table of segments.
+
+    Of each segment that has the place in an image, and the row of filters that it begins with.
+    """
+
+    batch: int
+    image: int
+    """Elements of an image of x."""
+    row_step: int
+    """Elements of x from one row of results to the next, and from column to column."""
+    column_step: int
+    rows: int
+    """Of results."""
+    columns: int
+    filters: int
+    depth: int
+    """Products of a segment."""
+
+
+COUNT = len(Numbers._fields)
+
+
 def _stream(pictures, w, bias, results, numbers):
-    """Run tasks of `PANELS_AT_ONCE` panels; `table` has a segment's place in a picture and row of filters."""
+    """Run tasks of `PANELS_AT_ONCE` panels of filters, each for all pixels."""
     source, filters, out = pictures.ravel(), w.ravel(), results.ravel()
-    ints, table = unpacked(numbers, 8), numbers[8:]
-    batch, picture, down, across, rows, columns, columns_of_w, depth = ints
+    n, table = Numbers(*unpacked(numbers, COUNT)), numbers[COUNT:]
     lanes = VECTOR_BYTES // source.itemsize
     panel_width = WIDEST * lanes
     wide = panel_width * PANELS_AT_ONCE
     segments = table.size // 2
     biased = bias.size > 0
     one = np.zeros(2, np.int64)
-    for task in prange((columns_of_w + wide - 1) // wide):
+    for task in prange((n.filters + wide - 1) // wide):
         begin = task * wide
-        count = min(wide, columns_of_w - begin)
-        packed = buffer(depth * wide, source)
+        count = min(wide, n.filters - begin)
+        packed = buffer(n.depth * wide, source)
+        # a segment's filters are read once, packed in the cache, and used there by every row of pixels
         for s in range(segments):
-            pack_rows(filters, table[2 * s + 1] * columns_of_w + begin, columns_of_w, depth, count,
-                      packed, 0, 0, depth)  # fmt: skip
+            w_at = table[2 * s + 1] * n.filters + begin
+            pack_rows(filters, w_at, n.filters, n.depth, count, packed, 0, 0, n.depth)
             for low in range(0, count, panel_width):
                 some, f = min(panel_width, count - low), begin + low
                 vectors = width_of(some, lanes)
-                for row in range(batch * rows):
-                    a_at = row // rows * picture + row % rows * down + table[2 * s]
-                    c_at = row * columns * columns_of_w + f
+                for row in range(n.batch * n.rows):
+                    a_at = row // n.rows * n.image + row % n.rows * n.row_step + table[2 * s]
+                    c_at = row * n.columns * n.filters + f
                     if s == 0:
-                        tiles(columns, vectors, source, a_at, across, packed, low * depth, vectors * lanes, 0,
-                              one, 0, 1, depth, bias, f, 0, biased,
-                              out, c_at, columns_of_w, some, 0)  # fmt: skip
+                        tiles(n.columns, vectors, source, a_at, n.column_step, packed, low * n.depth,
+                              vectors * lanes, 0, one, 0, 1, n.depth, bias, f, 0, biased,
+                              out, c_at, n.filters, some, 0)  # fmt: skip
                     else:
-                        tiles(columns, vectors, source, a_at, across, packed, low * depth, vectors * lanes, 0,
-                              one, 0, 1, depth, out, c_at, columns_of_w, 1,
-                              out, c_at, columns_of_w, some, 0)  # fmt: skip
+                        tiles(n.columns, vectors, source, a_at, n.column_step, packed, low * n.depth,
+                              vectors * lanes, 0, one, 0, 1, n.depth, out, c_at, n.filters, 1,
+                              out, c_at, n.filters, some, 0)  # fmt: skip
 
 
 STREAM = Kernel(_stream)
@@ -100,9 +124,18 @@ class Streamed:
         if (spec.kh, spec.kw, *spec.stride, *spec.pad) == (1, 1, 1, 1, 0, 0, 0, 0):
             batch, rows, columns = 1, 1, spec.n * spec.oh * spec.ow
         self._numbers = flat(
-            batch, height * width * spec.c, spec.stride[0] * width * spec.c, spec.stride[1] * spec.c, rows,
-            columns, spec.f, depth, table,
-        )  # fmt: skip
+            Numbers(
+                batch=batch,
+                image=height * width * spec.c,
+                row_step=spec.stride[0] * width * spec.c,
+                column_step=spec.stride[1] * spec.c,
+                rows=rows,
+                columns=columns,
+                filters=spec.f,
+                depth=depth,
+            ),
+            table,
+        )
         self._no_bias = np.empty(0, spec.dtype)
         work, wide = spec.madds // 40, WIDEST * VECTOR_BYTES // np.dtype(spec.dtype).itemsize * PANELS_AT_ONCE
         self._run = STREAM.of(work)
