@@ -1,8 +1,8 @@
 """How micro-kernels are tested alone: between guard pages, with a look at every element they may write.
 
 A test gives the arrays of one call and states the outcome as a formula. It is run for every size that the
-piece has and for all choices of its own, three times each: with the arrays at the end of their pages, at the
-beginning of them, and with a margin on both sides.
+piece has and for all choices of its own, twice each: with the arrays at the end of their pages and a margin
+before them, and at the beginning with a margin behind.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from jitconv.jit.vectors import VECTOR_BYTES
 
 FLOATS = ("float32", "float64")
 
-LIES = ("end", "beginning", "margins")
-"""How the arrays of a call lie. Without margins the first element beyond an array cannot be touched."""
+LIES = ("end", "beginning")
+"""How the arrays of a call lie: there the first element beyond an array cannot be touched. Beyond the other
+end is a margin, so that arrays begin at a place of their own, and what is written there is seen."""
 
 UNTOUCHED, POISON, ANYTHING = (0x7FD5A5A5, 0x7FFD5A5A5A5A5A5A), (0x7FDEADBE, 0x7FFDEADBEADBEADB), (
     0x7FCABCAB,
@@ -213,7 +214,7 @@ class Case:
         before = [one.array.copy() for one in inputs]
         if self._arena is not None:
             self._arena.protect([one.array for one in inputs], written=False)
-        arrays = {one.name: (one.array.ctypes.data, one.array.nbytes) for one in self._placed}
+        arrays = {one.name: (one.part.ctypes.data, one.part.nbytes) for one in self._placed}
         self._say(case=self.told, arrays=arrays)
         _caller(self._piece)(*self.size, *arguments)
         for one, held in zip(inputs, before, strict=True):
@@ -229,11 +230,10 @@ class Case:
             raise AssertionError(f"the test says nothing of {unseen}")
 
     def _place(self, one, flat, mark):
-        margin = 4 * self.lanes + 3 if self._lie == "margins" else 0
-        beside = marked(mark, margin, flat.dtype)
-        whole = np.concatenate([beside, flat, beside])
-        lie = "beginning" if margin else self._lie
-        one.array, one.at = whole if self._arena is None else self._arena.place([whole], lie)[0], margin
+        parts = [marked(mark, 4 * self.lanes + 3, flat.dtype), flat]
+        one.at = parts[0].size if self._lie == "end" else 0
+        whole = np.concatenate(parts if one.at else parts[::-1])
+        one.array = whole if self._arena is None else self._arena.place([whole], self._lie)[0]
         self._placed.append(one)
         return one
 

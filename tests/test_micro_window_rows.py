@@ -8,6 +8,10 @@ from jitconv.micro.window_rows import ALL, FIRST, SPLIT, row_maxima, row_routes
 ODD = [(), (-np.inf,), (np.inf,), (np.nan, -np.inf)]
 
 
+LINES = [(1, 1), (3, 2), (2, 3)]
+"""How many lines of windows, and how many rows a window has."""
+
+
 def drawn(case, lines, rows, windows, odd):
     """Return (line, row, window, column) of a few different numbers, some of which are not finite."""
     columns = case.size[0]
@@ -17,16 +21,18 @@ def drawn(case, lines, rows, windows, odd):
     return x
 
 
-@guarded(row_maxima, lines=[1, 3], rows=[1, 2, 3], windows=around, odd=ODD)
-def test_row_maxima_finds_each_window_s_greatest_and_a_nan_wins(case, lines, rows, windows, odd):
+@guarded(row_maxima, lines=LINES, windows=around, odd=ODD)
+def test_row_maxima_finds_each_window_s_greatest_and_a_nan_wins(case, lines, windows, odd):
+    lines, rows = lines
     x = drawn(case, lines, rows, windows, odd)
     y = case.output("y", (lines, windows))
     case.call(*case.given("x", x), rows, lines, windows, *y)
     y.must_be(x.max((1, 3)))
 
 
-@guarded(row_routes, lines=[1, 3], rows=[1, 2, 3], windows=around, odd=ODD)
-def test_row_routes_gives_to_maxima_by_the_rule_but_of_nans_to_the_first(case, lines, rows, windows, odd):
+@guarded(row_routes, lines=LINES, windows=around, odd=ODD)
+def test_row_routes_gives_to_maxima_by_the_rule_but_of_nans_to_the_first(case, lines, windows, odd):
+    lines, rows = lines
     columns, rule = case.size
     x, dy = drawn(case, lines, rows, windows, odd), 12 * case.integers(lines, windows)
     taps = x.transpose(0, 2, 1, 3).reshape(lines, windows, -1)
