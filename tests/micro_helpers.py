@@ -40,23 +40,24 @@ BODIES: dict[tuple[str, str], Body] = {}
 
 
 class Body(NamedTuple):
-    """One test: the piece, the choices, and the function that makes one call."""
+    """One test: the piece, which of its sizes, the choices, and the function that makes one call."""
 
     piece: Any
+    when: Callable[..., bool]
     choices: dict[str, Any]
     check: Callable[..., None]
 
 
-def guarded(piece, dtypes=FLOATS, **choices):
+def guarded(piece, dtypes=FLOATS, when=lambda lanes, *size: True, **choices):
     """Make a test of a function that makes one call of a piece: ``check(case, **chosen)``.
 
     It is run for all combinations of `choices`: lists, or functions that make one of the number of lanes and
-    the size of the piece.
+    the size of the piece. So is `when`, which tells the sizes that are tested; all, if it is not given.
     """
 
     def decorate(check):
         module, name = check.__module__, check.__name__
-        BODIES[module, name] = Body(piece, choices, check)
+        BODIES[module, name] = Body(piece, when, choices, check)
 
         @pytest.mark.parametrize("dtype", dtypes)
         def test(dtype):
@@ -73,9 +74,9 @@ def guarded(piece, dtypes=FLOATS, **choices):
 
 def run(arena, say, module, name, dtype):
     """Run all cases of a test in this process."""
-    piece, choices, check = BODIES[module, name]
+    piece, when, choices, check = BODIES[module, name]
     lanes = lanes_of(dtype)
-    for size in getattr(piece, "sizes", [()]):
+    for size in (one for one in getattr(piece, "sizes", [()]) if when(lanes, *one)):
         values = [one(lanes, *size) if callable(one) else one for one in choices.values()]
         for chosen in itertools.product(*values):
             named = dict(zip(choices, chosen, strict=True))
