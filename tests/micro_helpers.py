@@ -103,6 +103,21 @@ def around(lanes, *_):
     return sorted({1, lanes - 1, lanes, lanes + 1, 2 * lanes + 3} - {0})
 
 
+PLANES = [(0, 0), (1, 0), ("whole vectors", 0), ("whole vectors", 1)]
+"""How planes lie: how much more there is than the elements that count, and by how much the first is shifted.
+Where all of them begin alike within a vector pieces go another way, and yet another if they begin with one."""
+
+
+def squares(lanes, *_):
+    """Return numbers of elements of planes: as `around`, and two whole vectors."""
+    return sorted({*around(lanes), 2 * lanes})
+
+
+def plane_step(count, more, lanes):
+    """Return the step from plane to plane."""
+    return -(-count // lanes) * lanes if more == "whole vectors" else count + more
+
+
 def places(shape, steps):
     """Return where the elements of an array lie that has so large a step along each axis."""
     axes = [np.arange(n) * step for n, step in zip(shape, steps, strict=True)]
@@ -182,11 +197,15 @@ class Case:
         """Return what must not count."""
         return marked(POISON, shape, self.dtype)
 
-    def given(self, name, values, steps=None, room=0):
-        """Return an input; `room` is how many elements can be read beyond the last value."""
+    def given(self, name, values, steps=None, room=0, shift=0):
+        """Return an input.
+
+        `room` is how many elements can be read beyond the last value; `shift` is how many there are between
+        the array and the end of the pages that it lies at, so that it begins within a vector.
+        """
         values = np.asarray(values)
         flat = np.concatenate([_laid(values, steps, POISON), marked(POISON, room, values.dtype)])
-        return self._place(Place(name, flat.size), flat, POISON)
+        return self._place(Place(name, flat.size), flat, POISON, shift)
 
     def table(self, name, numbers):
         """Return an input of whole numbers, to be passed without a place."""
@@ -199,12 +218,12 @@ class Case:
         flat[counts] = numbers(counts.size)
         return self.given(name, flat), flat[where]
 
-    def output(self, name, shape, steps=None, before=None, dtype=None):
+    def output(self, name, shape, steps=None, before=None, dtype=None, shift=0):
         """Return an output, which holds `before`, or nothing of use."""
         dtype = np.dtype(dtype or self.dtype)
         before = marked(UNTOUCHED, shape, dtype) if before is None else np.asarray(before, dtype)
         flat = _laid(before, steps, UNTOUCHED)
-        one = self._place(Output(name, flat.size, before.shape, steps), flat, UNTOUCHED)
+        one = self._place(Output(name, flat.size, before.shape, steps), flat, UNTOUCHED, shift)
         self._outputs.append(one)
         return one
 
@@ -230,10 +249,10 @@ class Case:
         if unseen := [one.name for one in self._outputs if not one.seen]:
             raise AssertionError(f"the test says nothing of {unseen}")
 
-    def _place(self, one, flat, mark):
-        parts = [marked(mark, 4 * self.lanes + 3, flat.dtype), flat]
-        one.at = parts[0].size if self._lie == "end" else 0
-        whole = np.concatenate(parts if one.at else parts[::-1])
+    def _place(self, one, flat, mark, shift):
+        beside = [marked(mark, size, flat.dtype) for size in (4 * self.lanes + 3, shift)]
+        before, behind = beside if self._lie == "end" else beside[::-1]
+        whole, one.at = np.concatenate([before, flat, behind]), before.size
         one.array = whole if self._arena is None else self._arena.place([whole], self._lie)[0]
         self._placed.append(one)
         return one

@@ -1,7 +1,7 @@
 """Micro-kernels that sum up: products of rows, lanes, whole planes; and the maxima of planes."""
 
 import numpy as np
-from micro_helpers import around, guarded
+from micro_helpers import PLANES, around, guarded, plane_step
 
 from jitconv.micro.dots import TALL, WIDE, all_dots, dots, lane_sums
 from jitconv.micro.plane_reduce import plane_maxima, plane_sums
@@ -63,26 +63,27 @@ def planes_at_once(lanes):
     return sorted({1, 2, lanes - 1, lanes} - {0})
 
 
-def reduced(case, x, more):
+def reduced(case, x, lay):
     """Call a piece that reduces planes; return where it puts the results."""
     planes, count = x.shape
-    plane = count + more if more < 2 else -(-count // case.lanes) * case.lanes  # which goes another way
+    more, shift = lay
+    plane = plane_step(count, more, case.lanes)
     y = case.output("y", planes)
-    case.call(*case.given("x", x, (plane, 1)), plane, planes, count, *y)
+    case.call(*case.given("x", x, (plane, 1), shift=shift), plane, planes, count, *y)
     return y
 
 
-@guarded(plane_sums, planes=planes_at_once, count=around, more=[0, 1, 2])
-def test_plane_sums_adds_up_whole_planes(case, planes, count, more):
+@guarded(plane_sums, planes=planes_at_once, count=around, lay=PLANES[::2])
+def test_plane_sums_adds_up_whole_planes(case, planes, count, lay):
     x = case.integers(planes, count)
-    reduced(case, x, more).must_sum_to(x.sum(1))
+    reduced(case, x, lay).must_sum_to(x.sum(1))
 
 
-@guarded(plane_maxima, planes=planes_at_once, count=around, more=[0, 1, 2],
+@guarded(plane_maxima, planes=planes_at_once, count=around, lay=PLANES[::2],
          odd=[(), (-np.inf,), (np.inf, np.nan), (-np.inf, np.nan)])  # fmt: skip
-def test_plane_maxima_finds_the_greatest_of_whole_planes_and_a_nan_wins(case, planes, count, more, odd):
+def test_plane_maxima_finds_the_greatest_of_whole_planes_and_a_nan_wins(case, planes, count, lay, odd):
     x = case.integers(planes, count) - 5
     for plane, value in enumerate(odd * planes):  # in some planes; and one plane is full of -inf
         x[plane % planes, case.rng.integers(count)] = value
     x[-1] = x[-1] if odd else -np.inf
-    reduced(case, x, more).must_be(x.max(1))
+    reduced(case, x, lay).must_be(x.max(1))
