@@ -16,24 +16,16 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 import pytest
+from micro_arrays import ANYTHING, POISON, UNTOUCHED, bits, is_marked, laid, lanes_of, marked
 from micro_process import guard
-from numpy.lib.stride_tricks import as_strided
 
 from jitconv.jit.kernels import FLAGS
-from jitconv.jit.vectors import VECTOR_BYTES
 
 FLOATS = ("float32", "float64")
 
 LIES = ("end", "beginning")
 """How the arrays of a call lie: there the first element beyond an array cannot be touched. Beyond the other
 end is a margin, so that arrays begin at a place of their own, and what is written there is seen."""
-
-UNTOUCHED, POISON, ANYTHING = (0x7FD5A5A5, 0x7FFD5A5A5A5A5A5A), (0x7FDEADBE, 0x7FFDEADBEADBEADB), (
-    0x7FCABCAB,
-    0x7FFCABCABCABCABC,
-)  # fmt: skip
-"""Quiet NaNs that no operation makes, of 32 and of 64 bits. The first is where nothing may be written, the
-second where nothing that is read may count, the third is expected where a piece may leave what it likes."""
 
 BODIES: dict[tuple[str, str], Body] = {}
 """What tests run, by module and name."""
@@ -93,62 +85,6 @@ def run(arena, say, module, name, dtype):
                     arena.reset()
 
 
-def lanes_of(dtype):
-    """Return how many elements of a dtype a vector has."""
-    return VECTOR_BYTES // np.dtype(dtype).itemsize
-
-
-def around(lanes, *_):
-    """Return lengths around whole vectors, and one of several vectors and a rest."""
-    return sorted({1, lanes - 1, lanes, lanes + 1, 2 * lanes + 3} - {0})
-
-
-PLANES = [(0, 0), (1, 0), ("whole vectors", 0), ("whole vectors", 1)]
-"""How planes lie: how much more there is than the elements that count, and by how much the first is shifted.
-Where all of them begin alike within a vector pieces go another way, and yet another if they begin with one."""
-
-
-def squares(lanes, *_):
-    """Return numbers of elements of planes: as `around`, and two whole vectors."""
-    return sorted({*around(lanes), 2 * lanes})
-
-
-def plane_step(count, more, lanes):
-    """Return the step from plane to plane."""
-    return -(-count // lanes) * lanes if more == "whole vectors" else count + more
-
-
-def places(shape, steps):
-    """Return where the elements of an array lie that has so large a step along each axis."""
-    axes = [np.arange(n) * step for n, step in zip(shape, steps, strict=True)]
-    return sum(np.meshgrid(*axes, indexing="ij", sparse=True), np.zeros(shape, np.int64))
-
-
-def marked(mark, shape, dtype):
-    """Return an array of one of the marks."""
-    dtype = np.dtype(dtype)
-    kind, bits = ((np.uint32, mark[0]), (np.uint64, mark[1]))[dtype.itemsize == 8]
-    return np.full(shape, bits, kind).view(dtype)
-
-
-def _bits(array):
-    return array.view(f"u{array.itemsize}")
-
-
-def _is(mark, array):
-    return _bits(array) == _bits(marked(mark, 1, array.dtype))
-
-
-def _laid(values, steps, mark):
-    """Return a flat array that ends with the last of the values; what lies between them is marked."""
-    if steps is None:
-        return values.reshape(-1).copy()
-    size = 1 + sum((n - 1) * step for n, step in zip(values.shape, steps, strict=True)) if values.size else 0
-    flat = marked(mark, size, values.dtype)
-    as_strided(flat, values.shape, [step * flat.itemsize for step in steps])[...] = values
-    return flat
-
-
 @lru_cache
 def _caller(piece):
     def call(*arguments):
@@ -204,7 +140,7 @@ class Case:
         the array and the end of the pages that it lies at, so that it begins within a vector.
         """
         values = np.asarray(values)
-        flat = np.concatenate([_laid(values, steps, POISON), marked(POISON, room, values.dtype)])
+        flat = np.concatenate([laid(values, steps, POISON), marked(POISON, room, values.dtype)])
         return self._place(Place(name, flat.size), flat, POISON, shift)
 
     def table(self, name, numbers):
@@ -222,7 +158,7 @@ class Case:
         """Return an output, which holds `before`, or nothing of use."""
         dtype = np.dtype(dtype or self.dtype)
         before = marked(UNTOUCHED, shape, dtype) if before is None else np.asarray(before, dtype)
-        flat = _laid(before, steps, UNTOUCHED)
+        flat = laid(before, steps, UNTOUCHED)
         one = self._place(Output(name, flat.size, before.shape, steps), flat, UNTOUCHED, shift)
         self._outputs.append(one)
         return one
@@ -238,7 +174,7 @@ class Case:
         self._say(case=self.told, arrays=arrays)
         _caller(self._piece)(*self.size, *arguments)
         for one, held in zip(inputs, before, strict=True):
-            if (_bits(one.array) != _bits(held)).any():
+            if (bits(one.array) != bits(held)).any():
                 raise AssertionError(f"the input `{one.name}` was written")
         self._called = True
 
@@ -285,28 +221,28 @@ class Output(Place):
 
     def must_be(self, expected):
         """See that it holds exactly this, and that nothing else was written."""
-        self._compare(expected, lambda found, wanted: _bits(found) == _bits(wanted))
+        self._compare(expected, lambda found, wanted: bits(found) == bits(wanted))
 
     def must_sum_to(self, expected, error=0.0):
         """See that it holds these sums, which may be so far off; a zero may have either sign."""
         expected = np.asarray(expected)
-        bound = _laid(np.broadcast_to(np.asarray(error, np.float64), self._shape), self._steps, POISON)
+        bound = laid(np.broadcast_to(np.asarray(error, np.float64), self._shape), self._steps, POISON)
         self._compare(expected, lambda found, wanted: (found == wanted) | (abs(found - wanted) <= bound))
 
     def _compare(self, expected, alike):
         self.seen = True
         expected = np.broadcast_to(np.asarray(expected), self._shape).astype(self.array.dtype)
-        wanted, found = _laid(expected, self._steps, UNTOUCHED), self.part
-        kept = _is(UNTOUCHED, wanted)
+        wanted, found = laid(expected, self._steps, UNTOUCHED), self.part
+        kept = is_marked(UNTOUCHED, wanted)
         beside = np.ones(self.array.size, bool)
         beside[self.at : self.at + self.size] = kept
-        written = np.flatnonzero(beside & ~_is(UNTOUCHED, self.array)) - self.at
+        written = np.flatnonzero(beside & ~is_marked(UNTOUCHED, self.array)) - self.at
         if written.size:
             raise AssertionError(f"`{self.name}` of {self.size}: writes {written[:9]}, which are not its own")
         with np.errstate(all="ignore"):
-            good = kept | _is(ANYTHING, wanted) | alike(found, wanted)
+            good = kept | is_marked(ANYTHING, wanted) | alike(found, wanted)
         if wanted.dtype.kind == "f":  # any NaN will do, but not one that stood there before
-            marks = _is(UNTOUCHED, found) | _is(POISON, found)
+            marks = is_marked(UNTOUCHED, found) | is_marked(POISON, found)
             good |= np.isnan(wanted) & np.isnan(found) & ~marks
         if not good.all():
             bad = np.flatnonzero(~good)[:9]

@@ -4,7 +4,8 @@ import re
 
 import numba
 import numpy as np
-from micro_helpers import PLANES, around, guarded, plane_step, squares
+from micro_arrays import PLANES, around, plane_step, squares
+from micro_helpers import guarded
 
 from jitconv.jit.libraries import assembly
 from jitconv.micro.interleave import deinterleave, interleave

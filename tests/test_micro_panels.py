@@ -1,7 +1,8 @@
 """Micro-kernels that lay rows in panels, and planes in pixels."""
 
 import numpy as np
-from micro_helpers import PLANES, around, guarded, plane_step, squares
+from micro_arrays import PLANES, around, plane_step, squares
+from micro_helpers import guarded
 
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import LINE

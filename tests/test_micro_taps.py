@@ -1,7 +1,8 @@
 """Micro-kernels that sum over the taps of a channel's own filter, and those of its gradient."""
 
 import numpy as np
-from micro_helpers import around, guarded, places
+from micro_arrays import around, places
+from micro_helpers import guarded
 
 from jitconv.algorithms.direct import depthwise, planes, planes_gradient
 from jitconv.micro.taps import PLAIN, READS_APART, WRITES_APART

@@ -1,7 +1,8 @@
 """Micro-kernels of Winograd's algorithm: transforms of both axes of patches, or of one."""
 
 import numpy as np
-from micro_helpers import around, guarded
+from micro_arrays import around
+from micro_helpers import guarded
 
 from jitconv.algorithms.winograd import pieces, weights
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from micro_helpers import around, guarded
+from micro_arrays import around
+from micro_helpers import guarded
 
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.window_rows import ALL, FIRST, SPLIT, row_maxima, row_routes

@@ -1,7 +1,8 @@
 """Micro-kernels of pooling: maxima, means and gradients of runs of windows, and of rows of windows."""
 
 import numpy as np
-from micro_helpers import around, guarded, places
+from micro_arrays import around, places
+from micro_helpers import guarded
 
 from jitconv.micro.runs import VECTORS_AT_ONCE
 from jitconv.micro.windows import SMALL, maxima, means, route, route_shared, spread, winners
