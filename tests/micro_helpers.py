@@ -1,8 +1,8 @@
 """How micro-kernels are tested alone: between guard pages, with a look at every element they may write.
 
 A test gives the arrays of one call and states the outcome as a formula. It is run for every size that the
-piece has and for all choices of its own, three times each: with the arrays at the end of their pages, at the
-beginning of them, and with a margin on both sides.
+piece has and for all choices of its own, twice each: with the arrays at the end of their pages and a margin
+before them, and at the beginning with a margin behind.
 """
 
 from __future__ import annotations
@@ -16,46 +16,40 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 import pytest
+from micro_arrays import ANYTHING, POISON, UNTOUCHED, bits, is_marked, laid, lanes_of, marked
 from micro_process import guard
-from numpy.lib.stride_tricks import as_strided
 
 from jitconv.jit.kernels import FLAGS
-from jitconv.jit.vectors import VECTOR_BYTES
 
 FLOATS = ("float32", "float64")
 
-LIES = ("end", "beginning", "margins")
-"""How the arrays of a call lie. Without margins the first element beyond an array cannot be touched."""
-
-UNTOUCHED, POISON, ANYTHING = (0x7FD5A5A5, 0x7FFD5A5A5A5A5A5A), (0x7FDEADBE, 0x7FFDEADBEADBEADB), (
-    0x7FCABCAB,
-    0x7FFCABCABCABCABC,
-)  # fmt: skip
-"""Quiet NaNs that no operation makes, of 32 and of 64 bits. The first is where nothing may be written, the
-second where nothing that is read may count, the third is expected where a piece may leave what it likes."""
+LIES = ("end", "beginning")
+"""How the arrays of a call lie: there the first element beyond an array cannot be touched. Beyond the other
+end is a margin, so that arrays begin at a place of their own, and what is written there is seen."""
 
 BODIES: dict[tuple[str, str], Body] = {}
 """What tests run, by module and name."""
 
 
 class Body(NamedTuple):
-    """One test: the piece, the choices, and the function that makes one call."""
+    """One test: the piece, which of its sizes, the choices, and the function that makes one call."""
 
     piece: Any
+    when: Callable[..., bool]
     choices: dict[str, Any]
     check: Callable[..., None]
 
 
-def guarded(piece, dtypes=FLOATS, **choices):
+def guarded(piece, dtypes=FLOATS, when=lambda lanes, *size: True, **choices):
     """Make a test of a function that makes one call of a piece: ``check(case, **chosen)``.
 
     It is run for all combinations of `choices`: lists, or functions that make one of the number of lanes and
-    the size of the piece.
+    the size of the piece. So is `when`, which tells the sizes that are tested; all, if it is not given.
     """
 
     def decorate(check):
         module, name = check.__module__, check.__name__
-        BODIES[module, name] = Body(piece, choices, check)
+        BODIES[module, name] = Body(piece, when, choices, check)
 
         @pytest.mark.parametrize("dtype", dtypes)
         def test(dtype):
@@ -72,9 +66,9 @@ def guarded(piece, dtypes=FLOATS, **choices):
 
 def run(arena, say, module, name, dtype):
     """Run all cases of a test in this process."""
-    piece, choices, check = BODIES[module, name]
+    piece, when, choices, check = BODIES[module, name]
     lanes = lanes_of(dtype)
-    for size in getattr(piece, "sizes", [()]):
+    for size in (one for one in getattr(piece, "sizes", [()]) if when(lanes, *one)):
         values = [one(lanes, *size) if callable(one) else one for one in choices.values()]
         for chosen in itertools.product(*values):
             named = dict(zip(choices, chosen, strict=True))
@@ -89,47 +83,6 @@ def run(arena, say, module, name, dtype):
                     raise
                 if arena is not None:
                     arena.reset()
-
-
-def lanes_of(dtype):
-    """Return how many elements of a dtype a vector has."""
-    return VECTOR_BYTES // np.dtype(dtype).itemsize
-
-
-def around(lanes, *_):
-    """Return lengths around whole vectors, and one of several vectors and a rest."""
-    return sorted({1, lanes - 1, lanes, lanes + 1, 2 * lanes + 3} - {0})
-
-
-def places(shape, steps):
-    """Return where the elements of an array lie that has so large a step along each axis."""
-    axes = [np.arange(n) * step for n, step in zip(shape, steps, strict=True)]
-    return sum(np.meshgrid(*axes, indexing="ij", sparse=True), np.zeros(shape, np.int64))
-
-
-def marked(mark, shape, dtype):
-    """Return an array of one of the marks."""
-    dtype = np.dtype(dtype)
-    kind, bits = ((np.uint32, mark[0]), (np.uint64, mark[1]))[dtype.itemsize == 8]
-    return np.full(shape, bits, kind).view(dtype)
-
-
-def _bits(array):
-    return array.view(f"u{array.itemsize}")
-
-
-def _is(mark, array):
-    return _bits(array) == _bits(marked(mark, 1, array.dtype))
-
-
-def _laid(values, steps, mark):
-    """Return a flat array that ends with the last of the values; what lies between them is marked."""
-    if steps is None:
-        return values.reshape(-1).copy()
-    size = 1 + sum((n - 1) * step for n, step in zip(values.shape, steps, strict=True)) if values.size else 0
-    flat = marked(mark, size, values.dtype)
-    as_strided(flat, values.shape, [step * flat.itemsize for step in steps])[...] = values
-    return flat
 
 
 @lru_cache
@@ -180,11 +133,15 @@ class Case:
         """Return what must not count."""
         return marked(POISON, shape, self.dtype)
 
-    def given(self, name, values, steps=None, room=0):
-        """Return an input; `room` is how many elements can be read beyond the last value."""
+    def given(self, name, values, steps=None, room=0, shift=0):
+        """Return an input.
+
+        `room` is how many elements can be read beyond the last value; `shift` is how many there are between
+        the array and the end of the pages that it lies at, so that it begins within a vector.
+        """
         values = np.asarray(values)
-        flat = np.concatenate([_laid(values, steps, POISON), marked(POISON, room, values.dtype)])
-        return self._place(Place(name, flat.size), flat, POISON)
+        flat = np.concatenate([laid(values, steps, POISON), marked(POISON, room, values.dtype)])
+        return self._place(Place(name, flat.size), flat, POISON, shift)
 
     def table(self, name, numbers):
         """Return an input of whole numbers, to be passed without a place."""
@@ -197,12 +154,12 @@ class Case:
         flat[counts] = numbers(counts.size)
         return self.given(name, flat), flat[where]
 
-    def output(self, name, shape, steps=None, before=None, dtype=None):
+    def output(self, name, shape, steps=None, before=None, dtype=None, shift=0):
         """Return an output, which holds `before`, or nothing of use."""
         dtype = np.dtype(dtype or self.dtype)
         before = marked(UNTOUCHED, shape, dtype) if before is None else np.asarray(before, dtype)
-        flat = _laid(before, steps, UNTOUCHED)
-        one = self._place(Output(name, flat.size, before.shape, steps), flat, UNTOUCHED)
+        flat = laid(before, steps, UNTOUCHED)
+        one = self._place(Output(name, flat.size, before.shape, steps), flat, UNTOUCHED, shift)
         self._outputs.append(one)
         return one
 
@@ -213,11 +170,11 @@ class Case:
         before = [one.array.copy() for one in inputs]
         if self._arena is not None:
             self._arena.protect([one.array for one in inputs], written=False)
-        arrays = {one.name: (one.array.ctypes.data, one.array.nbytes) for one in self._placed}
+        arrays = {one.name: (one.part.ctypes.data, one.part.nbytes) for one in self._placed}
         self._say(case=self.told, arrays=arrays)
         _caller(self._piece)(*self.size, *arguments)
         for one, held in zip(inputs, before, strict=True):
-            if (_bits(one.array) != _bits(held)).any():
+            if (bits(one.array) != bits(held)).any():
                 raise AssertionError(f"the input `{one.name}` was written")
         self._called = True
 
@@ -228,12 +185,11 @@ class Case:
         if unseen := [one.name for one in self._outputs if not one.seen]:
             raise AssertionError(f"the test says nothing of {unseen}")
 
-    def _place(self, one, flat, mark):
-        margin = 4 * self.lanes + 3 if self._lie == "margins" else 0
-        beside = marked(mark, margin, flat.dtype)
-        whole = np.concatenate([beside, flat, beside])
-        lie = "beginning" if margin else self._lie
-        one.array, one.at = whole if self._arena is None else self._arena.place([whole], lie)[0], margin
+    def _place(self, one, flat, mark, shift):
+        beside = [marked(mark, size, flat.dtype) for size in (4 * self.lanes + 3, shift)]
+        before, behind = beside if self._lie == "end" else beside[::-1]
+        whole, one.at = np.concatenate([before, flat, behind]), before.size
+        one.array = whole if self._arena is None else self._arena.place([whole], self._lie)[0]
         self._placed.append(one)
         return one
 
@@ -265,28 +221,28 @@ class Output(Place):
 
     def must_be(self, expected):
         """See that it holds exactly this, and that nothing else was written."""
-        self._compare(expected, lambda found, wanted: _bits(found) == _bits(wanted))
+        self._compare(expected, lambda found, wanted: bits(found) == bits(wanted))
 
     def must_sum_to(self, expected, error=0.0):
         """See that it holds these sums, which may be so far off; a zero may have either sign."""
         expected = np.asarray(expected)
-        bound = _laid(np.broadcast_to(np.asarray(error, np.float64), self._shape), self._steps, POISON)
+        bound = laid(np.broadcast_to(np.asarray(error, np.float64), self._shape), self._steps, POISON)
         self._compare(expected, lambda found, wanted: (found == wanted) | (abs(found - wanted) <= bound))
 
     def _compare(self, expected, alike):
         self.seen = True
         expected = np.broadcast_to(np.asarray(expected), self._shape).astype(self.array.dtype)
-        wanted, found = _laid(expected, self._steps, UNTOUCHED), self.part
-        kept = _is(UNTOUCHED, wanted)
+        wanted, found = laid(expected, self._steps, UNTOUCHED), self.part
+        kept = is_marked(UNTOUCHED, wanted)
         beside = np.ones(self.array.size, bool)
         beside[self.at : self.at + self.size] = kept
-        written = np.flatnonzero(beside & ~_is(UNTOUCHED, self.array)) - self.at
+        written = np.flatnonzero(beside & ~is_marked(UNTOUCHED, self.array)) - self.at
         if written.size:
             raise AssertionError(f"`{self.name}` of {self.size}: writes {written[:9]}, which are not its own")
         with np.errstate(all="ignore"):
-            good = kept | _is(ANYTHING, wanted) | alike(found, wanted)
+            good = kept | is_marked(ANYTHING, wanted) | alike(found, wanted)
         if wanted.dtype.kind == "f":  # any NaN will do, but not one that stood there before
-            marks = _is(UNTOUCHED, found) | _is(POISON, found)
+            marks = is_marked(UNTOUCHED, found) | is_marked(POISON, found)
             good |= np.isnan(wanted) & np.isnan(found) & ~marks
         if not good.all():
             bad = np.flatnonzero(~good)[:9]

@@ -77,7 +77,7 @@ WAYS = {
     1: "reads beyond the end of `x`: at byte 12, where it has 12",
     2: "reads 4 bytes before the beginning of `x`",
     3: "writes beyond the end of `out`: at byte 12, where it has 12",
-    4: "writes 4 bytes before the beginning of `out`",
+    4: "`out` of 3: writes [-1], which are not its own",
     5: "writes to `x`, byte 0 of 12: an input may only be read",
     6: "`out`: elements [2] are [nan], not [7.]",
     7: "`out`: elements [1] are [5.], not [6.]",

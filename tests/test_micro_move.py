@@ -1,8 +1,13 @@
 """Micro-kernels that move elements: copies, interleaved planes, phases of rows."""
 
-import numpy as np
-from micro_helpers import around, guarded
+import re
 
+import numba
+import numpy as np
+from micro_arrays import PLANES, around, plane_step, squares
+from micro_helpers import guarded
+
+from jitconv.jit.libraries import assembly
 from jitconv.micro.interleave import deinterleave, interleave
 from jitconv.micro.move import copy, prefetch
 from jitconv.micro.phases import merge_phases, split_phases
@@ -27,36 +32,45 @@ def planes_at_once(lanes):
     return sorted({1, lanes - 1, lanes} - {0})
 
 
-def apart(lanes):
-    """Return by how many elements more than they have planes may be apart."""
-    return [0, 1, "whole vectors"]
+ASKED_FOR = re.compile(r"prefetch|prfm|pld")
 
 
-def plane_step(count, more, lanes):
-    """Return the step from plane to plane; pieces go another way if it is a multiple of the lanes."""
-    return -(-count // lanes) * lanes if more == "whole vectors" else count + more
+def test_prefetch_asks_for_a_line():
+    """As it shows in no result, in the assembly: of x86, or ARM."""
+
+    @numba.njit
+    def call(x):
+        prefetch(x, 0, x.size)
+
+    call(np.zeros(9, np.float32))
+    assert all(ASKED_FOR.search(text) for text in assembly(f"{prefetch.__module__}.prefetch_"))
 
 
-@guarded(interleave, planes=planes_at_once, count=around, more=apart)
-def test_interleave_puts_element_p_of_each_plane_side_by_side(case, planes, count, more):
+@guarded(interleave, planes=planes_at_once, count=squares, lay=PLANES)
+def test_interleave_puts_element_p_of_each_plane_side_by_side(case, planes, count, lay):
+    more, shift = lay
     plane = plane_step(count, more, case.lanes)
     x = case.distinct(planes, count)
     buffer = case.output("buffer", (-(-count // case.lanes) * case.lanes, case.lanes))
-    case.call(*case.given("x", x, (plane, 1)), plane, planes, count, buffer.part)
+    case.call(*case.given("x", x, (plane, 1), shift=shift), plane, planes, count, buffer.part)
     expected = case.anything(-(-count // case.lanes) * case.lanes, case.lanes)
     expected[:count] = x.T[:, [min(lane, planes - 1) for lane in range(case.lanes)]]
     buffer.must_be(expected)
 
 
 @guarded(
-    deinterleave, planes=planes_at_once, count=around, more=apart, kind=["the same", "int64"]
+    deinterleave, planes=planes_at_once, count=squares, lay=PLANES, kind=["the same", "int64"]
 )  # positions are put back as pixels are
-def test_deinterleave_undoes_it(case, planes, count, more, kind):
+def test_deinterleave_undoes_it(case, planes, count, lay, kind):
+    more, shift = lay
     plane, dtype = plane_step(count, more, case.lanes), case.dtype if kind == "the same" else np.int64
     y = case.distinct(planes, count).astype(dtype)
     laid = np.zeros((-(-count // case.lanes) * case.lanes, case.lanes), dtype)
     laid[:count] = y.T[:, [min(lane, planes - 1) for lane in range(case.lanes)]]
-    out, like = case.output("y", y.shape, (plane, 1), dtype=dtype), case.given("like", case.distinct(1))
+    out, like = (
+        case.output("y", y.shape, (plane, 1), dtype=dtype, shift=shift),
+        case.given("like", case.distinct(1)),
+    )
     case.call(like.array, case.given("buffer", laid).part, *out, plane, planes, count)
     out.must_be(y)
 

@@ -1,7 +1,8 @@
 """Micro-kernels that lay rows in panels, and planes in pixels."""
 
 import numpy as np
-from micro_helpers import around, guarded
+from micro_arrays import PLANES, around, plane_step, squares
+from micro_helpers import guarded
 
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import LINE
@@ -97,50 +98,44 @@ def channels_of(lanes):
     return sorted({*around(lanes), line - 1, line, line + 1, 2 * line + 3})
 
 
-def plane_step(case, count, more):
-    """Return the step from plane to plane; planes go another way if it is a multiple of the lanes."""
-    return -(-count // case.lanes) * case.lanes if more == "whole vectors" else count + more
-
-
-MORE = [0, 1, "whole vectors"]
-
-
-def to_pixels(case, planes, count, more, gap):
+def to_pixels(case, planes, count, lay, gap):
     """Call a piece that puts planes into pixels: out[pixel, plane] = x[plane, pixel]."""
-    plane, pitch = plane_step(case, count, more), planes + gap
+    more, shift = lay
+    plane, pitch = plane_step(count, more, case.lanes), planes + gap
     x = case.distinct(planes, count)
     out = case.output("out", (count, planes), (pitch, 1))
-    case.call(*case.given("x", x, (plane, 1)), plane, planes, count, *out, pitch)
+    case.call(*case.given("x", x, (plane, 1), shift=shift), plane, planes, count, *out, pitch)
     out.must_be(x.T)
 
 
-def to_planes(case, planes, count, more, gap):
+def to_planes(case, planes, count, lay, gap):
     """Call a piece that puts pixels into planes: out[plane, pixel] = x[pixel, plane]."""
-    plane, pitch = plane_step(case, count, more), planes + gap
+    more, shift = lay
+    plane, pitch = plane_step(count, more, case.lanes), planes + gap
     x = case.distinct(count, planes)
-    out = case.output("out", (planes, count), (plane, 1))
+    out = case.output("out", (planes, count), (plane, 1), shift=shift)
     case.call(*case.given("x", x, (pitch, 1)), pitch, planes, count, *out, plane)
     out.must_be(x.T)
 
 
-@guarded(gather, planes=planes_of, count=around, more=MORE, gap=[0, 2])
-def test_gather_puts_the_planes_of_squares_into_pixels(case, planes, count, more, gap):
-    to_pixels(case, planes, count, more, gap)
+@guarded(gather, planes=planes_of, count=squares, lay=PLANES, gap=[0, 2])
+def test_gather_puts_the_planes_of_squares_into_pixels(case, planes, count, lay, gap):
+    to_pixels(case, planes, count, lay, gap)
 
 
-@guarded(scatter, planes=planes_of, count=around, more=MORE, gap=[0, 2])
-def test_scatter_puts_them_back(case, planes, count, more, gap):
-    to_planes(case, planes, count, more, gap)
+@guarded(scatter, planes=planes_of, count=squares, lay=PLANES, gap=[0, 2])
+def test_scatter_puts_them_back(case, planes, count, lay, gap):
+    to_planes(case, planes, count, lay, gap)
 
 
-@guarded(planes_to_pixels, planes=channels_of, count=around, more=MORE, gap=[0, 2])
-def test_planes_to_pixels_takes_any_number_of_channels(case, planes, count, more, gap):
-    to_pixels(case, planes, count, more, gap)
+@guarded(planes_to_pixels, planes=channels_of, count=squares, lay=PLANES, gap=[0, 2])
+def test_planes_to_pixels_takes_any_number_of_channels(case, planes, count, lay, gap):
+    to_pixels(case, planes, count, lay, gap)
 
 
-@guarded(pixels_to_planes, planes=channels_of, count=around, more=MORE, gap=[0, 2])
-def test_pixels_to_planes_takes_any_number_of_channels(case, planes, count, more, gap):
-    to_planes(case, planes, count, more, gap)
+@guarded(pixels_to_planes, planes=channels_of, count=squares, lay=PLANES, gap=[0, 2])
+def test_pixels_to_planes_takes_any_number_of_channels(case, planes, count, lay, gap):
+    to_planes(case, planes, count, lay, gap)
 
 
 def test_squares_abreast_fill_a_cache_line():

@@ -1,7 +1,8 @@
 """Micro-kernels that sum up: products of rows, lanes, whole planes; and the maxima of planes."""
 
 import numpy as np
-from micro_helpers import around, guarded
+from micro_arrays import PLANES, around, plane_step
+from micro_helpers import guarded
 
 from jitconv.micro.dots import TALL, WIDE, all_dots, dots, lane_sums
 from jitconv.micro.plane_reduce import plane_maxima, plane_sums
@@ -37,14 +38,17 @@ def dotted(case, size, count, lines, gap, *, first=None):
     sums.must_sum_to(before + np.einsum("rlji,nlji->rni", a, b))
 
 
-@guarded(dots, count=lambda lanes, *_: [0, *around(lanes)], lines=[1, 3], gap=[0, 2])
-def test_dots_adds_the_products_of_rows_with_rows(case, count, lines, gap):
-    dotted(case, case.size, count, lines, gap, first=2 if gap else 0)
+@guarded(dots, count=lambda lanes, *_: [0, *around(lanes)], lines=[1, 3])
+def test_dots_adds_the_products_of_rows_with_rows(case, count, lines):
+    dotted(case, case.size, count, lines, lines - 1, first=2 if lines > 1 else 0)
 
 
-@guarded(all_dots, count=around, rows=range(1, 2 * TALL + 2), columns=range(1, 2 * WIDE + 2), gap=[2])
-def test_all_dots_takes_any_number_of_rows(case, count, rows, columns, gap):
-    dotted(case, (rows, columns), count, 2, gap)
+ROWS, COLUMNS = [*range(1, TALL + 2), 2 * TALL + 1], [*range(1, WIDE + 2), 2 * WIDE + 1]
+
+
+@guarded(all_dots, count=lambda lanes: [1, 2 * lanes + 3], rows=ROWS, columns=COLUMNS)
+def test_all_dots_takes_any_number_of_rows(case, count, rows, columns):
+    dotted(case, (rows, columns), count, 2, 2)
 
 
 @guarded(lane_sums, count=lambda lanes: [0, *around(lanes)])
@@ -60,26 +64,27 @@ def planes_at_once(lanes):
     return sorted({1, 2, lanes - 1, lanes} - {0})
 
 
-def reduced(case, x, more):
+def reduced(case, x, lay):
     """Call a piece that reduces planes; return where it puts the results."""
     planes, count = x.shape
-    plane = count + more if more < 2 else -(-count // case.lanes) * case.lanes  # which goes another way
+    more, shift = lay
+    plane = plane_step(count, more, case.lanes)
     y = case.output("y", planes)
-    case.call(*case.given("x", x, (plane, 1)), plane, planes, count, *y)
+    case.call(*case.given("x", x, (plane, 1), shift=shift), plane, planes, count, *y)
     return y
 
 
-@guarded(plane_sums, planes=planes_at_once, count=around, more=[0, 1, 2])
-def test_plane_sums_adds_up_whole_planes(case, planes, count, more):
+@guarded(plane_sums, planes=planes_at_once, count=around, lay=PLANES[:3])
+def test_plane_sums_adds_up_whole_planes(case, planes, count, lay):
     x = case.integers(planes, count)
-    reduced(case, x, more).must_sum_to(x.sum(1))
+    reduced(case, x, lay).must_sum_to(x.sum(1))
 
 
-@guarded(plane_maxima, planes=planes_at_once, count=around, more=[0, 1, 2],
+@guarded(plane_maxima, planes=planes_at_once, count=around, lay=PLANES[:3],
          odd=[(), (-np.inf,), (np.inf, np.nan), (-np.inf, np.nan)])  # fmt: skip
-def test_plane_maxima_finds_the_greatest_of_whole_planes_and_a_nan_wins(case, planes, count, more, odd):
+def test_plane_maxima_finds_the_greatest_of_whole_planes_and_a_nan_wins(case, planes, count, lay, odd):
     x = case.integers(planes, count) - 5
     for plane, value in enumerate(odd * planes):  # in some planes; and one plane is full of -inf
         x[plane % planes, case.rng.integers(count)] = value
     x[-1] = x[-1] if odd else -np.inf
-    reduced(case, x, more).must_be(x.max(1))
+    reduced(case, x, lay).must_be(x.max(1))

@@ -1,7 +1,8 @@
 """Micro-kernels that sum over the taps of a channel's own filter, and those of its gradient."""
 
 import numpy as np
-from micro_helpers import around, guarded, places
+from micro_arrays import around, places
+from micro_helpers import guarded
 
 from jitconv.algorithms.direct import depthwise, planes, planes_gradient
 from jitconv.micro.taps import PLAIN, READS_APART, WRITES_APART
@@ -38,9 +39,9 @@ BIAS = {"rows": 2, "columns": 3, "pad": 1, "limit": -1, "biased": 1, "floor": 1}
 ADDED = {"rows": 3, "columns": 2, "pad": 2, "dilation": 2, "limit": 9, "added": 1, "gap": 2}
 NONE = {"rows": 0, "columns": 0, "limit": 0, "biased": 1, "added": 1}
 BEFORE = {"rows": 1, "columns": 2, "pad": 50, "limit": 3, "biased": 1, "gap": 1}
-KINDS = [ONE, BIAS, ADDED, NONE, BEFORE]
+KINDS, EMPTY_KINDS = [ONE, BIAS, ADDED], [NONE, BEFORE]
 """Kinds of calls: numbers of taps; where the first lies, and the others; by how much rows are longer than
-what the outputs meet with one tap. In the last no lane meets a picture."""
+what the outputs meet with one tap. The last two meet no tap, or no picture."""
 
 USUAL = {"pad": 0, "dilation": 1, "biased": 0, "added": 0, "floor": 0, "gap": 0}
 
@@ -66,9 +67,8 @@ def filled(case, kind, count, terms, weights, x, x_step, tables, columns, limit)
     y.must_sum_to(np.maximum(total, 0) if kind["floor"] else total)
 
 
-@guarded(depthwise.correlate, count=around, kind=KINDS)
-def test_correlate_sums_over_taps_where_lanes_are_channels(case, count, kind):
-    """Each tap adds w[tap, lane] · x[i·x_step + the tap's + lane]."""
+def over_channels(case, count, kind):
+    """Have each tap add w[tap, lane] · x[i·x_step + the tap's + lane]."""
     outputs, _, sharing = case.size
     kind = {**USUAL, **kind}
     rows, columns = kind["rows"], 3 if sharing else kind["columns"]
@@ -85,10 +85,9 @@ def test_correlate_sums_over_taps_where_lanes_are_channels(case, count, kind):
     filled(case, kind, count, met * w, weights, x, x_step, tables, (columns, columns), FAR)
 
 
-@guarded(planes.correlate, count=around, kind=KINDS)
-def test_correlate_sums_over_taps_where_lanes_are_outputs(case, count, kind):
-    """Each tap adds w[tap] · x[i·x_step + the tap's + lane]: 2·lane for READS_APART, lane/2 for WRITES_APART,
-    where even lanes have taps of their own, and odd ones.
+def over_outputs(case, count, kind):
+    """Have each tap add w[tap] · x[i·x_step + the tap's + lane]: 2·lane for READS_APART, lane/2 for
+    WRITES_APART, where even lanes have taps of their own, and odd ones.
     """
     outputs, form, sharing = case.size
     kind = {**USUAL, **kind}
@@ -113,12 +112,39 @@ def test_correlate_sums_over_taps_where_lanes_are_outputs(case, count, kind):
     filled(case, kind, count, terms, weights, picture.x, int(x_step), tables, (even, columns), limit)
 
 
-ACROSS = [1, UNROLLED - 1, UNROLLED, 2 * UNROLLED + 1]
+@guarded(depthwise.correlate, count=around, kind=KINDS)
+def test_correlate_sums_over_taps_where_lanes_are_channels(case, count, kind):
+    over_channels(case, count, kind)
 
 
-@guarded(depthwise.correlate_gradient, count=around, across=ACROSS, down=[0, 1, 3])
-def test_the_gradient_sums_over_pixels_where_lanes_are_channels(case, count, across, down):
+@guarded(planes.correlate, count=around, kind=KINDS)
+def test_correlate_sums_over_taps_where_lanes_are_outputs(case, count, kind):
+    over_outputs(case, count, kind)
+
+
+def one_and_more(lanes, *_):
+    """Return a length within a vector, and one beyond it."""
+    return [lanes - 1, lanes + 1] if lanes > 1 else [1, 2]
+
+
+@guarded(depthwise.correlate, count=one_and_more, kind=EMPTY_KINDS)
+def test_without_a_tap_channels_keep_their_bias_and_what_is_there(case, count, kind):
+    over_channels(case, count, kind)
+
+
+@guarded(planes.correlate, count=one_and_more, kind=EMPTY_KINDS)
+def test_without_a_tap_or_a_picture_outputs_keep_their_bias_and_what_is_there(case, count, kind):
+    over_outputs(case, count, kind)
+
+
+PIXELS = [(1, 1), (0, 3), (3, UNROLLED), (2, 2 * UNROLLED + 1)]
+"""Rows and columns of what the sums run over."""
+
+
+@guarded(depthwise.correlate_gradient, count=around, pixels=PIXELS)
+def test_the_gradient_sums_over_pixels_where_lanes_are_channels(case, count, pixels):
     """sums[tap, lane] += Σ_pixel dy[pixel, lane] · x[pixel + the tap's, lane], for one vector of lanes."""
+    down, across = pixels
     height, width, _, sharing = case.size
     lanes = min(count, case.lanes)
     tap = lanes + 1
@@ -137,16 +163,16 @@ def test_the_gradient_sums_over_pixels_where_lanes_are_channels(case, count, acr
     sums.must_sum_to(expected)
 
 
-@guarded(planes_gradient.correlate_gradient, across=around, down=[0, 1, 3],
-         row=[(0, 0), (1, -1), (2, 5), (50, 1)])  # fmt: skip
-def test_the_gradient_sums_over_outputs_where_lanes_are_outputs(case, across, down, row):
-    """sums[tap, j modulo the lanes] += dy[q, j] · x[q, j + the tap's], for READS_APART with 2·j.
+ROWS = [(1, 0, 0), (3, 1, -1), (2, 2, 5), (1, 50, 1), (0, 0, 0)]
+"""How many rows; how far before its rows x is met first; how much longer they are than what dy has."""
 
-    `row` is how far before its rows x is met first, and how much longer they are than what dy has.
-    """
+
+@guarded(planes_gradient.correlate_gradient, across=around, rows=ROWS)
+def test_the_gradient_sums_over_outputs_where_lanes_are_outputs(case, across, rows):
+    """sums[tap, j modulo the lanes] += Σ_q dy[q, j] · x[q, j + the tap's], for READS_APART with 2·j."""
     height, width, form, _ = case.size
     scale, lanes = 2 if form == READS_APART else 1, case.lanes
-    pad, more = row
+    down, pad, more = rows
     limit = max(1, scale * across + more)
     pitch = limit + 2
     x_down, row = 2 * pitch, pitch

@@ -1,7 +1,8 @@
 """The register tile: every size, every kind of end, between guard pages."""
 
 import numpy as np
-from micro_helpers import guarded, lanes_of
+from micro_arrays import lanes_of
+from micro_helpers import guarded
 
 from jitconv.jit.loops import inlined
 from jitconv.jit.vectors import VECTOR_BYTES

@@ -1,7 +1,8 @@
 """Micro-kernels of Winograd's algorithm: transforms of both axes of patches, or of one."""
 
 import numpy as np
-from micro_helpers import around, guarded
+from micro_arrays import around
+from micro_helpers import guarded
 
 from jitconv.algorithms.winograd import pieces, weights
 
@@ -17,6 +18,14 @@ POINTS = {4: [0, 1, -1, 2, -2], 2: [0, 1, -1]}
 
 NORMS = {4: [4, -6, -6, 24, 24], 2: [1, 2, 2]}
 """What a filter's polynomial is divided by at each point."""
+
+
+LAYS = [(1, 0), (3, 2)]
+"""How many patches, and by how much their numbers lie apart."""
+
+THERE = [(0, 9, 9, 0), (1, 9, 9, 1), (2, 3, 1, 0), (0, 0, 9, 1)]
+"""The first row that is there, and the one after the last; how many results are kept, at most all; whether
+negative ones become 0."""
 
 
 def powers(side, count, *, norms=False):
@@ -37,9 +46,9 @@ def rounding(case, matrix, inputs):
     return 32 * np.finfo(case.dtype).eps * np.abs(matrix).sum(1).max() * (np.abs(inputs).max(initial=0) + 1)
 
 
-def transformed(case, matrix, count, channels, gap):
+def transformed(case, matrix, channels, lay):
     """Call a transform of both axes: out = M · patch · Mᵀ, for every channel of every patch."""
-    matrix = np.asarray(matrix, np.float64)
+    (count, gap), matrix = lay, np.asarray(matrix, np.float64)
     out_side, side = matrix.shape
     patches = case.integers(count, side, side, channels)
     right, to_right = channels + gap, channels + 2 * gap
@@ -52,9 +61,9 @@ def transformed(case, matrix, count, channels, gap):
     target.must_sum_to(expected, rounding(case, matrix, patches) * np.abs(matrix).sum(1).max())
 
 
-def transformed_across(case, matrix, count, channels, gap):
+def transformed_across(case, matrix, channels, lay):
     """Call a transform of one axis: out[i] = Σ_p M[i, p] · patch[p], for every channel of every patch."""
-    matrix = np.asarray(matrix, np.float64)
+    (count, gap), matrix = lay, np.asarray(matrix, np.float64)
     out_side, side = matrix.shape
     patches = case.integers(count, side, channels)
     apart, to_apart = channels + gap, channels + 2 * gap
@@ -65,11 +74,12 @@ def transformed_across(case, matrix, count, channels, gap):
     target.must_sum_to(np.einsum("ip,npc->nic", matrix, patches), rounding(case, matrix, patches))
 
 
-def transformed_down(case, matrix, count, channels, gap, rows, kept, floor):
+def transformed_down(case, matrix, channels, lay, there):
     """Call a transform of rows of which some are not there: zeros take their place."""
-    matrix = np.asarray(matrix, np.float64)
+    (count, gap), matrix = lay, np.asarray(matrix, np.float64)
     out_side, side = matrix.shape
-    first, last, kept = rows[0], min(rows[1], side), min(kept, out_side)
+    first, last, kept, floor = there
+    last, kept = min(last, side), min(kept, out_side)
     there = case.integers(last - first, count, channels)
     patches = np.zeros((side, count, channels))
     patches[first:last] = there
@@ -84,78 +94,75 @@ def transformed_down(case, matrix, count, channels, gap, rows, kept, floor):
     target.must_sum_to(np.maximum(expected, 0) if floor else expected, rounding(case, matrix, patches))
 
 
-DOWN = {"rows": [(0, 9), (1, 9), (2, 3), (0, 0)], "kept": [9, 1], "floor": [0, 1]}
-"""Which rows are there, how many results are kept, at most all; and whether negative ones become 0."""
-
 RESULTS = {side: powers(side, side).T for side in (4, 2)}
 """What the products become: the sums at the points, row i of which takes their i-th power."""
 
 
-@guarded(weights.PIECE_4, count=[1, 3], channels=around, gap=[0, 2])
-def test_pieces_of_gradients_are_transformed_along_both_axes(case, count, channels, gap):
-    transformed(case, powers(4, 4, norms=True), count, channels, gap)
+@guarded(weights.PIECE_4, channels=around, lay=LAYS)
+def test_pieces_of_gradients_are_transformed_along_both_axes(case, channels, lay):
+    transformed(case, powers(4, 4, norms=True), channels, lay)
 
 
-@guarded(weights.PIECE_2, count=[1, 3], channels=around, gap=[0, 2])
-def test_small_pieces_of_gradients_are_transformed_along_both_axes(case, count, channels, gap):
-    transformed(case, powers(2, 2, norms=True), count, channels, gap)
+@guarded(weights.PIECE_2, channels=around, lay=LAYS)
+def test_small_pieces_of_gradients_are_transformed_along_both_axes(case, channels, lay):
+    transformed(case, powers(2, 2, norms=True), channels, lay)
 
 
-@guarded(weights.TAPS_4, count=[1, 3], channels=around, gap=[0, 2])
-def test_sums_of_gradients_are_transformed_along_both_axes(case, count, channels, gap):
-    transformed(case, sums_of_taps(4), count, channels, gap)
+@guarded(weights.TAPS_4, channels=around, lay=LAYS)
+def test_sums_of_gradients_are_transformed_along_both_axes(case, channels, lay):
+    transformed(case, sums_of_taps(4), channels, lay)
 
 
-@guarded(weights.TAPS_2, count=[1, 3], channels=around, gap=[0, 2])
-def test_small_sums_of_gradients_are_transformed_along_both_axes(case, count, channels, gap):
-    transformed(case, sums_of_taps(2), count, channels, gap)
+@guarded(weights.TAPS_2, channels=around, lay=LAYS)
+def test_small_sums_of_gradients_are_transformed_along_both_axes(case, channels, lay):
+    transformed(case, sums_of_taps(2), channels, lay)
 
 
-@guarded(pieces.FILTER_4, count=[1, 3], channels=around, gap=[0, 2])
-def test_filters_are_transformed_along_both_axes(case, count, channels, gap):
-    transformed(case, powers(4, 3, norms=True), count, channels, gap)
+@guarded(pieces.FILTER_4, channels=around, lay=LAYS)
+def test_filters_are_transformed_along_both_axes(case, channels, lay):
+    transformed(case, powers(4, 3, norms=True), channels, lay)
 
 
-@guarded(pieces.FILTER_2, count=[1, 3], channels=around, gap=[0, 2])
-def test_small_filters_are_transformed_along_both_axes(case, count, channels, gap):
-    transformed(case, powers(2, 3, norms=True), count, channels, gap)
+@guarded(pieces.FILTER_2, channels=around, lay=LAYS)
+def test_small_filters_are_transformed_along_both_axes(case, channels, lay):
+    transformed(case, powers(2, 3, norms=True), channels, lay)
 
 
-@guarded(pieces.PICTURE_ACROSS_4, count=[1, 3], channels=around, gap=[0, 2])
-def test_patches_are_transformed_across(case, count, channels, gap):
-    transformed_across(case, PATCHES[4], count, channels, gap)
+@guarded(pieces.PICTURE_ACROSS_4, channels=around, lay=LAYS)
+def test_patches_are_transformed_across(case, channels, lay):
+    transformed_across(case, PATCHES[4], channels, lay)
 
 
-@guarded(pieces.PICTURE_DOWN_4, count=[1, 3], channels=around, gap=[0, 2], **DOWN)
-def test_patches_are_transformed_down(case, count, channels, gap, rows, kept, floor):
-    transformed_down(case, PATCHES[4], count, channels, gap, rows, kept, floor)
+@guarded(pieces.PICTURE_DOWN_4, channels=around, lay=LAYS, there=THERE)
+def test_patches_are_transformed_down(case, channels, lay, there):
+    transformed_down(case, PATCHES[4], channels, lay, there)
 
 
-@guarded(pieces.RESULT_ACROSS_4, count=[1, 3], channels=around, gap=[0, 2])
-def test_results_are_transformed_across(case, count, channels, gap):
-    transformed_across(case, RESULTS[4], count, channels, gap)
+@guarded(pieces.RESULT_ACROSS_4, channels=around, lay=LAYS)
+def test_results_are_transformed_across(case, channels, lay):
+    transformed_across(case, RESULTS[4], channels, lay)
 
 
-@guarded(pieces.RESULT_DOWN_4, count=[1, 3], channels=around, gap=[0, 2], **DOWN)
-def test_results_are_transformed_down(case, count, channels, gap, rows, kept, floor):
-    transformed_down(case, RESULTS[4], count, channels, gap, rows, kept, floor)
+@guarded(pieces.RESULT_DOWN_4, channels=around, lay=LAYS, there=THERE)
+def test_results_are_transformed_down(case, channels, lay, there):
+    transformed_down(case, RESULTS[4], channels, lay, there)
 
 
-@guarded(pieces.PICTURE_ACROSS_2, count=[1, 3], channels=around, gap=[0, 2])
-def test_small_patches_are_transformed_across(case, count, channels, gap):
-    transformed_across(case, PATCHES[2], count, channels, gap)
+@guarded(pieces.PICTURE_ACROSS_2, channels=around, lay=LAYS)
+def test_small_patches_are_transformed_across(case, channels, lay):
+    transformed_across(case, PATCHES[2], channels, lay)
 
 
-@guarded(pieces.PICTURE_DOWN_2, count=[1, 3], channels=around, gap=[0, 2], **DOWN)
-def test_small_patches_are_transformed_down(case, count, channels, gap, rows, kept, floor):
-    transformed_down(case, PATCHES[2], count, channels, gap, rows, kept, floor)
+@guarded(pieces.PICTURE_DOWN_2, channels=around, lay=LAYS, there=THERE)
+def test_small_patches_are_transformed_down(case, channels, lay, there):
+    transformed_down(case, PATCHES[2], channels, lay, there)
 
 
-@guarded(pieces.RESULT_ACROSS_2, count=[1, 3], channels=around, gap=[0, 2])
-def test_small_results_are_transformed_across(case, count, channels, gap):
-    transformed_across(case, RESULTS[2], count, channels, gap)
+@guarded(pieces.RESULT_ACROSS_2, channels=around, lay=LAYS)
+def test_small_results_are_transformed_across(case, channels, lay):
+    transformed_across(case, RESULTS[2], channels, lay)
 
 
-@guarded(pieces.RESULT_DOWN_2, count=[1, 3], channels=around, gap=[0, 2], **DOWN)
-def test_small_results_are_transformed_down(case, count, channels, gap, rows, kept, floor):
-    transformed_down(case, RESULTS[2], count, channels, gap, rows, kept, floor)
+@guarded(pieces.RESULT_DOWN_2, channels=around, lay=LAYS, there=THERE)
+def test_small_results_are_transformed_down(case, channels, lay, there):
+    transformed_down(case, RESULTS[2], channels, lay, there)

@@ -1,7 +1,8 @@
 """Micro-kernels of pooling: maxima, means and gradients of runs of windows, and of rows of windows."""
 
 import numpy as np
-from micro_helpers import around, guarded, places
+from micro_arrays import around, places
+from micro_helpers import guarded
 
 from jitconv.micro.runs import VECTORS_AT_ONCE
 from jitconv.micro.windows import SMALL, maxima, means, route, route_shared, spread, winners
@@ -15,16 +16,16 @@ def channels_of(lanes, *_):
     return [*around(lanes), VECTORS_AT_ONCE * lanes, (2 * VECTORS_AT_ONCE + 1) * lanes + 1]
 
 
-LAYS = ["apart", "overlapping", "in columns"]
+APART, OVERLAPPING, IN_COLUMNS = "apart", "overlapping", "in columns"
 """How windows lie: with room between them, with taps in common, below one another."""
 
 
 def steps_of(lay, side, channels):
     """Return the steps (window, row, column) between the taps of three windows that lie so."""
     rows, cols = side
-    if lay == "in columns":
+    if lay == IN_COLUMNS:
         return rows * cols * channels + 2, channels, rows * channels
-    step = (cols + 1 if lay == "apart" else 1) * channels
+    step = (cols + 1 if lay == APART else 1) * channels
     return step, 3 * step + cols * channels + 1, channels
 
 
@@ -52,7 +53,8 @@ def with_ties(odd):
     return draw
 
 
-ODD = [(), (-np.inf,), (np.inf, np.nan)]
+KINDS = [(APART, ()), (OVERLAPPING, (-np.inf,)), (IN_COLUMNS, (np.inf, np.nan)), (OVERLAPPING, (np.nan,))]
+"""How windows lie, and what is not finite in them."""
 
 
 def flat_windows(met):
@@ -60,8 +62,9 @@ def flat_windows(met):
     return met.reshape(WINDOWS, -1, met.shape[-1]).transpose(0, 2, 1)
 
 
-@guarded(maxima, side=SIDES, channels=channels_of, lay=LAYS, odd=ODD)
-def test_maxima_finds_each_window_s_greatest_and_a_nan_wins(case, side, channels, lay, odd):
+@guarded(maxima, side=SIDES, channels=channels_of, kind=KINDS)
+def test_maxima_finds_each_window_s_greatest_and_a_nan_wins(case, side, channels, kind):
+    lay, odd = kind
     (step, down, right), where = taps_of(lay, side, channels)
     x, met = case.met("x", where, with_ties(odd)(case))
     y = case.output("y", (WINDOWS, channels), (channels + 2, 1))
@@ -69,10 +72,10 @@ def test_maxima_finds_each_window_s_greatest_and_a_nan_wins(case, side, channels
     y.must_be(met.max((1, 2)))
 
 
-@guarded(winners, side=SIDES, channels=channels_of, lay=LAYS, odd=ODD)
-def test_winners_tells_where_the_first_of_the_greatest_is(case, side, channels, lay, odd):
+@guarded(winners, side=SIDES, channels=channels_of, kind=KINDS)
+def test_winners_tells_where_the_first_of_the_greatest_is(case, side, channels, kind):
     """NumPy's argmax has the same rule: the first NaN, else the first of the greatest."""
-    (large,) = case.size
+    (large,), (lay, odd) = case.size, kind
     (step, down, right), where = taps_of(lay, side, channels)
     x, met = case.met("x", where, with_ties(odd)(case))
     y = case.output("y", (WINDOWS, channels), (channels + 2, 1))
@@ -87,7 +90,7 @@ def test_winners_tells_where_the_first_of_the_greatest_is(case, side, channels, 
     positions.must_be(np.take_along_axis(np.broadcast_to(numbers, taps.shape), winner, -1)[..., 0])
 
 
-@guarded(means, side=SIDES, channels=channels_of, lay=LAYS)
+@guarded(means, side=SIDES, channels=channels_of, lay=[APART, OVERLAPPING, IN_COLUMNS])
 def test_means_puts_each_window_s_sum_times_a_share(case, side, channels, lay):
     (step, down, right), where = taps_of(lay, side, channels)
     x, met = case.met("x", where)
@@ -109,10 +112,11 @@ def added_up(case, where, parts, adding):
     return before, expected
 
 
-@guarded(spread, side=SIDES, channels=channels_of, lay=LAYS, adding=[0, 1])
-def test_spread_gives_every_tap_a_share(case, side, channels, lay, adding):
+@guarded(spread, side=SIDES, channels=channels_of, way=[(APART, 0), (IN_COLUMNS, 0), (OVERLAPPING, 1)])
+def test_spread_gives_every_tap_a_share(case, side, channels, way):
     """Where nothing is added the windows have no taps in common."""
-    (step, down, right), where = taps_of(lay if adding else LAYS[0], side, channels)
+    lay, adding = way
+    (step, down, right), where = taps_of(lay, side, channels)
     dy = case.integers(WINDOWS, channels)
     parts = np.broadcast_to(dy[:, None, None] / 4, where.shape)
     before, expected = added_up(case, where, parts, adding)
@@ -122,13 +126,19 @@ def test_spread_gives_every_tap_a_share(case, side, channels, lay, adding):
     dx.must_sum_to(expected)
 
 
-WAYS = [("apart", 0, 0), ("apart", 0, 1), ("overlapping", 1, 0), ("in columns", 1, 1)]
-"""How windows lie, whether gradients are added to what is there, and whether they are divided."""
+WAYS = [
+    (APART, (), 0, 1),
+    (OVERLAPPING, (-np.inf,), 1, 0),
+    (IN_COLUMNS, (np.inf, np.nan), 0, 1),
+    (OVERLAPPING, (np.nan,), 1, 1),
+    (APART, (np.inf,), 0, 0),
+]
+"""How windows lie, what is not finite in them, whether gradients are added to what is there, and divided."""
 
 
-def routed(case, side, channels, odd, way, *, shared):
+def routed(case, side, channels, way, *, shared):
     """Call a piece that gives gradients to maxima in all rows of the windows, or in the last one."""
-    lay, adding, dividing = way
+    lay, odd, adding, dividing = way
     (step, down, right), where = taps_of(lay, side, channels)
     x, met = case.met("x", where, with_ties(odd)(case))
     taps, dy = flat_windows(met), 12 * case.integers(WINDOWS, channels)
@@ -148,11 +158,11 @@ def routed(case, side, channels, odd, way, *, shared):
     dx.must_sum_to(expected, 100 * np.finfo(case.dtype).eps)
 
 
-@guarded(route, side=SIDES, channels=channels_of, odd=ODD, way=WAYS)
-def test_route_gives_all_to_the_first_maximum(case, side, channels, odd, way):
-    routed(case, side, channels, odd, way, shared=False)
+@guarded(route, side=SIDES, channels=channels_of, way=WAYS)
+def test_route_gives_all_to_the_first_maximum(case, side, channels, way):
+    routed(case, side, channels, way, shared=False)
 
 
-@guarded(route_shared, side=SIDES, channels=channels_of, odd=ODD, way=WAYS)
-def test_route_shared_gives_to_all_maxima_but_of_nans_to_the_first(case, side, channels, odd, way):
-    routed(case, side, channels, odd, way, shared=True)
+@guarded(route_shared, side=SIDES, channels=channels_of, way=WAYS)
+def test_route_shared_gives_to_all_maxima_but_of_nans_to_the_first(case, side, channels, way):
+    routed(case, side, channels, way, shared=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from record import BACKWARD, FORWARD, POOLS, WINOGRAD, Mutant
 
-TILE = ("tests/test_tile.py",)
+TILE = ("tests/test_micro_tile.py",)
 MAX_FORWARD, MAX_BACKWARD, MEAN_FORWARD, MEAN_BACKWARD = POOLS
 ROWS_OF_WINDOWS = ("tests/test_direct.py::test_maxima_by_rows_are_those_of_every_window",)
 
