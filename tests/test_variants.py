@@ -1,13 +1,16 @@
 """The variants of algorithms: one list decides, explain names the choice, and a name forces one."""
 
+import json
 from collections import Counter
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import jitconv
 from jitconv.algorithm import OPS
 from jitconv.algorithms.direct.variants import BACKWARD, FORWARD
+from jitconv.cli import app
 from jitconv.specs import parse
 from jitconv.testing import cases, check_algorithm, draw, failed
 from jitconv.variants import Variant, Variants
@@ -110,6 +113,32 @@ def test_explain_names_the_variant_and_why_others_were_passed_over():
     assert "direct/rows" in str(plain)
     assert "not direct/" not in str(plain)
     assert not plain.verbose
+
+
+@pytest.mark.parametrize(("options", "told"), [((), False), (("--verbose",), True)])
+def test_the_command_says_so_too(options, told):
+    done = CliRunner().invoke(app, ["explain", "conv_forward", "n1h32w32c3 k3x3f8 p1 nchw", *options])
+    assert done.exit_code == 0
+    assert "direct/rows" in done.output
+    assert ("not direct/depthwise: it needs" in done.output) == told
+
+
+def test_compare_runs_the_variants_that_serve(tmp_path):
+    words = ["compare", "--shape", "n1h32w32c3 k3x3f4 p1 nchw", "-o", str(tmp_path), "--op", "conv_forward"]
+
+    def rows(*options):
+        done = CliRunner().invoke(app, [*words, *options])
+        assert done.exit_code == 0, done.output
+        found = json.loads((tmp_path / "figures.json").read_text())["rows"]
+        return {row["algorithm"]: row for row in found}
+
+    found = rows("--algorithms", "direct", "--variants")
+    able = {"direct/outputs", "direct/pixels", "direct/rows", "direct/packed"}  # the first two gain nothing
+    assert found.keys() == {"direct", *able}
+    assert found["direct"]["auto"]
+    assert rows("--algorithms", "direct/pixels,direct/packed").keys() == {"direct/pixels", "direct/packed"}
+    done = CliRunner().invoke(app, [*words, "--algorithms", "direct/packd"])
+    assert "did you mean 'packed'?" in str(done.exception)
 
 
 def test_explain_names_the_variant_of_each_gradient():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -67,6 +68,9 @@ def explain(
     dtype: Dtype = "float32",
     layout: Layout = "NHWC",
     threads: Threads = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="And why variants of an algorithm were passed over.")
+    ] = False,
 ) -> None:
     """Say which algorithm `auto` chooses for a problem, and why not the others."""
     from jitconv.errors import ParameterError
@@ -77,4 +81,4 @@ def explain(
     if op not in spec.ops:
         raise ParameterError(f"{op} takes no such problem: {problem!r} is one of {', '.join(spec.ops)}")
     with config(threads=threads) as settings:
-        print(select(op, spec, algorithm, settings))
+        print(replace(select(op, spec, algorithm, settings), verbose=verbose))
