@@ -25,7 +25,7 @@ def around(lanes, *_):
 
 PLANES = [(0, 0), (1, 0), ("whole vectors", 0), ("whole vectors", 1)]
 """How planes lie: how much more there is than the elements that count; by how much the first is shifted.
-Where all of them begin alike within a vector pieces go another way, and yet another if they begin with one."""
+Where all of them begin alike within a vector pieces go another way, and yet another at its beginning."""
 
 
 def squares(lanes, *_):
