@@ -24,8 +24,8 @@ def around(lanes, *_):
 
 
 PLANES = [(0, 0), (1, 0), ("whole vectors", 0), ("whole vectors", 1)]
-"""How planes lie: how much more there is than the elements that count; by how much the first is shifted.
-Where all of them begin alike within a vector pieces go another way, and yet another at its beginning."""
+"""How planes lie: by how many elements more than they have they are apart; by how many the first is shifted.
+Where all begin at the same place of a vector pieces go another way, and yet another if it is the first."""
 
 
 def squares(lanes, *_):
