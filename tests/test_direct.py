@@ -30,7 +30,7 @@ def test_gradients_in_parts_are_those_of_all_pictures(monkeypatch, problem):
     spec = parse(problem)
     operands = draw("conv_backward", spec, np.random.default_rng(0))
     wanted = BACKWARD.build(spec), BACKWARD.workspace(spec)
-    monkeypatch.setattr(join, "TURNED_BYTES", 2 * 10**3)
+    monkeypatch.setattr(join, "TRANSPOSED_BYTES", 2 * 10**3)
     assert join.images_at_once(spec, BACKWARD.chosen(spec)) < spec.n
     assert rows_dx.serves(spec)
     assert rows_dw.serves(spec)

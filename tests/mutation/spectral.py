@@ -127,10 +127,10 @@ MUTANTS = [
     Mutant(
         "fft-across",
         "algorithms/fft/kernels.py",
-        "tiles_across(rows, vectors, a, a_at, a_step, b, b_at + f, b_step, masked,\n"
-        "                         segments, 0, segments.size // 2, depth, start, start_at + f,",
-        "tiles_across(rows, vectors, a, a_at, a_step, b, b_at + f, b_step, masked,\n"
-        "                         segments, 0, segments.size // 2, depth, start, start_at,",
+        "tiles_across(t.rows, vectors, a, t.a, n.a_step, b, t.b + f, n.b_step, masked, segments, 0,\n"
+        "                         segments.size // 2, n.depth, start, t.start + f,",
+        "tiles_across(t.rows, vectors, a, t.a, n.a_step, b, t.b + f, n.b_step, masked, segments, 0,\n"
+        "                         segments.size // 2, n.depth, start, t.start,",
         "every panel of filters goes on with the sums of the first",
         ("conv_backward/fft",),
         "",
@@ -186,8 +186,8 @@ MUTANTS = [
     Mutant(
         "shared-put-back",
         "algorithms/_shared/filters.py",
-        "(low * channels + c) * count, channels * count)",
-        "(low * channels + c - first) * count, channels * count)",
+        "to = (low * channels + c) * count",
+        "to = (low * channels + c - first) * count",
         "the second block of channels of dw is put over the first",
         (BACKWARD,),
         r"c37 k3x3f70.* nchw|c130 .*nchw|c64 k3x3f64.* nchw",
@@ -213,8 +213,8 @@ MUTANTS = [
     Mutant(
         "shared-put-planes",
         "algorithms/_shared/memory.py",
-        "if right == 1 and down == columns:",
-        "if right == 1:",
+        "if column_step == 1 and row_step == columns:",
+        "if column_step == 1:",
         "rows of a phase of dx are written without the rows between them",
         (BACKWARD,),
         r"s2x1.* nchw",
@@ -222,8 +222,8 @@ MUTANTS = [
     Mutant(
         "shared-weights-block",
         "algorithms/_shared/weights.py",
-        "dealt, b_at - first * columns * width,",
-        "dealt, b_at,",
+        "b_at -= first * n.columns * width",
+        "b_at -= 0",
         "a second block of rows reads gradients behind its own",
         (BACKWARD,),
         r"h75w58|h26w30",
@@ -231,8 +231,8 @@ MUTANTS = [
     Mutant(
         "shared-weights-slice",
         "algorithms/_shared/weights.py",
-        "begin, end = number * rows // slices, (number + 1) * rows // slices",
-        "begin, end = rows // slices * number, rows // slices * (number + 1)",
+        "begin, end = number * rows // n.slices, (number + 1) * rows // n.slices",
+        "begin, end = rows // n.slices * number, rows // n.slices * (number + 1)",
         "the rows that no slice has are left out",
         (BACKWARD,),
         r"n2h5w7c3 k3x3f4 s1 p1",

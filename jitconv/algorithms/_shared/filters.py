@@ -34,10 +34,10 @@ def _arrange(w, places, row_step, column_step, rows, columns, out):
                     out[(t * rows + row) * columns + column] = w[places[t] + at]
 
 
-def _put_back(taps, turned, count, channels, filters, out):
+def _put_back(taps, flipped, count, channels, filters, out):
     """out[filter, channel, t] = taps[t, channel, filter], some filters and channels at a time.
 
-    `turned`: out[filter, channel, count - 1 - t].
+    `flipped`: out[filter, channel, count - 1 - t].
     """
     tap = channels * filters
     lanes = VECTOR_BYTES // taps.itemsize
@@ -47,14 +47,15 @@ def _put_back(taps, turned, count, channels, filters, out):
     for task in prange((filters + wide - 1) // wide * blocks):
         low, first = task // blocks * wide, task % blocks * block
         high, last = min(low + wide, filters), min(first + block, channels)
+        # one tap: a transpose of channels and filters; else of taps and filters, a channel after the other
         if count == 1:
-            pixels_to_planes(taps, first * filters + low, filters, high - low, last - first, out,
-                             low * channels + first, channels)  # fmt: skip
+            at, to = first * filters + low, low * channels + first
+            pixels_to_planes(taps, at, filters, high - low, last - first, out, to, channels)
             continue
         for c in range(first, last):
-            at = (count - 1) * tap if turned else 0
-            pixels_to_planes(taps, at + c * filters + low, -tap if turned else tap, high - low, count, out,
-                             (low * channels + c) * count, channels * count)  # fmt: skip
+            at = c * filters + low + ((count - 1) * tap if flipped else 0)
+            to = (low * channels + c) * count
+            pixels_to_planes(taps, at, -tap if flipped else tap, high - low, count, out, to, channels * count)
 
 
 ARRANGE, PUT_BACK = Kernel(_arrange), Kernel(_put_back)
@@ -63,8 +64,8 @@ ARRANGE, PUT_BACK = Kernel(_arrange), Kernel(_put_back)
 def put_back(gradient: Array, spec: ConvSpec, dw: Array) -> None:
     """Fill `dw`, stored as NCHW has it, from cross-correlation's (KH, KW, C/groups, F)."""
     group_c = spec.c // spec.groups
-    PUT_BACK(dw.size // 2, gradient.reshape(-1), spec.flip_kernel, spec.kh * spec.kw, group_c, spec.f,
-             dw.reshape(-1))  # fmt: skip
+    count = spec.kh * spec.kw
+    PUT_BACK(dw.size // 2, gradient.reshape(-1), spec.flip_kernel, count, group_c, spec.f, dw.reshape(-1))
 
 
 def taps_first(w: Array, spec: ConvSpec) -> Array:
@@ -72,20 +73,8 @@ def taps_first(w: Array, spec: ConvSpec) -> Array:
     if spec.layout == "NHWC" and not spec.flip_kernel:
         return w
     channel, filter_, _ = filter_strides(spec)
-    return _arranged(w, taps(spec), channel, filter_, spec.c, spec.f, spec)
-
-
-def turned(w: Array, spec: ConvSpec) -> Array:
-    """Return filters of one group as (KH, KW, F, C), turned by 180 degrees: as the gradient dx wants them."""
-    channel, filter_, _ = filter_strides(spec)
-    return _arranged(w, taps(spec)[::-1].copy(), filter_, channel, spec.f, spec.c, spec)
-
-
-def _arranged(
-    w: Array, places: Array, row_step: int, column_step: int, rows: int, columns: int, spec: ConvSpec
-) -> Array:
-    out = np.empty((spec.kh, spec.kw, rows, columns), w.dtype)
-    ARRANGE(out.size, w.reshape(-1), places, row_step, column_step, rows, columns, out.reshape(-1))
+    out = np.empty((spec.kh, spec.kw, spec.c, spec.f), w.dtype)
+    ARRANGE(out.size, w.reshape(-1), taps(spec), channel, filter_, spec.c, spec.f, out.reshape(-1))
     return out
 
 

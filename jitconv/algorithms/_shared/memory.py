@@ -1,4 +1,4 @@
-"""Moves between pictures as they lie in memory and the buffers of a task."""
+"""Moves between pictures as they are stored and the buffers of a task."""
 
 from jitconv.jit.loops import inlined
 from jitconv.micro.transpose import pixels_to_planes, planes_to_pixels
@@ -20,8 +20,11 @@ def clear(target):
 
 @inlined
 def fetch(source, at, strides, size, top, left, height, width, channels, scratch):
-    """Copy rows of one picture into (height, width, channels), zeros where the picture ends."""
-    down, right, deep = strides
+    """Copy rows of one picture into (height, width, channels), zeros where the picture ends.
+
+    `strides` are those of its rows, columns and channels.
+    """
+    row_step, column_step, channel_step = strides
     for r in range(height):
         base = r * width * channels
         if top + r < 0 or top + r >= size[0]:
@@ -30,29 +33,29 @@ def fetch(source, at, strides, size, top, left, height, width, channels, scratch
         first, last = min(width, max(0, -left)), min(width, size[1] - left)
         clear(scratch[base : base + first * channels])
         clear(scratch[base + max(first, last) * channels : base + width * channels])
-        row = at + (top + r) * down
-        if deep == 1 and right == channels:
+        row = at + (top + r) * row_step
+        if channel_step == 1 and column_step == channels:  # NHWC: a row is one run
             start, count = row + (left + first) * channels, max(0, last - first) * channels
             copy(source[start : start + count], scratch[base + first * channels :])
-        elif right == 1:
-            to = base + first * channels
-            planes_to_pixels(source, row + left + first, deep, channels, last - first, scratch, to, channels)
+        elif column_step == 1:  # NCHW: a transpose
+            start, to = row + left + first, base + first * channels
+            planes_to_pixels(source, start, channel_step, channels, last - first, scratch, to, channels)
         else:
             for c in range(channels):
-                start = row + left * right + c * deep
+                start = row + left * column_step + c * channel_step
                 for w in range(first, last):
-                    scratch[base + w * channels + c] = source[start + w * right]
+                    scratch[base + w * channels + c] = source[start + w * column_step]
 
 
 @inlined
-def put(buffer, width, filters, rows, columns, out, at, down, right, deep):
-    """Copy (rows, columns, width) from a buffer to where the strides say."""
-    if right == 1 and down == columns:
-        pixels_to_planes(buffer, 0, width, filters, rows * columns, out, at, deep)
+def put(scratch, width, filters, rows, columns, out, at, row_step, column_step, channel_step):
+    """Copy (rows, columns, width), of which `filters` are wanted, from a buffer to where the steps say."""
+    if column_step == 1 and row_step == columns:  # whole planes of NCHW: a transpose
+        pixels_to_planes(scratch, 0, width, filters, rows * columns, out, at, channel_step)
         return
     for f in range(filters):
         for q in range(rows):
-            start = at + q * down + f * deep
+            start = at + q * row_step + f * channel_step
             base = q * columns * width + f
             for j in range(columns):
-                out[start + j * right] = buffer[base + j * width]
+                out[start + j * column_step] = scratch[base + j * width]

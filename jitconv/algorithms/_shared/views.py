@@ -14,7 +14,7 @@ def nhwc(pictures: Array, spec: ConvSpec | PoolSpec) -> Array:
 
 
 def hwcf(filters: Array, spec: ConvSpec) -> Array:
-    """View filters in the spec's layout as (KH, KW, C/groups, F), turned as cross-correlation wants."""
+    """View filters in the spec's layout as (KH, KW, C/groups, F), as cross-correlation wants them."""
     taps = filters if spec.layout == "NHWC" else filters.transpose(2, 3, 1, 0)
     return taps[::-1, ::-1] if spec.flip_kernel else taps
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
@@ -26,7 +27,7 @@ from jitconv.specs import ConvSpec
 BLOCK_PIXELS = 6144 // VECTOR_BYTES
 """About so many of dy's pixels at once: their part of a panel, 12 KiB, stays in the first-level cache."""
 
-PACKED_FROM = 256
+GATHERED_FROM = 256
 """Bytes from pixel to pixel of x from which rows are copied side by side: further apart they throw each
 other's lines out of the first-level cache."""
 
@@ -39,61 +40,85 @@ CHUNK = 8 * TALLEST[WIDEST]
 
 
 @inlined
-def copy_apart(x, at, step, pixels, count, out, to):
-    """Put `count` neighbours of each of some pixels, `step` apart, to out[to:], `CHUNK` apart."""
+def gather_pixels(x, at, x_step, pixels, count, out, to):
+    """Put `count` neighbours of each of some pixels, `x_step` apart, to out[to:], `CHUNK` apart."""
     for p in range(pixels):
-        copy(x, at + p * step, out, to + p * CHUNK, count)
+        copy(x, at + p * x_step, out, to + p * CHUNK, count)
+
+
+class Numbers(NamedTuple):
+    """What `_gradient` is given of a problem."""
+
+    x_step: int
+    """Elements of x from one pixel of dy to the next."""
+    columns: int
+    """Of dy."""
+    run_size: int
+    """Contiguous taps and channels."""
+    filters: int
+    groups: int
+    block: int
+    """Rows of dy at once."""
+    slices: int
+    gathered: int
+    """Whether pixels of x are copied side by side."""
+
+
+COUNT = len(Numbers._fields)
 
 
 def _gradient(x, dy, dw, table, runs, parts, numbers):
     """Sum over blocks of rows; every unit of (run, chunk) is one part's own, whatever `parts` is.
 
-    `runs` holds for each run of contiguous taps and channels: its place in x, its filter row in dw and its
-    group. `dw` has `slices` gradients, each the sum over its share of rows. Panels of dy are dealt for all
-    units of a block, and rows of x copied for all panels, where they lie apart.
+    `table` holds for each row of dy where its pixels begin in x, and how many of dy are before them. `runs`
+    holds for each run of contiguous taps and channels: its place in x, its filter row in dw and its group.
+    `dw` has `slices` gradients, each the sum over its share of rows. Rows of dy are packed for all units of a
+    block, and pixels of x gathered for all panels, where they are far apart.
     """
-    step, columns, run_channels, filters, groups, block, slices, apart = unpacked(numbers, 8)
+    n = Numbers(*unpacked(numbers, COUNT))
     lanes = VECTOR_BYTES // x.itemsize
     panel_width = WIDEST * lanes
-    group_f = filters // groups
+    group_f = n.filters // n.groups
     group_width = (group_f + panel_width - 1) // panel_width * panel_width
-    chunks = (run_channels + CHUNK - 1) // CHUNK
+    chunks = (n.run_size + CHUNK - 1) // CHUNK
     units = runs.shape[0] * chunks
-    rows, size = table.size // 2, dw.size // slices
+    rows, size = table.size // 2, dw.size // n.slices
     one = np.zeros(2, np.int64)
-    for task in prange(slices * parts):
+    for task in prange(n.slices * parts):
         number, part = task // parts, task % parts
-        begin, end = number * rows // slices, (number + 1) * rows // slices
-        dealt = buffer(groups * group_width * block * columns, x)
-        copied = buffer(CHUNK * block * columns * apart, x)
-        for first in range(begin, end, block):
-            last = min(first + block, end)
-            depth = (last - first) * columns
-            for g in range(groups):
-                pack_rows(dy, first * columns * filters + g * group_f, filters, depth, group_f,
-                     dealt, g * group_width * depth, 0, depth)  # fmt: skip
+        begin, end = number * rows // n.slices, (number + 1) * rows // n.slices
+        packed = buffer(n.groups * group_width * n.block * n.columns, x)
+        gathered = buffer(CHUNK * n.block * n.columns * n.gathered, x)
+        for first in range(begin, end, n.block):
+            last = min(first + n.block, end)
+            depth = (last - first) * n.columns
+            for g in range(n.groups):
+                at = first * n.columns * n.filters + g * group_f
+                pack_rows(dy, at, n.filters, depth, group_f, packed, g * group_width * depth, 0, depth)
             for unit in range(part * units // parts, (part + 1) * units // parts):
                 run, i = unit // chunks, unit % chunks * CHUNK
-                count = min(CHUNK, run_channels - i)
-                place, g = runs[run, 0] + i, runs[run, 2]
-                if apart:
+                count = min(CHUNK, n.run_size - i)
+                x_at, dw_row, g = runs[run, 0] + i, runs[run, 1] + i, runs[run, 2]
+                if n.gathered:
                     for row in range(first, last):
-                        copy_apart(x, place + table[2 * row], step, columns, count, copied,
-                                   (row - first) * columns * CHUNK)  # fmt: skip
+                        at, to = x_at + table[2 * row], (row - first) * n.columns * CHUNK
+                        gather_pixels(x, at, n.x_step, n.columns, count, gathered, to)
                 for low in range(0, group_f, panel_width):
                     some = min(panel_width, group_f - low)
                     vectors = width_of(some, lanes)
                     width = vectors * lanes
-                    at = number * size + (runs[run, 1] + i) * filters + g * group_f + low
+                    dw_at = number * size + dw_row * n.filters + g * group_f + low
                     b_at = (g * group_width + low) * depth
-                    if apart:
-                        tiles_across(count, vectors, copied, 0, CHUNK, dealt, b_at, width, 0, one, 0, 1,
-                                     depth, dw, at, filters, first > begin, dw, at, filters, some,
+                    if n.gathered:
+                        tiles_across(count, vectors, gathered, 0, CHUNK, packed, b_at, width, 0, one, 0, 1,
+                                     depth, dw, dw_at, n.filters, first > begin, dw, dw_at, n.filters, some,
                                      0)  # fmt: skip
                     else:
-                        tiles_across(count, vectors, x, place, step, dealt, b_at - first * columns * width,
-                                     width, 0, table, first, last, columns,
-                                     dw, at, filters, first > begin, dw, at, filters, some, 0)  # fmt: skip
+                        # the table counts rows of b from the first of all, the block's own come first here
+                        b_at -= first * n.columns * width
+                        tiles_across(count, vectors, x, x_at, n.x_step, packed, b_at, width, 0, table, first,
+                                     last, n.columns, dw, dw_at, n.filters, first > begin, dw, dw_at,
+                                     n.filters, some, 0)  # fmt: skip
 
 
 GRADIENT = Kernel(_gradient)
@@ -121,8 +146,8 @@ def elements(spec: ConvSpec) -> int:
     put = weights * (spec.layout == "NCHW" or spec.flip_kernel)
     sums = slices * weights * (slices > 1)
     panels = spec.groups * -(-(spec.f // spec.groups * itemsize) // (WIDEST * VECTOR_BYTES))
-    apart = CHUNK * (spec.stride[1] * spec.c * itemsize >= PACKED_FROM)
-    task = rows_at_once(spec) * spec.ow * (panels * WIDEST * VECTOR_BYTES // itemsize + apart)
+    gathered = CHUNK * (spec.stride[1] * spec.c * itemsize >= GATHERED_FROM)
+    task = rows_at_once(spec) * spec.ow * (panels * WIDEST * VECTOR_BYTES // itemsize + gathered)
     tasks = slices if slices > 1 else team()
     return pictures + put + sums + at_once(spec.madds // 40, tasks) * task
 
@@ -138,7 +163,7 @@ class WeightGradient:
         rows_of_x = (n * height + oh * spec.stride[0]) * width * spec.c
         self._table = np.stack([rows_of_x, np.arange(spec.n * spec.oh) * spec.ow], axis=1).reshape(-1)
         side_by_side = spec.groups == 1 and spec.dilation[1] == 1
-        run_channels = group_c * spec.kw if side_by_side else group_c
+        run_size = group_c * spec.kw if side_by_side else group_c
         runs = []
         for g in range(spec.groups):
             for kh in range(spec.kh):
@@ -149,9 +174,17 @@ class WeightGradient:
         self._slices = slices_of(spec)
         sliced = self._slices > 1
         self._numbers = flat(
-            spec.stride[1] * spec.c, spec.ow, run_channels, spec.f, spec.groups, rows_at_once(spec),
-            self._slices, spec.stride[1] * spec.c * itemsize >= PACKED_FROM,
-        )  # fmt: skip
+            Numbers(
+                x_step=spec.stride[1] * spec.c,
+                columns=spec.ow,
+                run_size=run_size,
+                filters=spec.f,
+                groups=spec.groups,
+                block=rows_at_once(spec),
+                slices=self._slices,
+                gathered=spec.stride[1] * spec.c * itemsize >= GATHERED_FROM,
+            )
+        )
         work = spec.madds // 40
         self._undivided = sliced or not threads_pay(work)
         self._run = GRADIENT.of(work)

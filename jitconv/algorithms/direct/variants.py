@@ -89,7 +89,7 @@ def _hold_pixels(spec: ConvSpec, w: Array, b: Array | None, activation: str | No
 
 
 def _hold_rows(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -> Plan:
-    by_rows = rows.RowsForward(spec, floor=activation == "relu")
+    by_rows = rows.RowsForward(spec, relu=activation == "relu")
     return lambda x, y: by_rows(x, w, b, y)
 
 

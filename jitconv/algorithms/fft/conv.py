@@ -46,7 +46,7 @@ def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -
 
     def plan(x: Array, y: Array) -> None:
         for block, spectrum in spectra:
-            convolve.multiply(x, spectrum, block, b, y, floor=activation == "relu")
+            convolve.multiply(x, spectrum, block, b, y, relu=activation == "relu")
 
     return plan
 
@@ -59,7 +59,7 @@ def build_backward(spec: ConvSpec) -> Plan:
 
     def plan(dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None) -> None:
         if pictures is not None and dx is not None:
-            pictures(dy, turned(w, spec), None, dx)
+            pictures(dy, transposed(w, spec), None, dx)
         if filters is not None and dw is not None:
             for block, gradient in filters(x, dy):
                 hwcf(dw, spec)[..., block] = gradient
@@ -70,17 +70,17 @@ def build_backward(spec: ConvSpec) -> Plan:
 
 
 def stored(spec: ConvSpec) -> tuple[Stored, Stored]:
-    """Return how x and y lie in memory."""
+    """Return how x and y are stored."""
     return (
         Stored.of(spec.h, spec.w, spec.c, spec.layout),
         Stored.of(spec.oh, spec.ow, spec.f, spec.layout),
     )
 
 
-def turned(w: Array, spec: ConvSpec) -> Array:
+def transposed(w: Array, spec: ConvSpec) -> Array:
     """Return the filters with their channels exchanged: (KH, KW, F/groups, C)."""
     shape = spec.kh, spec.kw, spec.c // spec.groups, spec.groups, spec.f // spec.groups
-    grouped = hwcf(w, spec).reshape(shape)  # a view, however w lies
+    grouped = hwcf(w, spec).reshape(shape)  # a view, however w is stored
     return np.ascontiguousarray(grouped.transpose(0, 1, 4, 3, 2)).reshape(spec.kh, spec.kw, -1, spec.c)
 
 
@@ -89,12 +89,12 @@ def _kinds(op: str, spec: ConvSpec) -> list[str]:
 
 
 def _workspace(op: str, spec: ConvSpec) -> int:
-    """What the larger one of dx and dw takes; dx has a turned copy of the filters."""
-    turned_filters = spec.kh * spec.kw * spec.c // spec.groups * spec.f * np.dtype(spec.dtype).itemsize
+    """What the larger one of dx and dw takes; dx has a copy of the filters, transposed."""
+    copied_filters = spec.kh * spec.kw * spec.c // spec.groups * spec.f * np.dtype(spec.dtype).itemsize
     found = []
     for kind in _kinds(op, spec):
         contiguous = kind == "x" or _contiguous(spec)
-        found.append(tiling(kind, spec).workspace(contiguous=contiguous) + turned_filters * (kind == "x"))
+        found.append(tiling(kind, spec).workspace(contiguous=contiguous) + copied_filters * (kind == "x"))
     return max(found, default=0)
 
 
@@ -104,7 +104,7 @@ def _prepared_workspace(spec: ConvSpec) -> int:
 
 
 def _contiguous(spec: ConvSpec) -> bool:
-    """Whether filters lie as their transform reads them."""
+    """Whether filters are stored as their transform reads them."""
     return spec.layout == "NHWC" and not spec.flip_kernel
 
 

@@ -12,10 +12,11 @@ import numpy as np
 
 from jitconv.algorithms._shared.views import strides
 from jitconv.algorithms.fft.geometry import Place
-from jitconv.algorithms.fft.kernels import CUT, MULTIPLY_DEPTHWISE, PASTE, PRODUCTS, PRODUCTS_ACROSS
+from jitconv.algorithms.fft.kernels import CUT, MULTIPLY_DEPTHWISE, PASTE, PRODUCTS, PRODUCTS_ACROSS, Numbers
 from jitconv.algorithms.fft.spectra import MADDS_PER_NANOSECOND, Analysis, Synthesis, tasks
 from jitconv.algorithms.fft.tiling import Tiling
 from jitconv.arrays import Array
+from jitconv.jit.numbers import flat
 from jitconv.jit.workspace import borrowed
 
 PICTURES = ("im", "re", "-im")
@@ -27,7 +28,7 @@ FILTERS = ("re", "im")
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """How pictures lie in memory: height and width, steps (n, h, w, c) in elements, channels."""
+    """How pictures are stored: height and width, steps (n, h, w, c) in elements, channels."""
 
     size: tuple[int, int]
     strides: tuple[int, int, int, int]
@@ -62,7 +63,7 @@ class Stored:
 
 
 class Convolution:
-    """Inner pictures · filters = outer pictures: y = x · w, or dx = dy · w turned.
+    """Inner pictures · filters = outer pictures: y = x · w, or dx = dy · w transposed.
 
     Filters are (KH, KW, inner channels of a group, outer channels).
     """
@@ -100,7 +101,7 @@ class Convolution:
                 self.multiply(x, spectrum, block, bias, y)
 
     def multiply(
-        self, x: Array, filters: Array, block: slice, bias: Array | None, y: Array, *, floor: bool = False
+        self, x: Array, filters: Array, block: slice, bias: Array | None, y: Array, *, relu: bool = False
     ) -> None:
         """Fill the channels `block` of `y` from `x` and the spectrum of their filters."""
         tiling = self._tiling
@@ -114,7 +115,7 @@ class Convolution:
                 self._inner.cut(x.reshape(-1), tiling.grid, part, tiling.places("inner"), came)
                 self._analysis(came, count, tiling.problem.channels, between, spectrum)
                 _products(tiling, spectrum, filters, result, count, columns, across=False, more=False)
-                self._synthesis(result, count, columns, between, gone, bias, floor)
+                self._synthesis(result, count, columns, between, gone, bias, relu)
                 outer.paste(gone, tiling.grid, part, tiling.places("outer"), target)
 
 
@@ -164,9 +165,8 @@ def _products(
     problem, frequencies = tiling.problem, tiling.frequencies
     if problem.depthwise:
         b_row, c_row = (columns, 0) if across else (0, columns)
-        MULTIPLY_DEPTHWISE(
-            max(b.size, c.size), a, b, b_row, c, c_row, tiles, columns, frequencies, more
-        )  # fmt: skip
+        work = max(b.size, c.size)
+        MULTIPLY_DEPTHWISE(work, a, b, b_row, c, c_row, tiles, columns, frequencies, more)
         return
     group_c, a_size = problem.channels // problem.groups, tiles * problem.channels
     rows, depth = (group_c, tiles) if across else (tiles, group_c)
@@ -174,11 +174,17 @@ def _products(
         frequencies, problem.groups, (a_size, group_c), depth * columns, rows * columns, columns, rows
     )
     segments = np.array([0, 0, a_size, depth], np.int64)  # a complex product's part is two real products
+    numbers = Numbers(
+        depth=depth,
+        a_step=problem.channels,
+        b_step=columns,
+        start_row=columns,
+        started=more,
+        c_row=columns,
+        relu=False,
+    )
     kernel = PRODUCTS_ACROSS if across else PRODUCTS
-    kernel(
-        2 * c.size * depth // MADDS_PER_NANOSECOND, a, problem.channels, depth, b, columns, segments, table,
-        c, columns, more, c, columns, False,
-    )  # fmt: skip
+    kernel(2 * c.size * depth // MADDS_PER_NANOSECOND, a, b, c, c, segments, table, flat(numbers))
 
 
 @lru_cache(maxsize=64)

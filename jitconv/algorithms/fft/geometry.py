@@ -1,4 +1,4 @@
-"""Where pictures, taps and results lie on the circle of a transform, for each axis of a tile.
+"""Where pictures, taps and results are on the circle of a transform, for each axis of a tile.
 
 A convolution by transforms is one on a circle of M points: what leaves at one end comes in at the other.
 A tile of Q results needs no more of the input than it reads (overlap-save), so M is what one tile reads;
@@ -32,7 +32,7 @@ class Place:
 
     @property
     def points(self) -> Array:
-        """Where the rows lie."""
+        """The points of the rows."""
         return self.at + self.stride * np.arange(self.count)
 
     @property

@@ -5,51 +5,90 @@ vector lane busy, and positions that hold nothing or that nobody asks for (zeros
 taps, results that a stride skips) are rows and columns that the matrix does not have.
 """
 
+from typing import NamedTuple
+
 from numba import prange
 
 from jitconv.algorithms._shared.memory import fetch, put
 from jitconv.jit import Kernel
+from jitconv.jit.loops import inlined
+from jitconv.jit.numbers import unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.tile import WIDEST, tiles, tiles_across, width_of
 
 
-def _products(a, a_row, depth, b, b_step, segments, tasks, start, start_row, started, c, c_row, floor):
+class Numbers(NamedTuple):
+    """What `_products` is given of all its tasks."""
+
+    depth: int
+    """Products of a segment."""
+    a_step: int
+    """From row to row of a; of `_products_across` from k to k."""
+    b_step: int
+    """From k to k."""
+    start_row: int
+    """0 where one row serves all: a bias."""
+    started: int
+    """Not 0 for sums that begin with `start`."""
+    c_row: int
+    relu: int
+
+
+class Task(NamedTuple):
+    """One product of two matrices: where they begin, and its rows and columns."""
+
+    a: int
+    b: int
+    c: int
+    start: int
+    rows: int
+    columns: int
+
+
+COUNT, TASK = len(Numbers._fields), len(Task._fields)
+
+
+@inlined
+def task_of(tasks, number):
+    """Return a task of the table."""
+    return Task(*unpacked(tasks[TASK * number : TASK * (number + 1)], TASK))
+
+
+def _products(a, b, start, c, segments, tasks, numbers):
     """c[row, column] = start[row, column] + Σ_segment Σ_k a[row, k] · b[k, column], for each task.
 
-    A task is (place in a, in b, in c, in start, rows, columns); see `jitconv.micro.tile` for the rest.
+    See `jitconv.micro.tile` for segments.
     """
+    n = Numbers(*unpacked(numbers, COUNT))
     lanes = VECTOR_BYTES // a.itemsize
-    for task in prange(tasks.size // 6):
-        a_at, b_at, c_at = tasks[6 * task], tasks[6 * task + 1], tasks[6 * task + 2]
-        start_at, rows, columns = tasks[6 * task + 3], tasks[6 * task + 4], tasks[6 * task + 5]
-        for f in range(0, columns, WIDEST * lanes):
-            count = min(WIDEST * lanes, columns - f)
+    for number in prange(tasks.size // TASK):
+        t = task_of(tasks, number)
+        for f in range(0, t.columns, WIDEST * lanes):
+            count = min(WIDEST * lanes, t.columns - f)
             vectors = width_of(count, lanes)
             masked = count < vectors * lanes
-            tiles(rows, vectors, a, a_at, a_row, b, b_at + f, b_step, masked,
-                  segments, 0, segments.size // 2, depth, start, start_at + f, start_row, started,
-                  c, c_at + f, c_row, count, floor)  # fmt: skip
+            tiles(t.rows, vectors, a, t.a, n.a_step, b, t.b + f, n.b_step, masked, segments, 0,
+                  segments.size // 2, n.depth, start, t.start + f, n.start_row, n.started,
+                  c, t.c + f, n.c_row, count, n.relu)  # fmt: skip
 
 
-def _products_across(
-    a, a_step, depth, b, b_step, segments, tasks, start, start_row, started, c, c_row, floor
-):
-    """As `_products`, of the transpose of a: its rows lie side by side, from k to k it steps."""
+def _products_across(a, b, start, c, segments, tasks, numbers):
+    """As `_products`, of the transpose of a: its rows are side by side, from k to k it steps."""
+    n = Numbers(*unpacked(numbers, COUNT))
     lanes = VECTOR_BYTES // a.itemsize
-    for task in prange(tasks.size // 6):
-        a_at, b_at, c_at = tasks[6 * task], tasks[6 * task + 1], tasks[6 * task + 2]
-        start_at, rows, columns = tasks[6 * task + 3], tasks[6 * task + 4], tasks[6 * task + 5]
-        for f in range(0, columns, WIDEST * lanes):
-            count = min(WIDEST * lanes, columns - f)
+    for number in prange(tasks.size // TASK):
+        t = task_of(tasks, number)
+        for f in range(0, t.columns, WIDEST * lanes):
+            count = min(WIDEST * lanes, t.columns - f)
             vectors = width_of(count, lanes)
             masked = count < vectors * lanes
-            tiles_across(rows, vectors, a, a_at, a_step, b, b_at + f, b_step, masked,
-                         segments, 0, segments.size // 2, depth, start, start_at + f, start_row, started,
-                         c, c_at + f, c_row, count, floor)  # fmt: skip
+            tiles_across(t.rows, vectors, a, t.a, n.a_step, b, t.b + f, n.b_step, masked, segments, 0,
+                         segments.size // 2, n.depth, start, t.start + f, n.start_row, n.started,
+                         c, t.c + f, n.c_row, count, n.relu)  # fmt: skip
 
 
 def _cut(x, strides, size, grid, first, tiles, down, right, channels, out):
-    """Copy tiles first, first + 1, … of pictures: out[tile, h, w, c]; what lies outside of them is 0.
+    """Copy tiles first, first + 1, … of pictures: out[tile, h, w, c]; what is outside of them is 0.
 
     `down` and `right` hold of each axis the first row (column) of the first tile, the step from tile to
     tile and how many a tile has.
@@ -58,12 +97,12 @@ def _cut(x, strides, size, grid, first, tiles, down, right, channels, out):
     for task in prange(tiles * down[2]):
         t = first + task // down[2]
         n, row = t // (grid[0] * grid[1]), down[0] + t // grid[1] % grid[0] * down[1] + task % down[2]
-        fetch(x, n * strides[0], strides[1:], size, row, right[0] + t % grid[1] * right[1], 1, right[2],
-              channels, out[task * length : (task + 1) * length])  # fmt: skip
+        column, row_of_tile = right[0] + t % grid[1] * right[1], out[task * length : (task + 1) * length]
+        fetch(x, n * strides[0], strides[1:], size, row, column, 1, right[2], channels, row_of_tile)
 
 
 def _paste(tiles_of, grid, first, tiles, rows, width, channels, y, strides, size):
-    """Copy tiles [tile, h, w, f] to where they belong in y; what lies outside of it is left out."""
+    """Copy tiles [tile, h, w, f] to where they belong in y; what is outside of it is left out."""
     for task in prange(tiles * rows):
         t = first + task // rows
         n, h, w = t // (grid[0] * grid[1]), t // grid[1] % grid[0] * rows + task % rows, t % grid[1] * width

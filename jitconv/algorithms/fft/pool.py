@@ -23,8 +23,8 @@ def avg_forward(spec: PoolSpec, x: Array, y: Array) -> None:
     pictures = transform(padded(nhwc(x, spec), spec).transpose(1, 2, 0, 3), spec)
     totals = inverse(pictures * box(spec).conj(), spec)
     down, right = spec.stride
-    met = totals[: (spec.oh - 1) * down + 1 : down, : (spec.ow - 1) * right + 1 : right]
-    np.divide(met.transpose(2, 0, 1, 3), divisors(spec)[..., None], out=nhwc(y, spec))
+    sums = totals[: (spec.oh - 1) * down + 1 : down, : (spec.ow - 1) * right + 1 : right]
+    np.divide(sums.transpose(2, 0, 1, 3), divisors(spec)[..., None], out=nhwc(y, spec))
 
 
 def avg_backward(spec: PoolSpec, dy: Array, dx: Array) -> None:

@@ -1,7 +1,7 @@
 """Tiles of pictures to spectra and back.
 
-A tile is [h, w, channel]. Between the two axes' transforms it lies in panels of channels as wide as a
-register tile. A spectrum is [frequency, plane, tile, channel]: the matrices of a frequency's product lie
+A tile is [h, w, channel]. Between the two axes' transforms it is divided into panels of channels as wide as a
+register tile. A spectrum is [frequency, plane, tile, channel]: the matrices of a frequency's product are
 together; its planes are parts of complex numbers.
 """
 
@@ -14,8 +14,9 @@ import numpy as np
 
 from jitconv.algorithms.fft import matrices
 from jitconv.algorithms.fft.geometry import Place, half
-from jitconv.algorithms.fft.kernels import PRODUCTS
+from jitconv.algorithms.fft.kernels import PRODUCTS, TASK, Numbers, Task
 from jitconv.arrays import Array
+from jitconv.jit.numbers import flat
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.tile import vectors_of
 
@@ -23,6 +24,9 @@ MADDS_PER_NANOSECOND = 40
 """A guess at one thread's rate, for the choice between a kernel's twins."""
 
 ONE_SEGMENT = np.zeros(2, np.int64)
+
+Product = tuple[Array, Array]
+"""The tasks and the numbers of a call of `PRODUCTS`."""
 
 
 class _Between:
@@ -50,28 +54,21 @@ class Analysis:
         self._points, self._half, self._parts, self._dtype = points[0], half(points[1]), len(parts), dtype
         self._across = matrices.across(places[1], points[1], dtype).reshape(-1)
         self._down = matrices.down(places[0], points[0], parts, dtype).reshape(-1)
-        self._tasks: dict[tuple[int, int], tuple[Array, Array]] = {}
+        self._products: dict[tuple[int, int], tuple[Product, Product]] = {}
 
     def __call__(self, patches: Array, tiles: int, columns: int, between: Array, spectrum: Array) -> None:
         """Transform patches [tile, h, w, column]; `between` is scratch."""
-        height, width = self._size
-        lanes = panel(columns, patches.itemsize)
-        if (tiles, columns) not in self._tasks:
-            self._tasks[tiles, columns] = self._lay_out(tiles, columns)
-        across, down = self._tasks[tiles, columns]
-        work = between.size * width // MADDS_PER_NANOSECOND
-        PRODUCTS(
-            work, self._across, width, width, patches, columns, ONE_SEGMENT, across,
-            patches, 0, False, between, height * 2 * lanes, False,
-        )  # fmt: skip
-        PRODUCTS(
-            work, self._down, 2 * height, 2 * height, between, lanes, ONE_SEGMENT, down,
-            between, 0, False, spectrum, self._parts * tiles * columns, False,
-        )  # fmt: skip
+        if (tiles, columns) not in self._products:
+            self._products[tiles, columns] = self._lay_out(tiles, columns)
+        across, down = self._products[tiles, columns]
+        work = between.size * self._size[1] // MADDS_PER_NANOSECOND
+        PRODUCTS(work, self._across, patches, patches, between, ONE_SEGMENT, *across)
+        PRODUCTS(work, self._down, between, between, spectrum, ONE_SEGMENT, *down)
 
-    def _lay_out(self, tiles: int, columns: int) -> tuple[Array, Array]:
-        """Return the tasks (tile, panel, h, part) across and (tile, panel, j, part) down."""
+    def _lay_out(self, tiles: int, columns: int) -> tuple[Product, Product]:
+        """Return the products (tile, panel, h, part) across and (tile, panel, j, part) down."""
         height, width = self._size
+        lanes = panel(columns, np.dtype(self._dtype).itemsize)
         at = _Between(tiles, columns, self._half, height, self._dtype)
         tile, panels = np.arange(tiles), len(at.panel)
         across = tasks(
@@ -88,7 +85,10 @@ class Analysis:
                np.arange(self._parts) * plane),
             rows=self._points, columns=(tiles, at.columns, self._half, self._parts),
         )  # fmt: skip
-        return across, down
+        return (
+            (across, numbers(depth=width, b_step=columns, c_row=height * 2 * lanes)),
+            (down, numbers(depth=2 * height, b_step=lanes, c_row=self._parts * plane)),
+        )
 
 
 class Synthesis:
@@ -100,29 +100,23 @@ class Synthesis:
         self._up = matrices.up(places[0], points[0], dtype).reshape(-1)
         scale = 1 / (points[0] * points[1])
         self._back = matrices.back(places[1], points[1], scale, dtype).reshape(-1)
-        self._tasks: dict[tuple[int, int], tuple[Array, Array]] = {}
+        self._products: dict[tuple[int, int, bool, bool], tuple[Product, Product]] = {}
 
     def __call__(
         self, spectrum: Array, tiles: int, columns: int, between: Array, patches: Array,
-        bias: Array | None = None, floor: bool = False,
+        bias: Array | None = None, relu: bool = False,
     ) -> None:  # fmt: skip
         """Fill patches [tile, h, w, column]."""
-        lanes = panel(columns, patches.itemsize)
-        if (tiles, columns) not in self._tasks:
-            self._tasks[tiles, columns] = self._lay_out(tiles, columns)
-        up, back = self._tasks[tiles, columns]
+        key = tiles, columns, bias is not None, relu
+        if key not in self._products:
+            self._products[key] = self._lay_out(*key)
+        up, back = self._products[key]
         work = between.size * self._size[1] // MADDS_PER_NANOSECOND
-        PRODUCTS(
-            work, self._up, 2 * self._points, 2 * self._points, spectrum, tiles * columns, ONE_SEGMENT, up,
-            spectrum, 0, False, between, self._half * 2 * lanes, False,
-        )  # fmt: skip
-        PRODUCTS(
-            work, self._back, 2 * self._half, 2 * self._half, between, lanes, ONE_SEGMENT, back,
-            between if bias is None else bias, 0, bias is not None, patches, columns, floor,
-        )  # fmt: skip
+        PRODUCTS(work, self._up, spectrum, spectrum, between, ONE_SEGMENT, *up)
+        PRODUCTS(work, self._back, between, between if bias is None else bias, patches, ONE_SEGMENT, *back)
 
-    def _lay_out(self, tiles: int, columns: int) -> tuple[Array, Array]:
-        """Return the tasks (tile, panel, j, part) up and (tile, panel, h) back."""
+    def _lay_out(self, tiles: int, columns: int, biased: bool, relu: bool) -> tuple[Product, Product]:
+        """Return the products (tile, panel, j, part) up and (tile, panel, h) back."""
         height, width = self._size
         at = _Between(tiles, columns, height, self._half, self._dtype)
         tile, panels, plane = np.arange(tiles), len(at.panel), tiles * columns
@@ -138,7 +132,11 @@ class Synthesis:
             c=(tile * height * width * columns, at.column, np.arange(height) * width * columns),
             rows=width, columns=(tiles, at.columns, height), start=(tiles, at.column, height),
         )  # fmt: skip
-        return up, back
+        lanes = panel(columns, np.dtype(self._dtype).itemsize)
+        return (
+            (up, numbers(depth=2 * self._points, b_step=plane, c_row=self._half * 2 * lanes)),
+            (back, numbers(depth=2 * self._half, b_step=lanes, c_row=columns, biased=biased, relu=relu)),
+        )
 
 
 def panel(columns: int, itemsize: int) -> int:
@@ -160,13 +158,26 @@ def tasks(
     *, a: Terms, b: Terms, c: Terms, rows: int, columns: Terms | int, start: Terms | None = None
 ) -> Array:
     """Return the tasks of `PRODUCTS`, for every combination of indices."""
-    places = [_sum(term) for term in (a, b, c)]
-    table = np.empty((len(places[0]), 6), np.int64)
-    table[:, 0], table[:, 1], table[:, 2] = places
-    table[:, 3] = 0 if start is None else _sum(start)
-    table[:, 4] = rows
-    table[:, 5] = columns if isinstance(columns, int) else _sum(columns)
+    values: dict[str, Any] = {
+        "a": _sum(a),
+        "b": _sum(b),
+        "c": _sum(c),
+        "start": 0 if start is None else _sum(start),
+        "rows": rows,
+        "columns": columns if isinstance(columns, int) else _sum(columns),
+    }
+    table = np.empty((len(values["a"]), TASK), np.int64)
+    for number, name in enumerate(Task._fields):
+        table[:, number] = values[name]
     return table.reshape(-1)
+
+
+def numbers(*, depth: int, b_step: int, c_row: int, biased: bool = False, relu: bool = False) -> Array:
+    """Return the numbers of `PRODUCTS` with a matrix of `depth` columns, without gaps, to the left."""
+    its = Numbers(
+        depth=depth, a_step=depth, b_step=b_step, start_row=0, started=biased, c_row=c_row, relu=relu
+    )
+    return flat(its)
 
 
 def _sum(terms: Terms) -> Array:

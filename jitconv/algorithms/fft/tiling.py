@@ -49,7 +49,7 @@ class Problem:
 
     @property
     def depthwise(self) -> bool:
-        """Whether every channel meets one filter."""
+        """Whether every channel has one filter."""
         return self.channels == self.filters == self.groups
 
 

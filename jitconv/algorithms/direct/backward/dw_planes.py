@@ -1,12 +1,14 @@
-"""dw in NCHW on the register tile, all arrays as they lie: rows are filters, columns a filter's products.
+"""dw in NCHW on the register tile, all arrays as they are stored: rows are filters, columns (channel, tap).
 
-Some pixels at a time, dy's planes are transposed to pixels of filters, and what the columns of a panel meet
-to pixels of columns: buffers of a cache. No copy of the pictures as pixels, and dw is written where it lies.
+Some pixels at a time, dy's planes are transposed to pixels of filters, and the inputs of a panel of columns
+to pixels of columns: buffers of a cache. No copy of the pictures as pixels, and dw is written where it is
+stored.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
@@ -26,35 +28,88 @@ from jitconv.micro.transpose import planes_to_pixels
 from jitconv.specs import ConvSpec
 
 BLOCK = 6144 // VECTOR_BYTES
-"""About so many pixels at once: what a panel meets, 12 KiB, stays in the first-level cache."""
+"""About so many pixels at once: the inputs of a panel, 12 KiB, stay in the first-level cache."""
 
 CHUNK = 32
-"""Filters that lie side by side in a buffer."""
+"""Filters that are side by side in a buffer."""
 
 LEAST_FILTERS = 256
 """Of a group, for kernels larger than 1x1: each column is copied KH·KW times. 384, 256 and 192 filters took
 0.81, 0.84 and 1.00 of the time of a copy of the pictures as pixels, 64 to 128 filters 0.88 to 1.55 (eleven
 layers of one picture, one Zen 3 core)."""
 
-INTS = 14
-"""Numbers of `_gradient` before its taps."""
+
+class Numbers(NamedTuple):
+    """What `_gradient` is given of a problem, before its table of taps: (row, column) of each."""
+
+    height: int
+    """Of x."""
+    width: int
+    columns: int
+    """Of dy."""
+    row_step: int
+    """Rows of x from one row of dy to the next, and columns."""
+    column_step: int
+    batch: int
+    channels: int
+    filters: int
+    groups: int
+    pixels: int
+    """Of an image of dy."""
+    block: int
+    """Pixels at once."""
+    slices: int
+    planes_serve: int
+    """Whether planes of x are columns of the product as they are stored: 1x1, no stride and no padding."""
+
+
+COUNT = len(Numbers._fields)
 
 
 @inlined
-def columns_met(x, at, size, channel, taps, steps, width, k, count, begin, pixels, rows, out, to, pitch):
-    """Put what `count` columns from `k` on meet with some pixels from `begin` on to out[to:], by pixels.
+def pixels_of_filters(dy, n, g, first, depth, out):
+    """Transpose dy of a group's filters to pixels, `depth` of them from pixel `first` of the batch on.
 
-    `rows` is a buffer for a row of pixels of each column, or empty if they lie in x as they are wanted.
+    They come in chunks of filters: (chunk, pixel, `CHUNK` filters).
     """
-    plane = size[0] * size[1]
-    if rows.size == 0:
-        planes_to_pixels(x, at + (channel + k) * plane + begin, plane, count, pixels, out, to, pitch)
-        return
-    for i in range(count):
-        c, t = (k + i) // (taps.size // 2), (k + i) % (taps.size // 2)
-        copy_tap(x, at + (channel + c) * plane, size, taps[2 * t], taps[2 * t + 1], steps, width, begin, rows,
-                 i * pixels, pixels)  # fmt: skip
-    planes_to_pixels(rows, 0, pixels, count, pixels, out, to, pitch)
+    group_f = n.filters // n.groups
+    done = 0
+    # a run of pixels for each image that the block has a part of
+    while done < depth:
+        image, begin = (first + done) // n.pixels, (first + done) % n.pixels
+        count = min(n.pixels - begin, depth - done)
+        for f in range(0, group_f, CHUNK):
+            at, to = (image * n.filters + g * group_f + f) * n.pixels + begin, depth * f + done * CHUNK
+            planes_to_pixels(dy, at, n.pixels, min(CHUNK, group_f - f), count, out, to, CHUNK)
+        done += count
+
+
+@inlined
+def pixels_of_columns(x, n, taps, first_column, count, first, depth, rows, out):
+    """Gather the inputs of `count` columns, (channel, tap) from `first_column` on, by pixels, as above.
+
+    `rows` is a buffer for a row of pixels of each column, or empty where planes serve.
+    """
+    plane, window = n.height * n.width, taps.size // 2
+    pitch = width_of(count, VECTOR_BYTES // x.itemsize) * (VECTOR_BYTES // x.itemsize)
+    done = 0
+    while done < depth:
+        image, begin = (first + done) // n.pixels, (first + done) % n.pixels
+        pixels = min(n.pixels - begin, depth - done)
+        at = image * n.channels * plane
+        if n.planes_serve:
+            planes_to_pixels(
+                x, at + first_column * plane + begin, plane, count, pixels, out, done * pitch, pitch
+            )
+        else:
+            for i in range(count):
+                c, t = (first_column + i) // window, (first_column + i) % window
+                copy_tap(
+                    x, at + c * plane, (n.height, n.width), taps[2 * t], taps[2 * t + 1],
+                    (n.row_step, n.column_step), n.columns, begin, rows, i * pixels, pixels,
+                )  # fmt: skip
+            planes_to_pixels(rows, 0, pixels, count, pixels, out, done * pitch, pitch)
+        done += pixels
 
 
 def _gradient(x, dy, dw, parts, numbers):
@@ -62,52 +117,35 @@ def _gradient(x, dy, dw, parts, numbers):
 
     `dw` has `slices` gradients, each the sum over its share of pixels.
     """
-    ints, taps = unpacked(numbers, INTS), numbers[INTS:]
-    size, counts, steps = ints[:2], ints[2:4], ints[4:6]
-    batch, channels, filters, groups, pixels, slices, as_it_lies, block = ints[6:]
+    n, taps = Numbers(*unpacked(numbers, COUNT)), numbers[COUNT:]
     lanes = VECTOR_BYTES // x.itemsize
     panel_width = WIDEST * lanes
-    group_c, group_f = channels // groups, filters // groups
-    whole = group_c * (taps.size // 2)
-    panels = (whole + panel_width - 1) // panel_width
+    group_f = n.filters // n.groups
+    columns = n.channels // n.groups * (taps.size // 2)
+    panels = (columns + panel_width - 1) // panel_width
     table = np.zeros(2, np.int64)
-    for task in prange(slices * parts):
+    for task in prange(n.slices * parts):
         number, part = task // parts, task % parts
-        low, high = number * batch * pixels // slices, (number + 1) * batch * pixels // slices
-        upstream = buffer(block * (filters + CHUNK), x)
-        met = buffer(block * panel_width, x)
-        rows = buffer(0 if as_it_lies else block * panel_width, x)
-        for first in range(low, high, block):
-            depth = min(block, high - first)
-            for g in range(groups):
-                p = first
-                while p < first + depth:
-                    n, begin = p // pixels, p % pixels
-                    some = min(pixels - begin, first + depth - p)
-                    for f in range(0, group_f, CHUNK):
-                        planes_to_pixels(
-                            dy, (n * filters + g * group_f + f) * pixels + begin, pixels,
-                            min(CHUNK, group_f - f), some, upstream, depth * f + (p - first) * CHUNK, CHUNK,
-                        )  # fmt: skip
-                    p += some
+        low = number * n.batch * n.pixels // n.slices
+        high = (number + 1) * n.batch * n.pixels // n.slices
+        upstream = buffer(n.block * (n.filters + CHUNK), x)
+        inputs = buffer(n.block * panel_width, x)
+        rows = buffer(0 if n.planes_serve else n.block * panel_width, x)
+        for first in range(low, high, n.block):
+            depth = min(n.block, high - first)
+            for g in range(n.groups):
+                pixels_of_filters(dy, n, g, first, depth, upstream)
+                # a panel of columns stays in the first-level cache for all filters of the group
                 for panel in range(part * panels // parts, (part + 1) * panels // parts):
                     k = panel * panel_width
-                    count = min(panel_width, whole - k)
+                    count = min(panel_width, columns - k)
                     vectors = width_of(count, lanes)
-                    width = vectors * lanes
-                    p = first
-                    while p < first + depth:
-                        n, begin = p // pixels, p % pixels
-                        some = min(pixels - begin, first + depth - p)
-                        columns_met(x, n * channels * size[0] * size[1], size, g * group_c, taps, steps,
-                                    counts[1], k, count, begin, some, rows, met, (p - first) * width,
-                                    width)  # fmt: skip
-                        p += some
+                    pixels_of_columns(x, n, taps, g * columns + k, count, first, depth, rows, inputs)
                     for f in range(0, group_f, CHUNK):
-                        at = number * filters * whole + (g * group_f + f) * whole + k
+                        at = (number * n.filters + g * group_f + f) * columns + k
                         tiles_across(min(CHUNK, group_f - f), vectors, upstream, depth * f, CHUNK,
-                                     met, 0, width, 0, table, 0, 1, depth,
-                                     dw, at, whole, first > low, dw, at, whole, count, 0)  # fmt: skip
+                                     inputs, 0, vectors * lanes, 0, table, 0, 1, depth,
+                                     dw, at, columns, first > low, dw, at, columns, count, 0)  # fmt: skip
 
 
 GRADIENT = Kernel(_gradient)
@@ -124,10 +162,9 @@ class PlanesDw:
     """dw of one problem."""
 
     def __init__(self, spec: ConvSpec) -> None:
-        taps = np.array([
-            (kh * spec.dilation[0] - spec.pad[0], kw * spec.dilation[1] - spec.pad[2])
-            for kh in range(spec.kh) for kw in range(spec.kw)
-        ], np.int64)  # fmt: skip
+        rows = np.arange(spec.kh) * spec.dilation[0] - spec.pad[0]
+        columns = np.arange(spec.kw) * spec.dilation[1] - spec.pad[2]
+        taps = np.array([(row, column) for row in rows for column in columns], np.int64)
         size = math.prod(spec.w_shape)
         pixels = spec.oh * spec.ow
         sliced = size * np.dtype(spec.dtype).itemsize <= SLICED_BYTES and spec.n * pixels >= SLICES * BLOCK
@@ -135,14 +172,26 @@ class PlanesDw:
         of_a_slice = max(1, -(-spec.n * pixels // self._slices))
         line = LINE // np.dtype(spec.dtype).itemsize
         block = -(-of_a_slice // -(-of_a_slice // BLOCK) // line) * line
-        as_it_lies = (spec.kh, spec.kw, *spec.stride) == (1, 1, 1, 1) and not any(spec.pad)
-        self._numbers = flat(
-            (spec.h, spec.w), (spec.oh, spec.ow), spec.stride, spec.n, spec.c, spec.f, spec.groups, pixels,
-            self._slices, as_it_lies, block, taps[::-1] if spec.flip_kernel else taps,
-        )  # fmt: skip
+        planes_serve = (spec.kh, spec.kw, *spec.stride) == (1, 1, 1, 1) and not any(spec.pad)
+        numbers = Numbers(
+            height=spec.h,
+            width=spec.w,
+            columns=spec.ow,
+            row_step=spec.stride[0],
+            column_step=spec.stride[1],
+            batch=spec.n,
+            channels=spec.c,
+            filters=spec.f,
+            groups=spec.groups,
+            pixels=pixels,
+            block=block,
+            slices=self._slices,
+            planes_serve=planes_serve,
+        )
+        self._numbers = flat(numbers, taps[::-1] if spec.flip_kernel else taps)
         self._work = work = spec.madds // 40
         panel_width = WIDEST * VECTOR_BYTES // np.dtype(spec.dtype).itemsize
-        self._task = block * (spec.f + CHUNK + panel_width * (1 if as_it_lies else 2))
+        self._task = block * (spec.f + CHUNK + panel_width * (1 if planes_serve else 2))
         self._sums = size * self._slices * (self._slices > 1)
         self._undivided = sliced or not threads_pay(work)
         self._run = GRADIENT.of(work)

@@ -66,8 +66,8 @@ def phase(
 ) -> PackedCorrelation | None:
     """Return the correlation of the rows and columns that are `row` and `column` modulo the stride.
 
-    Its filters are packed with all others, the last tap first: taps that lie side by side in dy then lie so
-    there too, where the stride is 1. None if there are no such pixels, or no taps meet them.
+    Its filters are packed with all others, the last tap first: taps that are side by side in dy then are so
+    there too, where the stride is 1. None if there are no such pixels, or no taps of theirs.
     """
     counts = (-(-(spec.h - row) // spec.stride[0]), -(-(spec.w - column) // spec.stride[1]))
     if not (taps_down and taps_across and min(counts) > 0):

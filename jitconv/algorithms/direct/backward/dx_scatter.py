@@ -1,13 +1,14 @@
-"""dx of few channels: what each output gives to its whole window, spread over the picture.
+"""dx of few channels: the contributions of each output to its whole window, scattered over the picture.
 
 Three channels would leave most lanes of a tile empty. Here the columns of the product are a window's taps
 and channels, P[oh, ow, (kh, kw, c)] = Σ_f dy[oh, ow, f] · w[kh, kw, c, f], a row of outputs at a time, and
-dx[oh·stride - pad + kh, ow·stride - pad + kw, c] is the sum of what lands there.
+dx[oh·stride - pad + kh, ow·stride - pad + kw, c] is the sum of what is scattered there.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
@@ -25,68 +26,93 @@ from jitconv.micro.tile import WIDEST, padded_columns, tiles, width_of
 from jitconv.specs import ConvSpec
 
 
+class Numbers(NamedTuple):
+    """What `_scatter` is given of a problem."""
+
+    batch: int
+    height: int
+    """Of dx."""
+    width: int
+    channels: int
+    rows: int
+    """Of dy, and columns."""
+    columns: int
+    filters: int
+    kh: int
+    kw: int
+    row_step: int
+    """Rows of dx from one row of dy to the next, and columns."""
+    column_step: int
+    top: int
+    """Rows of the padding above dx, and columns left of it."""
+    left: int
+    row_dilation: int
+    column_dilation: int
+    block: int
+    """Rows of dx of a task."""
+
+
+COUNT = len(Numbers._fields)
+
+
 @inlined
-def spread_row(
-    products, width, target, columns, picture_width, channels, taps, first_tap, stride, pad, dilation
-):
+def scatter_row(products, products_row, kh, n, target):
     """Add a row of products, of the taps of one kh, to a row of dx."""
-    for ow in range(columns):
-        left = ow * stride - pad
-        at = ow * width + first_tap * channels
-        if dilation == 1:
-            low, high = max(0, -left), min(taps, picture_width - left)
-            given = products[at + low * channels : at + max(low, high) * channels]
-            taken = target[(left + low) * channels :]
+    for ow in range(n.columns):
+        left = ow * n.column_step - n.left
+        at = ow * products_row + kh * n.kw * n.channels
+        if n.column_dilation == 1:
+            # neighbouring taps belong to neighbouring pixels: all of a window that is in the picture at once
+            low, high = max(0, -left), min(n.kw, n.width - left)
+            given = products[at + low * n.channels : at + max(low, high) * n.channels]
+            taken = target[(left + low) * n.channels :]
             for i in range(given.size):
                 taken[i] += given[i]
             continue
-        for kw in range(taps):
-            iw = left + kw * dilation
-            if 0 <= iw < picture_width:
-                for c in range(channels):
-                    target[iw * channels + c] += products[at + kw * channels + c]
+        for kw in range(n.kw):
+            iw = left + kw * n.column_dilation
+            if 0 <= iw < n.width:
+                for c in range(n.channels):
+                    target[iw * n.channels + c] += products[at + kw * n.channels + c]
 
 
-def _spread(dy, packed, dx, numbers):
-    """Run tasks of `band` rows of dx, each over all rows of dy that meet it."""
-    ints = unpacked(numbers, 16)
-    shape, counts, window, stride = ints[:4], ints[4:6], ints[6:8], ints[8:10]
-    pad, dilation = ints[10:12], ints[12:14]
-    filters, band = ints[14:]
-    batch, height, width, channels = shape
-    taps = window[0] * window[1] * channels
+def _scatter(dy, packed, dx, numbers):
+    """Run tasks of `block` rows of dx, each over all rows of dy that contribute to it."""
+    n = Numbers(*unpacked(numbers, COUNT))
+    taps = n.kh * n.kw * n.channels
     lanes = VECTOR_BYTES // dy.itemsize
     panel_width = WIDEST * lanes
-    padded = packed.size // filters
-    bands = (height + band - 1) // band
+    padded = packed.size // n.filters
+    row_size = n.width * n.channels
+    blocks = (n.height + n.block - 1) // n.block
     table = np.zeros(2, np.int64)
-    reach = (window[0] - 1) * dilation[0]
-    for task in prange(batch * bands):
-        n, top = task // bands, task % bands * band
-        bottom = min(top + band, height)
-        base = n * height * width * channels
-        rows = dx[base + top * width * channels : base + bottom * width * channels]
+    halo = (n.kh - 1) * n.row_dilation
+    for task in prange(n.batch * blocks):
+        image, top = task // blocks, task % blocks * n.block
+        bottom = min(top + n.block, n.height)
+        base = image * n.height * row_size
+        rows = dx[base + top * row_size : base + bottom * row_size]
         for i in range(rows.size):
             rows[i] = 0
-        products = buffer(counts[1] * padded, dy)
-        first = max(0, -((reach - top - pad[0]) // stride[0]))
-        last = min(counts[0], (bottom - 1 + pad[0]) // stride[0] + 1)
+        products = buffer(n.columns * padded, dy)
+        # rows of dy at the border of two blocks are multiplied for both
+        first = max(0, -((halo - top - n.top) // n.row_step))
+        last = min(n.rows, (bottom - 1 + n.top) // n.row_step + 1)
         for oh in range(first, last):
-            at = (n * counts[0] + oh) * counts[1] * filters
+            at = (image * n.rows + oh) * n.columns * n.filters
             for low in range(0, taps, panel_width):
                 count = min(panel_width, taps - low)
                 vectors = width_of(count, lanes)
-                tiles(counts[1], vectors, dy, at, filters, packed, low * filters, vectors * lanes, 0,
-                      table, 0, 1, filters, dy, 0, 0, 0, products, low, padded, count, 0)  # fmt: skip
-            for kh in range(window[0]):
-                ih = oh * stride[0] - pad[0] + kh * dilation[0]
+                tiles(n.columns, vectors, dy, at, n.filters, packed, low * n.filters, vectors * lanes, 0,
+                      table, 0, 1, n.filters, dy, 0, 0, 0, products, low, padded, count, 0)  # fmt: skip
+            for kh in range(n.kh):
+                ih = oh * n.row_step - n.top + kh * n.row_dilation
                 if top <= ih < bottom:
-                    target = rows[(ih - top) * width * channels : (ih - top + 1) * width * channels]
-                    spread_row(products, padded, target, counts[1], width, channels, window[1],
-                               kh * window[1], stride[1], pad[1], dilation[1])  # fmt: skip
+                    target = rows[(ih - top) * row_size : (ih - top + 1) * row_size]
+                    scatter_row(products, padded, kh, n, target)
 
 
-SPREAD = Kernel(_spread)
+SCATTER = Kernel(_scatter)
 
 
 def serves(spec: ConvSpec) -> str | None:
@@ -107,14 +133,30 @@ class ScatterDx:
 
     def __init__(self, spec: ConvSpec) -> None:
         self._spec = spec
-        bands = min(-(-TASKS // spec.n), max(1, spec.h // (2 * spec.extent[0])))
+        blocks = min(-(-TASKS // spec.n), max(1, spec.h // (2 * spec.extent[0])))
         self._numbers = flat(
-            (spec.n, spec.h, spec.w, spec.c), (spec.oh, spec.ow), (spec.kh, spec.kw), spec.stride,
-            (spec.pad[0], spec.pad[2]), spec.dilation, spec.f, -(-spec.h // bands),
-        )  # fmt: skip
-        self._run = SPREAD.of(spec.madds // 40)
+            Numbers(
+                batch=spec.n,
+                height=spec.h,
+                width=spec.w,
+                channels=spec.c,
+                rows=spec.oh,
+                columns=spec.ow,
+                filters=spec.f,
+                kh=spec.kh,
+                kw=spec.kw,
+                row_step=spec.stride[0],
+                column_step=spec.stride[1],
+                top=spec.pad[0],
+                left=spec.pad[2],
+                row_dilation=spec.dilation[0],
+                column_dilation=spec.dilation[1],
+                block=-(-spec.h // blocks),
+            )
+        )
+        self._run = SCATTER.of(spec.madds // 40)
         columns = padded_columns(spec.kh * spec.kw * spec.c, np.dtype(spec.dtype).itemsize)
-        tasks = at_once(spec.madds // 40, spec.n * bands)
+        tasks = at_once(spec.madds // 40, spec.n * blocks)
         self.elements = columns * (spec.f + tasks * spec.ow) + math.prod(spec.w_shape) * spec.flip_kernel
         """Of the packed filters, and of the products of the tasks that run at once."""
         # every tap of every channel is a filter of this product

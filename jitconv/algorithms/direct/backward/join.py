@@ -16,7 +16,7 @@ from jitconv.arrays import Array
 from jitconv.specs import ConvSpec
 from jitconv.variants import Variant
 
-TURNED_BYTES = 32 * 2**20
+TRANSPOSED_BYTES = 32 * 2**20
 """Copies of NCHW gradients and images as pixels at once, for conv_backward: they stay in the last-level
 cache, and within the workspace that `auto` allows. A choice."""
 
@@ -109,7 +109,7 @@ def images_at_once(spec: ConvSpec, chosen: Chosen) -> int:
     copied = sum(_copied_elements(replace(spec, n=1), chosen)) * np.dtype(spec.dtype).itemsize
     if copied == 0:
         return spec.n
-    parts = -(-spec.n // max(1, TURNED_BYTES // copied))
+    parts = -(-spec.n // max(1, TRANSPOSED_BYTES // copied))
     return -(-spec.n // max(1, parts))
 
 

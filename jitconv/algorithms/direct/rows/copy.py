@@ -1,4 +1,4 @@
-"""Rows of planes in a buffer, zeros around, and back: what `rows.py` and its gradients run along."""
+"""Rows of planes in a buffer, zeros around, and back: what `forward.py` and the gradients run along."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.phases import merge_phases, split_phases
 from jitconv.specs import ConvSpec
 
-DEALT = (1, 2, 4)
-"""Strides under which columns are dealt to their runs, and back, by vectors."""
+VECTOR_STEPS = (1, 2, 4)
+"""Horizontal strides whose phases of columns are split, and merged, by vectors."""
 
 
 def few_channels(spec: ConvSpec) -> str | None:
-    """Return None if a group's channels fill at most one vector, and rows of pixels lie together.
+    """Return None if a group's channels fill at most one vector, and rows of pixels are contiguous.
 
     In float64 dx of 4 channels of 56x56 took as long by rows as by pixels, and of 8, two vectors, 1.15 of it;
     dw 0.62 and 0.79; in float32 dx of 8 channels 0.88 (64 filters 3x3, two Zen 3 cores).
@@ -27,39 +27,40 @@ def few_channels(spec: ConvSpec) -> str | None:
 
 
 @inlined
-def copy_rows(x, at, planes, size, begin, tall, right, places, out, row):
+def copy_rows(x, at, planes, size, begin, tall, column_step, places, out, out_row):
     """Copy `tall` rows of each of some planes from row `begin` on, zeros where a plane has none.
 
-    The columns that are alike modulo `right` lie side by side, each such run at its place in a row of `out`.
-    What lies before a run is left as it is; of what follows it, the rest of its last vector may become 0.
+    The columns of a phase, alike modulo `column_step`, come side by side: each such run at its place in a row
+    of `out`. What is before a run is left as it is; of what follows it, the rest of its last vector may
+    become 0.
     """
     height, width = size
     first = min(tall, max(0, -begin))
     last = max(first, min(tall, height - begin))
     for plane in range(planes):
-        to = plane * tall * row
-        clear(out[to : to + first * row])
-        clear(out[to + last * row : to + tall * row])
+        to = plane * tall * out_row
+        clear(out[to : to + first * out_row])
+        clear(out[to + last * out_row : to + tall * out_row])
         source = at + (plane * height + begin + first) * width
-        rows, to = last - first, to + first * row
-        if right in DEALT:
-            split_phases(right, right, x, source, width, rows, width, out, to, row, places)
+        rows, to = last - first, to + first * out_row
+        if column_step in VECTOR_STEPS:
+            split_phases(column_step, column_step, x, source, width, rows, width, out, to, out_row, places)
             continue
         for r in range(rows):
-            for phase in range(min(right, width)):
-                start, run = source + r * width + phase, to + r * row + places[phase]
-                for j in range((width - phase + right - 1) // right):
-                    out[run + j] = x[start + j * right]
+            for phase in range(min(column_step, width)):
+                start, run = source + r * width + phase, to + r * out_row + places[phase]
+                for j in range((width - phase + column_step - 1) // column_step):
+                    out[run + j] = x[start + j * column_step]
 
 
 @inlined
-def merge_rows(x, at, row, rows, right, places, out, to, width):
-    """Put rows whose columns lie apart, as `copy_rows` has them, where they lie side by side."""
-    if right in DEALT:
-        merge_phases(right, x, at, row, rows, places, out, to, width, width)
+def merge_rows(x, at, x_row, rows, column_step, places, out, to, width):
+    """Undo `copy_rows` for some rows: their phases of columns are merged to rows that follow one another."""
+    if column_step in VECTOR_STEPS:
+        merge_phases(column_step, x, at, x_row, rows, places, out, to, width, width)
         return
     for r in range(rows):
-        for phase in range(min(right, width)):
-            run, start = at + r * row + places[phase], to + r * width + phase
-            for j in range((width - phase + right - 1) // right):
-                out[start + j * right] = x[run + j]
+        for phase in range(min(column_step, width)):
+            run, start = at + r * x_row + places[phase], to + r * width + phase
+            for j in range((width - phase + column_step - 1) // column_step):
+                out[start + j * column_step] = x[run + j]

@@ -1,20 +1,23 @@
-"""dw and db in NCHW of few channels, by rows as `rows.py`:
+"""dw and db in NCHW of few channels, by rows as `forward.py`:
 
     dw[f, c, tap] = Σ_n Σ_q Σ_j dy[n, f, q, j] · x[n, c, q·stride + row[tap], j·stride + column[tap]]
 
-are products of rows of dy, as they lie, with rows of x, copied so that a tap's columns lie side by side.
+are products of rows of dy, as they are stored, with rows of x, copied so that a tap's columns come side by
+side.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.memory import clear
 from jitconv.algorithms._shared.tasks import at_once
-from jitconv.algorithms.direct.rows.copy import DEALT, copy_rows, few_channels
+from jitconv.algorithms.direct.plan import blocks_of_image
+from jitconv.algorithms.direct.rows.copy import VECTOR_STEPS, copy_rows, few_channels
 from jitconv.algorithms.direct.rows.forward import geometry
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
@@ -29,15 +32,12 @@ SCRATCH_BYTES = 128 * 1024
 256 KiB made no difference of more than 2 % on four problems of 3 and 6 channels (two Zen 3 cores)."""
 
 TILE_BYTES = 16 * 1024
-"""Rows of dy of a tile, which stay in the first-level cache while it meets all taps. 24, 32 and 64 KiB were
+"""Rows of dy of a tile, which stay in the first-level cache for all taps. 24, 32 and 64 KiB were
 2 to 12 % slower on k7x7f64 s2, 8 KiB 15 to 19 % on k3x3f64 in float64, 64 KiB 2 to 5 % faster there; on two
 other problems nothing differed by more than 4 % (two Zen 3 cores)."""
 
 PARTS = 8
 """The blocks are summed in so many parts, on every number of threads; they are added at last. A choice."""
-
-INTS = 15
-"""Numbers of `_filters` before its tables."""
 
 
 @inlined
@@ -55,35 +55,71 @@ def add_sums(dy, at, planes, plane, count, sums, to):
         sums[to + f] += total
 
 
+class Numbers(NamedTuple):
+    """What `_filters` is given of a problem, before its tables.
+
+    They are the place in a copied row of each of the `column_step` phases, and the offset of each channel and
+    tap.
+    """
+
+    batch: int
+    groups: int
+    group_c: int
+    """Channels of a group, and filters."""
+    group_f: int
+    height: int
+    """Of x."""
+    width: int
+    rows: int
+    """Of dy, and columns."""
+    columns: int
+    row_step: int
+    """Rows of x from one row of dy to the next, and columns."""
+    column_step: int
+    top: int
+    """Rows of the padding above x."""
+    tall: int
+    """Rows of each plane that are copied for a block, and the elements of one."""
+    copied_row: int
+    block: int
+    """Rows of dy."""
+    parts: int
+
+
+COUNT = len(Numbers._fields)
+
+
 def _filters(pictures, upstream, products, bias_sums, numbers):
     """Sum blocks of some rows in parts; `products` is (part, *w's shape), `bias_sums` (part, F)."""
     x, dy, dw, db = pictures.ravel(), upstream.ravel(), products.ravel(), bias_sums.ravel()
-    (
-        batch, groups, group_f, group_c, height, width, rows, columns, down, right, top, tall, row_of_scratch,
-        block, parts,
-    ) = unpacked(numbers, INTS)  # fmt: skip
-    places, offsets = numbers[INTS : INTS + right], numbers[INTS + right :]
+    n, table = Numbers(*unpacked(numbers, COUNT)), numbers[COUNT:]
+    places, offsets = table[: n.column_step], table[n.column_step :]
     lanes = VECTOR_BYTES // x.itemsize
-    blocks = (rows + block - 1) // block
-    units = batch * blocks
-    filters, depth = groups * group_f, offsets.size
-    for part in prange(parts):
-        scratch = buffer(group_c * tall * row_of_scratch, x)
+    plane = n.rows * n.columns
+    blocks = (n.rows + n.block - 1) // n.block
+    units = n.batch * blocks
+    filters, depth = n.groups * n.group_f, offsets.size
+    for part in prange(n.parts):
+        scratch = buffer(n.group_c * n.tall * n.copied_row, x)
         sums = buffer(filters * depth * lanes, x)
-        clear(scratch)  # of the columns on either side once: no picture is copied there
+        clear(scratch)  # of the padding left and right once: no picture is copied there
         clear(sums)
         clear(db[part * filters : (part + 1) * filters])
-        for unit in range(part * units // parts, (part + 1) * units // parts):
-            n, begin = unit // blocks, unit % blocks * block
-            lines = min(block, rows - begin)
-            for g in range(groups):
-                f = g * group_f
-                at = ((n * filters + f) * rows + begin) * columns
-                add_sums(dy, at, group_f, rows * columns, lines * columns, db, part * filters + f)
-                copy_rows(x, (n * groups + g) * group_c * height * width, group_c, (height, width),
-                          begin * down - top, tall, right, places, scratch, row_of_scratch)  # fmt: skip
-                all_dots(group_f, dy, at, rows * columns, columns, depth, scratch, 0, down * row_of_scratch,
-                         offsets, lines, columns, sums, f * depth * lanes)  # fmt: skip
+        # units: (image, block)
+        for unit in range(part * units // n.parts, (part + 1) * units // n.parts):
+            image, begin = unit // blocks, unit % blocks * n.block
+            lines = min(n.block, n.rows - begin)
+            for g in range(n.groups):
+                f = g * n.group_f
+                at = (image * filters + f) * plane + begin * n.columns
+                add_sums(dy, at, n.group_f, plane, lines * n.columns, db, part * filters + f)
+                size, top = (n.height, n.width), begin * n.row_step - n.top
+                source = (image * n.groups + g) * n.group_c * n.height * n.width
+                copy_rows(
+                    x, source, n.group_c, size, top, n.tall, n.column_step, places, scratch, n.copied_row
+                )
+                all_dots(n.group_f, dy, at, plane, n.columns, depth, scratch, 0, n.row_step * n.copied_row,
+                         offsets, lines, n.columns, sums, f * depth * lanes)  # fmt: skip
         lane_sums(sums, filters * depth, dw, part * filters * depth)
 
 
@@ -95,13 +131,12 @@ def blocking(spec: ConvSpec) -> tuple[int, int, int]:
     blocks are summed.
     """
     itemsize, down = np.dtype(spec.dtype).itemsize, spec.stride[0]
-    below = (spec.kh - 1) * spec.dilation[0]
+    halo = (spec.kh - 1) * spec.dilation[0]
     copied = SCRATCH_BYTES // (spec.c // spec.groups * geometry(spec)[0] * down * itemsize)
-    # at least as many rows as are copied beside them
-    most = max(1, below // down, min(copied - below // down, TILE_BYTES // (TALL * spec.ow * itemsize)))
-    block = -(-spec.oh // max(-(-spec.oh // most), min(spec.oh, -(-PARTS // max(1, spec.n)))))
+    fitting = min(copied - halo // down, TILE_BYTES // (TALL * spec.ow * itemsize))
+    block = -(-spec.oh // blocks_of_image(spec.oh, fitting, halo // down, batch=spec.n, wanted=PARTS))
     parts = min(PARTS, max(1, spec.n * -(-spec.oh // block)))
-    return block, (block - 1) * down + below + 1, parts
+    return block, (block - 1) * down + halo + 1, parts
 
 
 def serves(spec: ConvSpec) -> str | None:
@@ -113,7 +148,7 @@ def serves(spec: ConvSpec) -> str | None:
     lanes = VECTOR_BYTES // np.dtype(spec.dtype).itemsize
     if reason := few_channels(spec):
         return reason
-    if spec.stride[1] not in DEALT or 2 * spec.ow <= lanes:
+    if spec.stride[1] not in VECTOR_STEPS or 2 * spec.ow <= lanes:
         return f"needs a horizontal stride of 1, 2 or 4, and rows of dy of more than {lanes // 2} elements"
     return None
 
@@ -133,11 +168,25 @@ class RowsDw:
         row, places, taps = geometry(spec)
         block, tall, self._parts = blocking(spec)
         group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
-        self._numbers = flat(
-            spec.n, spec.groups, group_f, group_c, spec.h, spec.w, spec.oh, spec.ow, *spec.stride,
-            spec.pad[0], tall, row, block, self._parts, places,
-            [c * tall * row + tap for c in range(group_c) for tap in taps],
-        )  # fmt: skip
+        numbers = Numbers(
+            batch=spec.n,
+            groups=spec.groups,
+            group_c=group_c,
+            group_f=group_f,
+            height=spec.h,
+            width=spec.w,
+            rows=spec.oh,
+            columns=spec.ow,
+            row_step=spec.stride[0],
+            column_step=spec.stride[1],
+            top=spec.pad[0],
+            tall=tall,
+            copied_row=row,
+            block=block,
+            parts=self._parts,
+        )
+        offsets = [c * tall * row + tap for c in range(group_c) for tap in taps]
+        self._numbers = flat(numbers, places, offsets)
         self._run = FILTERS.of(spec.madds // 40)
         self._f = spec.f
 

@@ -1,6 +1,6 @@
-"""dx in NCHW of few channels, by rows as `rows.py`: what a tap gives to a row of pixels is a row of dy.
+"""dx in NCHW of few channels, by rows as `forward.py`: a tap scatters a row of dy to a row of pixels.
 
-For each phase of the stride, the rows and columns of dx that are alike modulo it, the same taps meet, and
+The rows and columns of dx that are alike modulo the stride are a phase of it, with taps of its own, and
 
     dx[c, phase + q·stride, phase + j·stride] = Σ_f Σ_tap w[f, c, tap] · dy[f, q + row[tap], j + column[tap]]
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
@@ -19,11 +20,10 @@ from numba import prange
 from jitconv.algorithms._shared.memory import clear
 from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms.direct.axes import taps_of_phase
+from jitconv.algorithms.direct.plan import MOST_TASKS, blocks_of_image, wanted_blocks
 from jitconv.algorithms.direct.rows.copy import copy_rows, few_channels, merge_rows
-from jitconv.algorithms.direct.rows.forward import TASKS
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
-from jitconv.jit.kernels import threads_pay
 from jitconv.jit.loops import buffer
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
@@ -34,64 +34,99 @@ SCRATCH_BYTES = 256 * 1024
 """Rows of dy that are copied at once. 64 KiB took 2 % less to 11 % longer, 128 and 512 KiB 7 % less to 6 %
 longer (six problems of 3 channels, two Zen 3 cores)."""
 
-INTS = 18
-"""Numbers of `_pictures` before its tables."""
+
+class Numbers(NamedTuple):
+    """What `_pictures` is given of a problem, before its tables.
+
+    They are the places in a row of the `column_step` phases; for each phase of rows and columns where its
+    products begin, and where the last ones end; and the offset of each product.
+    """
+
+    batch: int
+    groups: int
+    group_c: int
+    """Channels of a group, and filters."""
+    group_f: int
+    rows: int
+    """Of dy, and columns."""
+    columns: int
+    height: int
+    """Of dx."""
+    width: int
+    row_step: int
+    """Rows of dx from one row of dy to the next, and columns."""
+    column_step: int
+    top: int
+    """Rows of dy above a block's, and columns of zeros before a row, that are copied."""
+    left: int
+    tall: int
+    """Rows of each plane of dy that are copied for a block, and the elements of one."""
+    copied_row: int
+    block: int
+    """Rows of each phase."""
+    phase_rows: int
+    """Of dx, of the phase that has the most."""
+    unmerged_row: int
+    """Elements of a row of dx whose phases are one after the other."""
+
+
+COUNT = len(Numbers._fields)
 
 
 def _pictures(upstream, packed, gradients, numbers):
-    """Run blocks of some rows of each phase, several in a task.
-
-    Behind `numbers` come the places of a row's phases, for each phase where its filters and its offsets
-    begin, and the offsets.
-    """
+    """Run blocks of some rows of each phase, several in a task."""
     dy, out = upstream.ravel(), gradients.ravel()
-    (
-        batch, groups, group_f, group_c, rows_of_dy, columns_of_dy, height, width, down, right, top, left,
-        tall, row_of_scratch, block, pitch, depth_of_all, longest,
-    ) = unpacked(numbers, INTS)  # fmt: skip
-    tables = numbers[INTS:]
-    places, firsts, offsets = tables[:right], tables[right:], tables[right + down * right + 1 :]
+    n, table = Numbers(*unpacked(numbers, COUNT)), numbers[COUNT:]
+    places, phases = table[: n.column_step], n.row_step * n.column_step
+    firsts, offsets = table[n.column_step :], table[n.column_step + phases + 1 :]
     lanes = VECTOR_BYTES // dy.itemsize
-    blocks = (longest + block - 1) // block
-    units = batch * blocks
-    tasks = min(units, 2 * TASKS)
-    no_start, left_of = packed, np.full(1, left)
+    size_of_dy, plane_of_dy, plane = (n.rows, n.columns), n.rows * n.columns, n.height * n.width
+    blocks = (n.phase_rows + n.block - 1) // n.block
+    units = n.batch * blocks
+    tasks = min(units, MOST_TASKS)
+    no_start, left = packed, np.full(1, n.left)
+    merged = n.column_step > 1
     for task in prange(tasks):
-        scratch = buffer(group_f * tall * row_of_scratch + WIDE * lanes, dy)
-        lines_of = buffer(group_c * block * down * pitch * (right > 1), dy)
+        scratch = buffer(n.group_f * n.tall * n.copied_row + WIDE * lanes, dy)
+        unmerged = buffer(n.group_c * n.block * n.row_step * n.unmerged_row * merged, dy)
         clear(scratch)  # of the columns on either side once: no gradient is copied there
+        # units: (image, block), of which each has its rows of all phases
         for unit in range(task * units // tasks, (task + 1) * units // tasks):
-            n, begin = unit // blocks, unit % blocks * block
-            for g in range(groups):
-                copy_rows(dy, (n * groups + g) * group_f * rows_of_dy * columns_of_dy, group_f,
-                          (rows_of_dy, columns_of_dy), begin - top, tall, 1, left_of, scratch,
-                          row_of_scratch)  # fmt: skip
-                to = (n * groups + g) * group_c * height * width
-                for p in range(down):
-                    rows = (height - p + down - 1) // down
-                    lines = min(begin + block, rows) - begin
+            image, begin = unit // blocks, unit % blocks * n.block
+            for g in range(n.groups):
+                source = (image * n.groups + g) * n.group_f * plane_of_dy
+                copy_rows(
+                    dy, source, n.group_f, size_of_dy, begin - n.top, n.tall, 1, left, scratch, n.copied_row
+                )
+                to = (image * n.groups + g) * n.group_c * plane + begin * n.row_step * n.width
+                for row in range(n.row_step):
+                    rows = (n.height - row + n.row_step - 1) // n.row_step
+                    lines = min(begin + n.block, rows) - begin
                     if lines <= 0:
                         continue
-                    at = to + (begin * down + p) * width
-                    for q in range(right):
-                        number = p * right + q
-                        from_, depth = firsts[number], firsts[number + 1] - firsts[number]
-                        w_at = (g * depth_of_all + from_) * group_c
-                        if right == 1:
-                            along_rows(group_c, lines, packed, w_at, depth, scratch, left, row_of_scratch,
-                                       offsets[from_:], depth, no_start, 0, 0, out, at, height * width,
-                                       down * width, width, 0)  # fmt: skip
+                    for column in range(n.column_step):
+                        phase = row * n.column_step + column
+                        first, depth = firsts[phase], firsts[phase + 1] - firsts[phase]
+                        w_at = (g * offsets.size + first) * n.group_c
+                        if merged:
+                            # whole vectors, what is beyond the last pixel is not merged
+                            width = (n.width - column + n.column_step - 1) // n.column_step
+                            along_rows(n.group_c, lines, packed, w_at, depth, scratch, n.left, n.copied_row,
+                                       offsets[first:], depth, no_start, 0, 0, unmerged,
+                                       row * n.unmerged_row + places[column],
+                                       n.block * n.row_step * n.unmerged_row, n.row_step * n.unmerged_row,
+                                       (width + lanes - 1) // lanes * lanes, 0)  # fmt: skip
                         else:
-                            # whole vectors, what lies beyond the last pixel is not merged
-                            wide = ((width - q + right - 1) // right + lanes - 1) // lanes * lanes
-                            along_rows(group_c, lines, packed, w_at, depth, scratch, left, row_of_scratch,
-                                       offsets[from_:], depth, no_start, 0, 0, lines_of,
-                                       p * pitch + places[q], block * down * pitch, down * pitch, wide,
-                                       0)  # fmt: skip
-                for c in range(group_c * (right > 1)):
-                    merge_rows(lines_of, c * block * down * pitch, pitch,
-                               min(block * down, height - begin * down), right, places, out,
-                               to + (c * height + begin * down) * width, width)  # fmt: skip
+                            along_rows(n.group_c, lines, packed, w_at, depth, scratch, n.left, n.copied_row,
+                                       offsets[first:], depth, no_start, 0, 0, out, to + row * n.width, plane,
+                                       n.row_step * n.width, n.width, 0)  # fmt: skip
+                if merged:
+                    rows = min(n.block * n.row_step, n.height - begin * n.row_step)
+                    for c in range(n.group_c):
+                        at, start = c * n.block * n.row_step * n.unmerged_row, to + c * plane
+                        merge_rows(
+                            unmerged, at, n.unmerged_row, rows, n.column_step, places, out, start, n.width
+                        )
 
 
 PICTURES = Kernel(_pictures)
@@ -105,7 +140,7 @@ class Geometry:
     """For each phase of the rows, the (offset, tap) of its taps."""
     across: list[list[tuple[int, int]]]
     top: int
-    """Rows of dy above those that lie over a block's first rows."""
+    """Rows of dy above a block's first that are copied, and columns of zeros before a row."""
     left: int
     tall: int
     """Rows of dy that are copied, each of `row` elements."""
@@ -126,14 +161,14 @@ def geometry(spec: ConvSpec) -> Geometry:
     rows = [offset for taps in below for offset, _ in taps]
     columns = [offset for taps in across for offset, _ in taps]
     top, bottom = max(0, -min(rows)), max(0, *rows)
-    left = -(-max(0, -min(columns)) // lanes) * lanes  # what lies over a pixel begins with a vector
+    left = -(-max(0, -min(columns)) // lanes) * lanes  # so that the first pixel's input begins a vector
     longest, widest = -(-spec.h // down), -(-spec.w // right)
     row = -(-(left + max(spec.ow, widest + max(0, *columns)) + lanes) // lanes) * lanes
-    # at least as many rows as are copied beside them
-    most = max(1, top + bottom, SCRATCH_BYTES // (spec.f // spec.groups * row * itemsize) - top - bottom)
-    wanted = TASKS if threads_pay(work(spec)) else 1
-    block = -(-longest // max(-(-longest // most), min(longest, -(-wanted // max(1, spec.n)))))
-    return Geometry(below, across, top, left, block + top + bottom, row, block, -(-widest // lanes) * lanes)
+    halo = top + bottom
+    fitting = SCRATCH_BYTES // (spec.f // spec.groups * row * itemsize) - halo
+    wanted = wanted_blocks(work(spec))
+    block = -(-longest // blocks_of_image(longest, fitting, halo, batch=spec.n, wanted=wanted))
+    return Geometry(below, across, top, left, block + halo, row, block, -(-widest // lanes) * lanes)
 
 
 def work(spec: ConvSpec) -> int:
@@ -162,7 +197,7 @@ def elements(spec: ConvSpec) -> int:
     merged = spec.c // spec.groups * its.block * math.prod(spec.stride) * its.pitch * (spec.stride[1] > 1)
     longest = -(-spec.h // spec.stride[0])
     units = spec.n * -(-longest // its.block)
-    return math.prod(spec.w_shape) + at_once(work(spec), min(units, 2 * TASKS)) * (copied + merged)
+    return math.prod(spec.w_shape) + at_once(work(spec), min(units, MOST_TASKS)) * (copied + merged)
 
 
 class RowsDx:
@@ -179,11 +214,27 @@ class RowsDx:
                 filters.append([(kh, kw) for _, kh in below for _, kw in across])
                 firsts.append(len(offsets))
         self._places = packed_places(spec, filters)
-        self._numbers = flat(
-            spec.n, spec.groups, group_f, group_c, spec.oh, spec.ow, spec.h, spec.w, down, right, its.top,
-            its.left, its.tall, its.row, its.block, right * its.pitch, len(offsets), -(-spec.h // down),
-            [phase * its.pitch for phase in range(right)], firsts, offsets,
-        )  # fmt: skip
+        numbers = Numbers(
+            batch=spec.n,
+            groups=spec.groups,
+            group_c=group_c,
+            group_f=group_f,
+            rows=spec.oh,
+            columns=spec.ow,
+            height=spec.h,
+            width=spec.w,
+            row_step=down,
+            column_step=right,
+            top=its.top,
+            left=its.left,
+            tall=its.tall,
+            copied_row=its.row,
+            block=its.block,
+            phase_rows=-(-spec.h // down),
+            unmerged_row=right * its.pitch,
+        )
+        places = [phase * its.pitch for phase in range(right)]
+        self._numbers = flat(numbers, places, firsts, offsets)
         self._run = PICTURES.of(work(spec))
 
     def __call__(self, dy: Array, w: Array, dx: Array) -> None:
@@ -192,7 +243,7 @@ class RowsDx:
 
 
 def packed_places(spec: ConvSpec, filters: list[list[tuple[int, int]]]) -> Array:
-    """Return where each number of (group, phase, channel, filter, tap) lies in w."""
+    """Return the place in w of each number of (group, phase, channel, filter, tap)."""
     group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
     places = np.arange(math.prod(spec.w_shape)).reshape(spec.groups, group_f, group_c, spec.kh, spec.kw)
     if spec.flip_kernel:

@@ -1,21 +1,23 @@
 """NCHW convolution of few channels on the register tile: columns are pixels of a row of results.
 
 Nothing is transposed, and no filter packed. A task copies rows of all channels, padded, the columns of each
-phase of the stride side by side: what a tap meets of a row of pixels is then a row itself. Filters lie as a
-tile reads them, and results as it writes them.
+phase of the stride side by side: the inputs of a tap for a row of results are then a row themselves. Filters
+are read, and results written, in the order in which they are stored.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.memory import clear
 from jitconv.algorithms._shared.tasks import at_once
+from jitconv.algorithms.direct.plan import MOST_TASKS, blocks_of_image, wanted_blocks
 from jitconv.algorithms.direct.rows.copy import copy_rows
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
-from jitconv.jit.kernels import threads_pay
 from jitconv.jit.loops import buffer
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
@@ -26,9 +28,9 @@ SCRATCH_BYTES = 128 * 1024
 """Rows of the channels that are copied at once. Where 38 KiB hold a whole picture, 24, 16 and 12 KiB took 2,
 8 and 10 % longer, though they stay in the first-level cache (25 filters 3x3, stride 2, 31x31; Zen 3)."""
 
-TASKS = 8
-"""At least so many blocks, so that two to eight threads have equal parts, where threads pay at all; and at
-most twice so many tasks, which clear their rows once for all their blocks."""
+LEAST_SHARE = 12
+"""Filters of a share, where there are fewer blocks than wanted and a group's filters are shared out. A
+choice."""
 
 MOST_CHANNELS = 8
 """Of a group, if rows of results are whole vectors; else half as many, of rows from `LEAST_BYTES` on. With 4
@@ -36,9 +38,6 @@ channels of 56x56 this took 0.80 of the time of pixels that are transposed, with
 1.08; with 4 of 28x28 0.93, of 14x14 1.2 (3x3, filters packed beforehand; Zen 3)."""
 
 LEAST_BYTES = 64
-
-INTS = 18
-"""Numbers of `_by_rows` before its tables."""
 
 
 def serves(spec: ConvSpec) -> str | None:
@@ -52,34 +51,74 @@ def serves(spec: ConvSpec) -> str | None:
     return None
 
 
+class Numbers(NamedTuple):
+    """What `_by_rows` is given of a problem, before its tables.
+
+    They are the place in a copied row of each of the `column_step` phases, and the offset of each product.
+    """
+
+    batch: int
+    groups: int
+    group_c: int
+    """Channels of a group, and filters."""
+    group_f: int
+    height: int
+    """Of x."""
+    width: int
+    rows: int
+    """Of results, and columns."""
+    columns: int
+    row_step: int
+    """Rows of x from one row of results to the next, and columns."""
+    column_step: int
+    top: int
+    """Rows of the padding above x."""
+    tall: int
+    """Rows of each plane that are copied for a block, and the elements of one."""
+    copied_row: int
+    block: int
+    """Rows of results."""
+    splits: int
+    """Shares of the filters of a group."""
+    biased: int
+    relu: int
+
+
+COUNT = len(Numbers._fields)
+
+
 def _by_rows(pictures, w, bias, results, numbers):
-    """Run blocks of some rows of results, and a part of the filters of a group, several in a task."""
+    """Run blocks of some rows of results, and a share of the filters of a group, several in a task."""
     x, flat_w, out = pictures.ravel(), w.ravel(), results.ravel()
-    (
-        batch, group_c, height, width, group_f, rows, columns, down, right, top, tall, row_of_scratch, block,
-        splits, groups, biased, floor, depth,
-    ) = unpacked(numbers, INTS)  # fmt: skip
-    places, offsets = numbers[INTS : INTS + right], numbers[INTS + right :]
+    n, table = Numbers(*unpacked(numbers, COUNT)), numbers[COUNT:]
+    places, offsets = table[: n.column_step], table[n.column_step :]
+    depth = offsets.size
     lanes = VECTOR_BYTES // x.itemsize
-    blocks = (rows + block - 1) // block
-    share = (group_f + splits - 1) // splits
-    units = batch * blocks * splits
-    tasks = min(units, 2 * TASKS)
+    size, plane = (n.height, n.width), n.height * n.width
+    blocks = (n.rows + n.block - 1) // n.block
+    share = (n.group_f + n.splits - 1) // n.splits
+    units = n.batch * blocks * n.splits
+    tasks = min(units, MOST_TASKS)
     for task in prange(tasks):
-        scratch = buffer(group_c * tall * row_of_scratch + WIDE * lanes, x)
-        clear(scratch)  # of the columns on either side once: no picture is copied there
+        scratch = buffer(n.group_c * n.tall * n.copied_row + WIDE * lanes, x)
+        clear(scratch)  # of the padding left and right once: no picture is copied there
+        # units: (image, block, share), so that the shares of a block are of one task
         for unit in range(task * units // tasks, (task + 1) * units // tasks):
-            n, begin = unit // splits // blocks, unit // splits % blocks * block
-            lines = min(block, rows - begin)
-            low, high = unit % splits * share, min((unit % splits + 1) * share, group_f)
-            for g in range(groups):
-                copy_rows(x, (n * groups + g) * group_c * height * width, group_c, (height, width),
-                          begin * down - top, tall, right, places, scratch, row_of_scratch)  # fmt: skip
-                f = g * group_f + low
-                at = ((n * groups * group_f + f) * rows + begin) * columns
-                along_rows(high - low, lines, flat_w, f * depth, depth, scratch, 0, down * row_of_scratch,
-                           offsets, depth, bias, f, biased, out, at, rows * columns, columns, columns,
-                           floor)  # fmt: skip
+            image, begin = unit // n.splits // blocks, unit // n.splits % blocks * n.block
+            lines = min(n.block, n.rows - begin)
+            low, high = unit % n.splits * share, min((unit % n.splits + 1) * share, n.group_f)
+            for g in range(n.groups):
+                source, top = (image * n.groups + g) * n.group_c * plane, begin * n.row_step - n.top
+                copy_rows(
+                    x, source, n.group_c, size, top, n.tall, n.column_step, places, scratch, n.copied_row
+                )
+                f = g * n.group_f + low
+                at = ((image * n.groups * n.group_f + f) * n.rows + begin) * n.columns
+                along_rows(
+                    high - low, lines, flat_w, f * depth, depth, scratch, 0, n.row_step * n.copied_row,
+                    offsets, depth, bias, f, n.biased, out, at, n.rows * n.columns, n.columns, n.columns,
+                    n.relu,
+                )  # fmt: skip
 
 
 BY_ROWS = Kernel(_by_rows)
@@ -88,32 +127,45 @@ BY_ROWS = Kernel(_by_rows)
 class RowsForward:
     """The forward op of one problem."""
 
-    def __init__(self, spec: ConvSpec, *, floor: bool = False) -> None:
+    def __init__(self, spec: ConvSpec, *, relu: bool = False) -> None:
         itemsize = np.dtype(spec.dtype).itemsize
-        (down, right), group_c = spec.stride, spec.c // spec.groups
+        (down, across), group_c, group_f = spec.stride, spec.c // spec.groups, spec.f // spec.groups
         row, places, taps = geometry(spec)
-        below = (spec.kh - 1) * spec.dilation[0]
-        most = SCRATCH_BYTES // (group_c * row * itemsize)
+        halo = (spec.kh - 1) * spec.dilation[0]
+        fitting = (SCRATCH_BYTES // (group_c * row * itemsize) - halo) // down
         work = spec.madds // 40
-        wanted = TASKS if threads_pay(work) else 1
-        # at least as many rows as are copied beside them
-        most = max(1, below // down, (most - below) // down)
-        blocks = max(-(-spec.oh // most), min(spec.oh, -(-wanted // spec.n)))
+        wanted = wanted_blocks(work)
+        blocks = blocks_of_image(spec.oh, fitting, halo // down, batch=spec.n, wanted=wanted)
         block = -(-spec.oh // blocks)
-        splits = max(1, min(wanted // (spec.n * blocks), spec.f // spec.groups // 12))
-        tall = (block - 1) * down + below + 1
+        splits = max(1, min(wanted // (spec.n * blocks), group_f // LEAST_SHARE))
+        tall = (block - 1) * down + halo + 1
+        numbers = Numbers(
+            batch=spec.n,
+            groups=spec.groups,
+            group_c=group_c,
+            group_f=group_f,
+            height=spec.h,
+            width=spec.w,
+            rows=spec.oh,
+            columns=spec.ow,
+            row_step=down,
+            column_step=across,
+            top=spec.pad[0],
+            tall=tall,
+            copied_row=row,
+            block=block,
+            splits=splits,
+            biased=False,
+            relu=relu,
+        )
         offsets = [c * tall * row + tap for c in range(group_c) for tap in taps]
-        numbers = (
-            spec.n, group_c, spec.h, spec.w, spec.f // spec.groups, spec.oh, spec.ow, down, right,
-            spec.pad[0], tall, row, block, splits, spec.groups,
-        )  # fmt: skip
         self._numbers = {
-            biased: flat(numbers, biased, floor, len(offsets), places, offsets) for biased in (False, True)
+            biased: flat(numbers._replace(biased=biased), places, offsets) for biased in (False, True)
         }
         self._run = BY_ROWS.of(work)
         units = spec.n * -(-spec.oh // block) * splits
         scratch = group_c * tall * row + WIDE * VECTOR_BYTES // itemsize
-        self.elements = at_once(work, min(units, 2 * TASKS)) * scratch
+        self.elements = at_once(work, min(units, MOST_TASKS)) * scratch
         """Of the buffers of the tasks that run at once."""
 
     def __call__(self, x: Array, w: Array, b: Array | None, y: Array) -> None:
@@ -122,15 +174,15 @@ class RowsForward:
 
 
 def geometry(spec: ConvSpec) -> tuple[int, list[int], list[int]]:
-    """Return the elements of a padded row, where a plane's columns of each phase of the stride begin in it,
-    and, for each tap of a filter, where what it meets of a row of pixels begins.
+    """Return the elements of a copied row, where a plane's columns of each phase of the stride begin in it,
+    and, for each tap of a filter, where its inputs for a row of results begin.
     """
     lanes = VECTOR_BYTES // np.dtype(spec.dtype).itemsize
-    left, right = spec.pad[2], spec.stride[1]
+    left, step = spec.pad[2], spec.stride[1]
     across = [kw * spec.dilation[1] for kw in range(spec.kw)]
-    phase = max(-(-(spec.w + left) // right), spec.ow + across[-1] // right) + lanes
+    phase = max(-(-(spec.w + left) // step), spec.ow + across[-1] // step) + lanes
     phase = -(-phase // lanes) * lanes  # a row of whole vectors, so that most are not in two cache lines
-    places = [(column + left) % right * phase + (column + left) // right for column in range(right)]
-    below = [kh * spec.dilation[0] * right * phase for kh in range(spec.kh)]
-    taps = [row + kw % right * phase + kw // right for row in below for kw in across]
-    return right * phase, places, taps[::-1] if spec.flip_kernel else taps
+    places = [(column + left) % step * phase + (column + left) // step for column in range(step)]
+    below = [kh * spec.dilation[0] * step * phase for kh in range(spec.kh)]
+    taps = [row + kw % step * phase + kw // step for row in below for kw in across]
+    return step * phase, places, taps[::-1] if spec.flip_kernel else taps
