@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import prange
 
-from jitconv.algorithms.direct.axes import (
-    BEGIN,
-    BEYOND,
-    COUNT,
-    END,
-    FIRST,
-    INNER,
-    SHARING,
-    Axis,
-    met_taps,
-    next_tile,
-)
+from jitconv.algorithms.direct.axes import COUNT, Axis, next_tile
 from jitconv.algorithms.direct.grouped.groups import depthwise
+from jitconv.algorithms.direct.grouped.plane import PLANE, TAP, Plane, met_taps, phase_at, plane_numbers
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
+from jitconv.jit.numbers import unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.move import prefetch
-from jitconv.micro.taps import OUTPUTS, PLAIN, correlation
+from jitconv.micro.taps import IN_PICTURE, OUTPUTS, PLAIN, correlation
 from jitconv.micro.taps_gradient import BLOCK, gradient
 from jitconv.specs import ConvSpec
 
@@ -43,105 +36,163 @@ of 112x112x32, 56x56x144 and 28x28x192 took 0.82, 0.83 and 0.76 of the time; und
 0.97 to 1.10, and those of 2 to 6 MiB 1.01 to 1.05 (two Zen 3 cores)."""
 
 
-@inlined
-def correlate_block(x, x_at, w, w_at, bias, bias_at, biased, y, y_at, pitch, count, top, block, size,
-                    out_size, steps, row_phases, rows, column_phases, columns, floor, far):  # fmt: skip
-    """Fill `count` channels of rows top..top+block-1 of each phase; pixels are `pitch` apart.
+class Numbers(NamedTuple):
+    """What the kernels are given of a problem, before those of a `Plane`."""
 
-    Where all taps meet the picture tiles run along rows; at its left and right edge they run along columns,
-    for only outputs that meet the same taps can share a tile. Where pictures lie `far`, beyond the caches,
-    the next row is fetched: a tile reads ten pixels at once, each on from where the vector of channels before
-    ended.
+    batch: int
+    channels: int
+    split: int
+    """Channels of a task of a correlation."""
+    block: int
+    """Rows of results that are done at once; of each phase."""
+    parts: int
+    """Into how many the rows of all images are divided for gradients: each part has sums of its own."""
+    far: int
+    """Whether images lie beyond the caches."""
+
+
+NUMBERS = len(Numbers._fields)
+
+
+class Block(NamedTuple):
+    """What `correlate_block` fills: some channels of some rows of an image."""
+
+    x_at: int
+    """Where the first channel of the image begins; then of the filters, the biases and the results."""
+    w_at: int
+    bias_at: int
+    y_at: int
+    pitch: int
+    """Elements from pixel to pixel."""
+    channels: int
+    top: int
+    """The first row of each phase."""
+    rows: int
+    """So many of each phase, if there are."""
+    biased: int
+    relu: int
+    far: int
+    """Whether the image lies beyond the caches: the row below is fetched then."""
+
+
+@inlined
+def correlate_block(x, w, bias, y, tables, plane, block):
+    """Fill some channels of some rows of each phase.
+
+    Where all taps meet the image tiles run along rows; at its left and right edge they run along columns,
+    for only outputs that meet the same taps can share a tile. A tile reads ten pixels at once, each on from
+    where the vector of channels before ended: from far away the row below is fetched first.
     """
-    right, down = steps[1] * pitch, steps[0] * size[1] * pitch
-    out_right = column_phases.shape[0] * pitch
-    out_down = row_phases.shape[0] * out_size[1] * pitch
-    for p in range(row_phases.shape[0] * column_phases.shape[0]):
-        row, column = p // column_phases.shape[0], p % column_phases.shape[0]
-        a_begin, a_end = row_phases[row, BEGIN], row_phases[row, END]
-        b_begin, b_end = column_phases[column, BEGIN], column_phases[column, END]
-        oh, height = row_phases[row, FIRST], row_phases[row, COUNT]
-        ow, width = column_phases[column, FIRST], column_phases[column, COUNT]
-        upper, lower = row_phases[row, INNER], row_phases[row, BEYOND]
-        left, edge = column_phases[column, INNER], column_phases[column, BEYOND]
-        shared = column_phases[column, SHARING]
-        bottom = min(top + block, height)
-        to = y_at + (oh * out_size[1] + ow) * pitch
-        for q in range(top, bottom):
-            a0, a1 = met_taps(rows, a_begin, a_end, q * steps[0], size[0])
-            j = left
-            while j < edge:
-                outputs = next_tile(edge - j, OUTPUTS)
-                if far:
-                    line = q * down + rows[a1 - 1, 1] + down
-                    prefetch(x, x_at + line + j * right, outputs * right)
-                correlate(outputs, PLAIN, shared, x, x_at + q * down + j * right, right, rows, a0, a1,
-                          columns, b_begin, b_end, b_end, 0, w, w_at, bias, bias_at, biased, 0, y,
-                          to + q * out_down + j * out_right, out_right, count, floor)  # fmt: skip
+    right, down = plane.column_step * block.pitch, plane.row_step * plane.width * block.pitch
+    out_right = plane.column_phases * block.pitch
+    out_down = plane.row_phases * plane.out_width * block.pitch
+    row_taps, column_taps = tables[plane.row_taps_at :], tables[plane.column_taps_at :]
+    # the results of a pair of phases, one of rows and one of columns, have the same taps
+    for pair in range(plane.row_phases * plane.column_phases):
+        row = phase_at(tables, 0, pair // plane.column_phases)
+        column = phase_at(tables, plane.column_phases_at, pair % plane.column_phases)
+        bottom = min(block.top + block.rows, row.results)
+        to = block.y_at + (row.first * plane.out_width + column.first) * block.pitch
+        # the middle of each row, in tiles along it
+        for q in range(block.top, bottom):
+            a0, a1 = met_taps(row_taps, row.begin, row.end, q * plane.row_step, plane.height)
+            j = column.inner
+            while j < column.beyond:
+                outputs = next_tile(column.beyond - j, OUTPUTS)
+                if block.far:
+                    line = q * down + row_taps[(a1 - 1) * TAP + IN_PICTURE] + down
+                    prefetch(x, block.x_at + line + j * right, outputs * right)
+                correlate(outputs, PLAIN, column.sharing, x, block.x_at + q * down + j * right, right,
+                          row_taps, a0, a1, column_taps, column.begin, column.end, column.end, 0,
+                          w, block.w_at, bias, block.bias_at, block.biased, 0,
+                          y, to + q * out_down + j * out_right, out_right, block.channels,
+                          block.relu)  # fmt: skip
                 j += outputs
-        for i in range(width - (edge - left)):
-            j = i if i < left else i + edge - left
-            b0, b1 = met_taps(columns, b_begin, b_end, j * steps[1], size[1])
-            q = top
+        # the columns at both edges, each in tiles down it
+        for i in range(column.results - (column.beyond - column.inner)):
+            j = i if i < column.inner else i + column.beyond - column.inner
+            b0, b1 = met_taps(column_taps, column.begin, column.end, j * plane.column_step, plane.width)
+            q = block.top
             while q < bottom:
-                a0, a1 = met_taps(rows, a_begin, a_end, q * steps[0], size[0])
-                outputs = next_tile(min(lower, bottom) - q, OUTPUTS) if upper <= q < lower else 1
-                correlate(outputs, PLAIN, 0, x, x_at + q * down + j * right, down, rows, a0, a1, columns,
-                          b0, b1, b1, 0, w, w_at, bias, bias_at, biased, 0,
-                          y, to + q * out_down + j * out_right, out_down, count, floor)  # fmt: skip
+                a0, a1 = met_taps(row_taps, row.begin, row.end, q * plane.row_step, plane.height)
+                inner = row.inner <= q < row.beyond
+                outputs = next_tile(min(row.beyond, bottom) - q, OUTPUTS) if inner else 1
+                correlate(outputs, PLAIN, 0, x, block.x_at + q * down + j * right, down,
+                          row_taps, a0, a1, column_taps, b0, b1, b1, 0,
+                          w, block.w_at, bias, block.bias_at, block.biased, 0,
+                          y, to + q * out_down + j * out_right, out_down, block.channels,
+                          block.relu)  # fmt: skip
                 q += outputs
 
 
-def _correlate(x, w, bias, biased, y, batch, channels, split, block, size, out_size, steps, row_phases, rows,
-               column_phases, columns, far, floor):  # fmt: skip
-    """A task has `split` channels of `block` rows of each phase."""
-    splits = (channels + split - 1) // split
-    blocks = (row_phases[0, COUNT] + block - 1) // block  # the first phase has the most rows
-    for task in prange(batch * splits * blocks):
-        low = task // blocks % splits * split
-        n = task // blocks // splits
-        correlate_block(
-            x, n * size[0] * size[1] * channels + low, w, low, bias, low, biased, y,
-            n * out_size[0] * out_size[1] * channels + low, channels, min(split, channels - low),
-            task % blocks * block, block, size, out_size, steps, row_phases, rows, column_phases, columns,
-            floor, far,
-        )  # fmt: skip
+def _correlate(x, w, bias, y, biased, relu, numbers):
+    """A task has `split` channels of `block` rows of each phase of an image."""
+    n, plane = Numbers(*unpacked(numbers, NUMBERS)), Plane(*unpacked(numbers[NUMBERS:], PLANE))
+    tables = numbers[NUMBERS + PLANE :]
+    splits = (n.channels + n.split - 1) // n.split
+    blocks = (plane.longest + n.block - 1) // n.block
+    for task in prange(n.batch * splits * blocks):
+        low = task // blocks % splits * n.split
+        image = task // blocks // splits
+        block = Block(
+            x_at=image * plane.height * plane.width * n.channels + low,
+            w_at=low,
+            bias_at=low,
+            y_at=image * plane.out_height * plane.out_width * n.channels + low,
+            pitch=n.channels,
+            channels=min(n.split, n.channels - low),
+            top=task % blocks * n.block,
+            rows=n.block,
+            biased=biased,
+            relu=relu,
+            far=n.far,
+        )
+        correlate_block(x, w, bias, y, tables, plane, block)
+
+
+class GradientBlock(NamedTuple):
+    """What `add_block` adds up: the products of at most a vector of channels of some rows of dy."""
+
+    x_at: int
+    """Where the first channel of the image begins; then of its gradient, and of the sums."""
+    dy_at: int
+    sums_at: int
+    pitch: int
+    """Elements from pixel to pixel."""
+    channels: int
+    top: int
+    bottom: int
+    """The row after the last."""
 
 
 @inlined
-def add_products(x, x_at, down, right, dy, dy_at, dy_down, dy_right, rows, a0, a1, columns, b0, b1, sums,
-                 sums_at, height, width, count, shared):  # fmt: skip
-    """Add the products of height x width pixels that all meet the taps a0..a1-1 and b0..b1-1."""
-    for a in range(a0, a1, BLOCK):
-        for b in range(b0, b1, BLOCK):
-            correlate_gradient(
-                min(BLOCK, a1 - a), min(BLOCK, b1 - b), PLAIN, shared if b1 - b0 == 3 else 0, x, x_at, down,
-                right, dy, dy_at, dy_down, dy_right, rows, a, columns, b, 0, sums, sums_at, height, width,
-                count,
-            )  # fmt: skip
-
-
-@inlined
-def add_block(x, x_at, dy, dy_at, pitch, count, top, bottom, sums, sums_at, size, out_size, steps, row_phases,
-              rows, column_phases, columns):  # fmt: skip
-    """Add the products of rows top..bottom-1 of dy, of at most a vector of channels."""
-    right, down = steps[1] * pitch, steps[0] * size[1] * pitch
-    dy_down = out_size[1] * pitch
-    upper, lower = row_phases[0, INNER], row_phases[0, BEYOND]
-    left, edge, shared = column_phases[0, INNER], column_phases[0, BEYOND], column_phases[0, SHARING]
-    q = top
-    while q < bottom:
-        height = min(lower, bottom) - q if upper <= q < lower else 1
-        a0, a1 = met_taps(rows, 0, rows.shape[0], q * steps[0], size[0])
+def add_block(x, dy, sums, tables, plane, block):
+    """Add the products of some rows of dy to the sums of each tap."""
+    right, down = plane.column_step * block.pitch, plane.row_step * plane.width * block.pitch
+    dy_down = plane.out_width * block.pitch
+    row, column = phase_at(tables, 0, 0), phase_at(tables, plane.column_phases_at, 0)
+    row_taps, column_taps = tables[plane.row_taps_at :], tables[plane.column_taps_at :]
+    # over rectangles of pixels that all meet the same taps: the middle of the block is one, and pixels of
+    # whose row or column some taps are outside the image are taken a row or a column at a time
+    q = block.top
+    while q < block.bottom:
+        height = min(row.beyond, block.bottom) - q if row.inner <= q < row.beyond else 1
+        a0, a1 = met_taps(row_taps, 0, plane.row_taps, q * plane.row_step, plane.height)
         j = 0
-        while j < out_size[1]:
-            width = edge - left if left == j < edge else 1
-            b0, b1 = met_taps(columns, 0, columns.shape[0], j * steps[1], size[1])
-            add_products(
-                x, x_at + q * down + j * right, down, right, dy, dy_at + q * dy_down + j * pitch, dy_down,
-                pitch, rows, a0, a1, columns, b0, b1, sums, sums_at, height, width, count,
-                shared if width > 1 else 0,
-            )  # fmt: skip
+        while j < plane.out_width:
+            width = column.beyond - column.inner if column.inner == j < column.beyond else 1
+            b0, b1 = met_taps(column_taps, 0, plane.column_taps, j * plane.column_step, plane.width)
+            sharing = column.sharing if width > 1 and b1 - b0 == 3 else 0
+            x_at = block.x_at + q * down + j * right
+            dy_at = block.dy_at + q * dy_down + j * block.pitch
+            # as many taps at once as there are registers for their sums
+            for a in range(a0, a1, BLOCK):
+                for b in range(b0, b1, BLOCK):
+                    correlate_gradient(
+                        min(BLOCK, a1 - a), min(BLOCK, b1 - b), PLAIN, sharing, x, x_at, down, right,
+                        dy, dy_at, dy_down, block.pitch, row_taps, a, column_taps, b, 0,
+                        sums, block.sums_at, height, width, block.channels,
+                    )  # fmt: skip
             j += width
         q += height
 
@@ -155,33 +206,41 @@ def add_sums(dy, at, pitch, pixels, total):
             total[c] += upstream[c]
 
 
-def _gradients(x, dy, dw, db, summed, batch, channels, block, parts, size, out_size, steps, row_phases, rows,
-               column_phases, columns):  # fmt: skip
+def _gradients(x, dy, dw, db, summed, numbers):
     """Each part of the rows has sums of its own: (parts, KH, KW, C) and, if `summed`, (parts, C).
 
     There are as many parts on every number of threads.
     """
+    n, plane = Numbers(*unpacked(numbers, NUMBERS)), Plane(*unpacked(numbers[NUMBERS:], PLANE))
+    tables = numbers[NUMBERS + PLANE :]
     lanes = VECTOR_BYTES // x.itemsize
-    blocks = (out_size[0] + block - 1) // block
-    units = batch * blocks
-    taps = dw.size // parts
-    dy_down = out_size[1] * channels
-    for part in prange(parts):
+    blocks = (plane.out_height + n.block - 1) // n.block
+    units = n.batch * blocks
+    taps = dw.size // n.parts
+    dy_down = plane.out_width * n.channels
+    for part in prange(n.parts):
         dw[part * taps : (part + 1) * taps] = 0
-        total = db[part * channels : (part + 1) * channels]
+        total = db[part * n.channels : (part + 1) * n.channels]
         total[:] = 0
-        for unit in range(part * units // parts, (part + 1) * units // parts):
-            n, top = unit // blocks, unit % blocks * block
-            bottom = min(top + block, out_size[0])
-            dy_at = n * out_size[0] * dy_down
-            for low in range(0, channels if taps else 0, lanes):
-                add_block(
-                    x, n * size[0] * size[1] * channels + low, dy, dy_at + low, channels,
-                    min(lanes, channels - low), top, bottom, dw, part * taps + low, size, out_size, steps,
-                    row_phases, rows, column_phases, columns,
-                )  # fmt: skip
+        # over the blocks of rows of this part; each block for one vector of channels after the other, while
+        # its pixels are in the cache
+        for unit in range(part * units // n.parts, (part + 1) * units // n.parts):
+            image, top = unit // blocks, unit % blocks * n.block
+            bottom = min(top + n.block, plane.out_height)
+            dy_at = image * plane.out_height * dy_down
+            for low in range(0, n.channels if taps else 0, lanes):
+                block = GradientBlock(
+                    x_at=image * plane.height * plane.width * n.channels + low,
+                    dy_at=dy_at + low,
+                    sums_at=part * taps + low,
+                    pitch=n.channels,
+                    channels=min(lanes, n.channels - low),
+                    top=top,
+                    bottom=bottom,
+                )
+                add_block(x, dy, dw, tables, plane, block)
             if summed:
-                add_sums(dy, dy_at + top * dy_down, channels, (bottom - top) * out_size[1], total)
+                add_sums(dy, dy_at + top * dy_down, n.channels, (bottom - top) * plane.out_width, total)
 
 
 CORRELATE, GRADIENTS = Kernel(_correlate), Kernel(_gradients)
@@ -196,25 +255,30 @@ class DepthwiseCorrelation:
     """One correlation of NHWC pictures."""
 
     def __init__(self, spec: ConvSpec, rows: Axis, columns: Axis) -> None:
-        lanes = VECTOR_BYTES // np.dtype(spec.dtype).itemsize
+        itemsize = np.dtype(spec.dtype).itemsize
+        lanes = VECTOR_BYTES // itemsize
         longest = int(rows.phases[0, COUNT])
         block = min(longest, ROWS_OF_A_TASK)
         tasks = max(1, spec.n) * -(-longest // block)
         split = spec.c if tasks >= TASKS else -(-spec.c * tasks // TASKS // lanes) * lanes
-        self._geometry = (
-            spec.n, spec.c, split, block, (rows.size, columns.size), (rows.outputs, columns.outputs),
-            (rows.step, columns.step), *tables(spec, rows, columns, spec.c),
-            (rows.step, columns.step) == (1, 1) and
-            spec.n * rows.size * columns.size * spec.c * np.dtype(spec.dtype).itemsize > FAR,
-        )  # fmt: skip
+        large = spec.n * rows.size * columns.size * spec.c * itemsize > FAR
+        numbers = Numbers(
+            batch=spec.n,
+            channels=spec.c,
+            split=split,
+            block=block,
+            parts=1,
+            far=large and (rows.step, columns.step) == (1, 1),
+        )
+        self._numbers = of_pixels(spec, rows, columns, spec.c, *numbers)
         self._work = spec.madds // 20
         self.elements = 0
 
     def __call__(self, x: Array, w: Array, b: Array | None, y: Array, *, floor: bool = False) -> None:
         """Fill `y`; negative results become 0 with `floor`."""
         w = w.reshape(-1)
-        CORRELATE(self._work, x.reshape(-1), w, w if b is None else b, b is not None, y.reshape(-1),
-                  *self._geometry, floor)  # fmt: skip
+        bias = w if b is None else b
+        CORRELATE(self._work, x.reshape(-1), w, bias, y.reshape(-1), b is not None, floor, self._numbers)
 
 
 class DepthwiseDw:
@@ -223,10 +287,10 @@ class DepthwiseDw:
     def __init__(self, spec: ConvSpec, rows: Axis, columns: Axis) -> None:
         block = min(spec.oh, ROWS_OF_A_TASK)
         self._parts = max(1, min(spec.n * -(-spec.oh // block), TASKS))
-        self._before = spec.n, spec.c, block, self._parts
-        self._geometry = (
-            (spec.h, spec.w), (spec.oh, spec.ow), spec.stride, *tables(spec, rows, columns, spec.c),
-        )  # fmt: skip
+        numbers = Numbers(
+            batch=spec.n, channels=spec.c, split=spec.c, block=block, parts=self._parts, far=False
+        )
+        self._numbers = of_pixels(spec, rows, columns, spec.c, *numbers)
         self._work = spec.madds // 20
         self.elements = self._parts * spec.c * (spec.kh * spec.kw * ("w" in spec.wrt) + ("b" in spec.wrt))
         """Of the parts' sums."""
@@ -235,16 +299,23 @@ class DepthwiseDw:
         """Fill `dw` and `db`, where they are wanted."""
         products = np.empty((self._parts, 0 if dw is None else dw.size), x.dtype)
         sums = np.empty((self._parts, 0 if db is None else db.size), x.dtype)
-        GRADIENTS(self._work, x.reshape(-1), dy.reshape(-1), products.reshape(-1), sums.reshape(-1),
-                  db is not None, *self._before, *self._geometry)  # fmt: skip
+        GRADIENTS(
+            self._work,
+            x.reshape(-1),
+            dy.reshape(-1),
+            products.reshape(-1),
+            sums.reshape(-1),
+            db is not None,
+            self._numbers,
+        )
         if dw is not None:
             products.sum(axis=0, out=dw.reshape(-1))
         if db is not None:
             sums.sum(axis=0, out=db)
 
 
-def tables(spec: ConvSpec, rows: Axis, columns: Axis, pitch: int) -> tuple[Array, ...]:
-    """Return for both axes the phases and the table of taps, of pixels that are `pitch` apart."""
+def of_pixels(spec: ConvSpec, rows: Axis, columns: Axis, pitch: int, *before: int) -> Array:
+    """Return numbers, and behind them those of a `Plane` of pixels that are `pitch` apart."""
     row = rows.table(rows.offsets * columns.size * pitch, spec.kw * pitch, spec.kh, flip=spec.flip_kernel)
     column = columns.table(columns.offsets * pitch, pitch, spec.kw, flip=spec.flip_kernel)
-    return rows.phases, row, columns.phases, column
+    return plane_numbers(rows, columns, row, column, *before)

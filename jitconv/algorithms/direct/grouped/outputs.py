@@ -7,26 +7,19 @@ so that the inputs that neighbouring outputs meet with a tap lie side by side.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import strides
-from jitconv.algorithms.direct.axes import (
-    BEGIN,
-    BEYOND,
-    COUNT,
-    END,
-    FIRST,
-    INNER,
-    SHARING,
-    Axis,
-    met_taps,
-    next_tile,
-)
+from jitconv.algorithms.direct.axes import COUNT, Axis, next_tile
+from jitconv.algorithms.direct.grouped.plane import PLANE, Plane, met_taps, phase_at, plane_numbers
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
+from jitconv.jit.numbers import unpacked
 from jitconv.micro.taps import OUTPUTS, PLAIN, READS_APART, WRITES_APART, correlation
 from jitconv.specs import ConvSpec
 
@@ -70,86 +63,124 @@ def scatter(lines, length, width, out, at, right):
             out[at + (phase + j * apart) * right] = lines[phase * length + j]
 
 
-def _correlate(x, x_strides, in_place, w, w_strides, bias, biased, y, y_strides, written, batch, groups,
-               sources, targets, block, size, out_size, steps, reach, row_phases, rows, column_phases,
-               columns, floor):  # fmt: skip
-    """A task has `block` rows of each phase, for one group; `reach` is the least and the greatest row offset.
+class Numbers(NamedTuple):
+    """What `_correlate` is given of a problem, before those of a `Plane`."""
 
-    `x_strides` and `y_strides` are of (picture, row, column, channel), `w_strides` of (group, source,
-    target).
-    """
-    part = size[1] if in_place else (size[1] + steps[1] - 1) // steps[1]
-    pitch = size[1] if in_place else part * steps[1]
-    most = min(size[0], (block - 1) * steps[0] + reach[1] - reach[0] + 1)
-    blocks = (row_phases[0, COUNT] + block - 1) // block  # the first phase has the most rows and columns
+    batch: int
+    groups: int
+    sources: int
+    """Planes of a group that are read, and planes that are written."""
+    targets: int
+    block: int
+    """Rows of a task, of each phase."""
+    x_image: int
+    """Elements from image to image of what is read; then from row to row, of columns, of channels."""
+    x_row: int
+    x_column: int
+    x_channel: int
+    y_image: int
+    y_row: int
+    y_column: int
+    y_channel: int
+    w_group: int
+    """Elements of the filters from group to group; then from source to source, from target to target."""
+    w_source: int
+    w_target: int
+    in_place: int
+    """Whether rows are read as they lie, not from a buffer."""
+    written: int
+    """Whether rows are written as they lie, not into a buffer."""
+    least: int
+    """The offsets of the uppermost and of the lowest tap, in rows."""
+    greatest: int
+
+
+NUMBERS = len(Numbers._fields)
+
+
+def _correlate(x, w, bias, y, biased, relu, numbers):
+    """A task has `block` rows of each phase, of one group of an image."""
+    n, plane = Numbers(*unpacked(numbers, NUMBERS)), Plane(*unpacked(numbers[NUMBERS:], PLANE))
+    tables = numbers[NUMBERS + PLANE :]
+    row_taps, column_taps = tables[plane.row_taps_at :], tables[plane.column_taps_at :]
+    part = plane.width if n.in_place else (plane.width + plane.column_step - 1) // plane.column_step
+    pitch = plane.width if n.in_place else part * plane.column_step
+    most = min(plane.height, (n.block - 1) * plane.row_step + n.greatest - n.least + 1)
+    blocks = (plane.longest + n.block - 1) // n.block
     form = PLAIN
-    if in_place and steps[1] == 2:
+    if n.in_place and plane.column_step == 2:
         form = READS_APART
-    if written and column_phases.shape[0] == 2:
+    if n.written and plane.column_phases == 2:
         form = WRITES_APART
-    length = column_phases[0, COUNT]
-    share = column_phases.shape[0] * length
-    second = column_phases.shape[0] - 1  # read where there is one phase alone, too: Numba moves the read up
-    units = batch * blocks * groups
+    share = plane.column_phases * plane.widest
+    y_step = plane.row_phases * n.y_row
+    # read where there is one phase alone, too: Numba moves the read up
+    last_column = phase_at(tables, plane.column_phases_at, plane.column_phases - 1).end
+    units = n.batch * blocks * n.groups
     tasks = min(units, 8 * TASKS)
     for task in prange(tasks):
         # chosen once for many planes: what counts the references to an array is shared by the threads
-        source = x if in_place else buffer(sources * most * pitch, x)
-        target = y if written else buffer(OUTPUTS * share, y)
+        source = x if n.in_place else buffer(n.sources * most * pitch, x)
+        target = y if n.written else buffer(OUTPUTS * share, y)
         unit = task * units // tasks
         # counted on: divisions are slow beside a plane of 7x7
-        n, block_number, g = unit // groups // blocks, unit // groups % blocks, unit % groups - 1
+        image, number, g = unit // n.groups // blocks, unit // n.groups % blocks, unit % n.groups - 1
+        # over blocks of rows; those of all groups one after the other, for in NHWC they share cache lines
         for _ in range(unit, (task + 1) * units // tasks):
             g += 1
-            if g == groups:
+            if g == n.groups:
                 g = 0
-                block_number += 1
-                if block_number == blocks:
-                    block_number = 0
-                    n += 1
-            first = block_number * block
-            begin = max(0, first * steps[0] + reach[0])
-            end = max(begin, min(size[0], (first + block - 1) * steps[0] + reach[1] + 1))
-            at = n * x_strides[0] + g * sources * x_strides[3]
-            deep = x_strides[3]
-            if not in_place:
-                gather(x, at, x_strides[1:], begin, end, size[1], sources, steps[1], source)
-                at, deep = -begin * pitch, (end - begin) * pitch
-            for t in range(targets):
-                filter_ = g * targets + t
-                y_at = n * y_strides[0] + filter_ * y_strides[3]
-                for p in range(row_phases.shape[0]):
-                    a_begin, a_end = row_phases[p, BEGIN], row_phases[p, END]
-                    oh, height = row_phases[p, FIRST], row_phases[p, COUNT]
-                    upper, lower = row_phases[p, INNER], row_phases[p, BEYOND]
-                    shared = row_phases[p, SHARING] if form != WRITES_APART else 0
+                number += 1
+                if number == blocks:
+                    number = 0
+                    image += 1
+            top = number * n.block
+            begin = max(0, top * plane.row_step + n.least)
+            end = max(begin, min(plane.height, (top + n.block - 1) * plane.row_step + n.greatest + 1))
+            at = image * n.x_image + g * n.sources * n.x_channel
+            x_plane = n.x_channel
+            if not n.in_place:
+                steps = (n.x_row, n.x_column, n.x_channel)
+                gather(x, at, steps, begin, end, plane.width, n.sources, plane.column_step, source)
+                at, x_plane = -begin * pitch, (end - begin) * pitch
+            for t in range(n.targets):
+                filter_ = g * n.targets + t
+                y_at = image * n.y_image + filter_ * n.y_channel
+                for p in range(plane.row_phases):
+                    row = phase_at(tables, 0, p)
+                    shared = row.sharing if form != WRITES_APART else 0
                     if shared != (2 if form == READS_APART else 1):
                         shared = 0
-                    bottom = min(first + block, height)
-                    q = first
+                    bottom = min(top + n.block, row.results)
+                    q = top
+                    # in tiles down the block, each of as many rows as meet the same taps
                     while q < bottom:
-                        a0, a1 = met_taps(rows, a_begin, a_end, q * steps[0], size[0])
-                        inner = upper <= q < lower
-                        outputs = next_tile(min(lower, bottom) - q, OUTPUTS) if inner else 1
-                        to = y_at + (oh + q * row_phases.shape[0]) * y_strides[1]
-                        for r in range(1 if form == WRITES_APART else column_phases.shape[0]):
-                            middle = column_phases[r, END]
-                            end_column = column_phases[second, END] if form == WRITES_APART else middle
-                            for s in range(sources):
-                                correlate(
-                                outputs, form, shared if inner else 0, source,
-                                at + s * deep + q * steps[0] * pitch, steps[0] * pitch, rows, a0, a1, columns,
-                                column_phases[r, BEGIN], middle, end_column, part, w,
-                                g * w_strides[0] + s * w_strides[1] + t * w_strides[2], bias, filter_,
-                                biased and s == 0, s > 0, target, to if written else r * length,
-                                row_phases.shape[0] * y_strides[1] if written else share,
-                                out_size[1] if form == WRITES_APART else column_phases[r, COUNT],
-                                floor and s == sources - 1,
-                            )  # fmt: skip
-                        if not written:
+                        a0, a1 = met_taps(row_taps, row.begin, row.end, q * plane.row_step, plane.height)
+                        inner = row.inner <= q < row.beyond
+                        outputs = next_tile(min(row.beyond, bottom) - q, OUTPUTS) if inner else 1
+                        sharing = shared if inner else 0
+                        x_at = at + q * plane.row_step * pitch
+                        to = y_at + (row.first + q * plane.row_phases) * n.y_row
+                        # both phases of columns at once if they are written as they lie, else one by one
+                        for r in range(1 if form == WRITES_APART else plane.column_phases):
+                            column = phase_at(tables, plane.column_phases_at, r)
+                            end_column = last_column if form == WRITES_APART else column.end
+                            c_at = to if n.written else r * plane.widest
+                            c_step = y_step if n.written else share
+                            count = plane.out_width if form == WRITES_APART else column.results
+                            # the first source begins the sums, others add to them, the last may end them
+                            for s in range(n.sources):
+                                w_at = g * n.w_group + s * n.w_source + t * n.w_target
+                                correlate(outputs, form, sharing, source, x_at + s * x_plane,
+                                          plane.row_step * pitch, row_taps, a0, a1,
+                                          column_taps, column.begin, column.end, end_column, part,
+                                          w, w_at, bias, filter_, biased and s == 0, s > 0,
+                                          target, c_at, c_step, count,
+                                          relu and s == n.sources - 1)  # fmt: skip
+                        if not n.written:
                             for i in range(outputs):
-                                scatter(target[i * share : (i + 1) * share], length, out_size[1], y,
-                                    to + i * row_phases.shape[0] * y_strides[1], y_strides[2])  # fmt: skip
+                                line = target[i * share : (i + 1) * share]
+                                scatter(line, plane.widest, plane.out_width, y, to + i * y_step, n.y_column)
                         q += outputs
 
 
@@ -160,25 +191,45 @@ class OutputsCorrelation:
     """One correlation: a forward pass, or with `backward` the gradient of the pictures."""
 
     def __init__(self, spec: ConvSpec, rows: Axis, columns: Axis, *, backward: bool = False) -> None:
-        group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
-        tap, group, filter_, channel = filter_places(spec)
-        self._x_strides = strides(rows.size, columns.size, spec.f if backward else spec.c, spec.layout)
-        self._w_strides = (group, filter_, channel) if backward else (group, channel, filter_)
-        y_strides = strides(rows.outputs, columns.outputs, spec.c if backward else spec.f, spec.layout)
-        in_place = self._x_strides[2] == 1 and columns.step <= 2
+        sources, targets = spec.c // spec.groups, spec.f // spec.groups
+        tap, w_group, w_target, w_source = filter_places(spec)
+        channels, filters = spec.c, spec.f
+        if backward:
+            sources, targets, w_source, w_target = targets, sources, w_target, w_source
+            channels, filters = filters, channels
+        x_image, x_row, x_column, x_channel = strides(rows.size, columns.size, channels, spec.layout)
+        y_image, y_row, y_column, y_channel = strides(rows.outputs, columns.outputs, filters, spec.layout)
+        in_place = x_column == 1 and columns.step <= 2
+        written = y_column == 1 and len(columns.phases) <= 2
         longest = int(rows.phases[0, COUNT])
-        self._before = self._x_strides, in_place
-        self._after = (
-            y_strides, y_strides[2] == 1 and len(columns.phases) <= 2, spec.n, spec.groups,
-            *((group_f, group_c) if backward else (group_c, group_f)), rows_of_a_task(spec, longest),
-            (rows.size, columns.size), (rows.outputs, columns.outputs), (rows.step, columns.step),
-            *tables(spec, rows, columns, tap, in_place=in_place),
-        )  # fmt: skip
+        block = rows_of_a_task(spec, longest)
+        least, greatest = reach(rows)
+        numbers = Numbers(
+            batch=spec.n,
+            groups=spec.groups,
+            sources=sources,
+            targets=targets,
+            block=block,
+            x_image=x_image,
+            x_row=x_row,
+            x_column=x_column,
+            x_channel=x_channel,
+            y_image=y_image,
+            y_row=y_row,
+            y_column=y_column,
+            y_channel=y_channel,
+            w_group=w_group,
+            w_source=w_source,
+            w_target=w_target,
+            in_place=in_place,
+            written=written,
+            least=least,
+            greatest=greatest,
+        )
+        self._numbers = of_outputs(spec, rows, columns, tap, in_place, *numbers)
         self._work = spec.madds // 20
-        block, sources = rows_of_a_task(spec, longest), group_f if backward else group_c
         pitch = -(-columns.size // columns.step) * columns.step
         scratch = 0 if in_place else sources * rows_met(rows, block) * pitch
-        written = y_strides[2] == 1 and len(columns.phases) <= 2
         lines = 0 if written else OUTPUTS * len(columns.phases) * int(columns.phases[0, COUNT])
         tasks = min(spec.n * spec.groups * -(-longest // block), 8 * TASKS)
         self.elements = at_once(self._work, tasks) * (scratch + lines)
@@ -187,14 +238,19 @@ class OutputsCorrelation:
     def __call__(self, x: Array, w: Array, b: Array | None, y: Array, *, floor: bool = False) -> None:
         """Fill `y`; negative results become 0 with `floor`."""
         w = w.reshape(-1)
-        CORRELATE(self._work, x.reshape(-1), *self._before, w, self._w_strides, w if b is None else b,
-                  b is not None, y.reshape(-1), *self._after, floor)  # fmt: skip
+        bias = w if b is None else b
+        CORRELATE(self._work, x.reshape(-1), w, bias, y.reshape(-1), b is not None, floor, self._numbers)
+
+
+def reach(rows: Axis) -> tuple[int, int]:
+    """Return the least and the greatest offset of the taps, in rows."""
+    return (int(rows.offsets.min()), int(rows.offsets.max())) if rows.offsets.size else (0, 0)
 
 
 def rows_met(rows: Axis, block: int) -> int:
     """Return how many rows of a plane `block` rows of one phase meet at most."""
-    reach = int(np.ptp(rows.offsets)) if rows.offsets.size else 0
-    return min(rows.size, (block - 1) * rows.step + reach + 1)
+    least, greatest = reach(rows)
+    return min(rows.size, (block - 1) * rows.step + greatest - least + 1)
 
 
 def filter_places(spec: ConvSpec) -> tuple[int, int, int, int]:
@@ -205,16 +261,15 @@ def filter_places(spec: ConvSpec) -> tuple[int, int, int, int]:
     return 1, group_f * group_c * taps, group_c * taps, taps
 
 
-def tables(spec: ConvSpec, rows: Axis, columns: Axis, tap: int, *, in_place: bool) -> tuple[object, ...]:
-    """Return the reach of the rows, and for both axes the phases and the table of taps."""
+def of_outputs(spec: ConvSpec, rows: Axis, columns: Axis, tap: int, in_place: bool, *before: int) -> Array:
+    """Return numbers, and behind them those of a `Plane`, for filters whose taps are `tap` apart."""
     apart = 1 if in_place else columns.step
     lanes, phase = np.divmod(columns.offsets, apart)
     part = -(-columns.size // apart)
     pitch = part * apart
     down = rows.table(rows.offsets * pitch, spec.kw * tap, spec.kh, flip=spec.flip_kernel)
     right = columns.table(phase * part + lanes, tap, spec.kw, flip=spec.flip_kernel, lanes=lanes)
-    reach = (int(rows.offsets.min()), int(rows.offsets.max())) if rows.offsets.size else (0, 0)
-    return reach, rows.phases, down, columns.phases, right
+    return plane_numbers(rows, columns, down, right, *before)
 
 
 def rows_of_a_task(spec: ConvSpec, longest: int) -> int:

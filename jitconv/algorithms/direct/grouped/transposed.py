@@ -6,16 +6,28 @@ registers, and does what `depthwise.py` does.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.tasks import at_once
-from jitconv.algorithms.direct.axes import COUNT, Axis
-from jitconv.algorithms.direct.grouped.depthwise import TASKS, add_block, add_sums, correlate_block, tables
+from jitconv.algorithms.direct.axes import Axis
+from jitconv.algorithms.direct.grouped.depthwise import (
+    TASKS,
+    Block,
+    GradientBlock,
+    add_block,
+    add_sums,
+    correlate_block,
+    of_pixels,
+)
 from jitconv.algorithms.direct.grouped.groups import depthwise
+from jitconv.algorithms.direct.grouped.plane import PLANE, Plane
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer
+from jitconv.jit.numbers import unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.transpose import pixels_to_planes, planes_to_pixels
 from jitconv.specs import ConvSpec
@@ -48,59 +60,97 @@ def channels_of_a_task(spec: ConvSpec) -> int:
     return lanes * min(max(1, vectors), max(1, spec.c // lanes // TASKS))
 
 
-def _correlate(x, w, bias, biased, y, batch, channels, wide, taps, size, out_size, steps, row_phases, rows,
-               column_phases, columns, floor):  # fmt: skip
-    """Fill `wide` channels of a picture after the other."""
-    splits = (channels + wide - 1) // wide
-    plane, out_plane = size[0] * size[1], out_size[0] * out_size[1]
-    units = batch * splits
+class Numbers(NamedTuple):
+    """What the kernels are given of a problem, before those of a `Plane`."""
+
+    batch: int
+    channels: int
+    wide: int
+    """Channels of a task."""
+    taps: int
+    parts: int
+    """Into how many the images are divided for gradients: each part has sums of its own."""
+
+
+NUMBERS = len(Numbers._fields)
+
+
+def _correlate(x, w, bias, y, biased, relu, numbers):
+    """Fill `wide` channels of one image after the other."""
+    n, plane = Numbers(*unpacked(numbers, NUMBERS)), Plane(*unpacked(numbers[NUMBERS:], PLANE))
+    tables = numbers[NUMBERS + PLANE :]
+    splits = (n.channels + n.wide - 1) // n.wide
+    size, out_size = plane.height * plane.width, plane.out_height * plane.out_width
+    units = n.batch * splits
     tasks = min(units, 8 * TASKS)
     for task in prange(tasks):
-        weights = buffer(taps * wide, x)
-        pixels, results = buffer(plane * wide, x), buffer(out_plane * wide, x)
+        weights = buffer(n.taps * n.wide, x)
+        pixels, results = buffer(size * n.wide, x), buffer(out_size * n.wide, x)
         held = -1
+        # images follow one another within some channels, so that filters are seldom transposed
         for unit in range(task * units // tasks, (task + 1) * units // tasks):
-            low, n = unit // batch * wide, unit % batch
-            count = min(wide, channels - low)
+            low, image = unit // n.batch * n.wide, unit % n.batch
+            count = min(n.wide, n.channels - low)
             if low != held:
-                planes_to_pixels(w, low * taps, taps, count, taps, weights, 0, wide)
+                planes_to_pixels(w, low * n.taps, n.taps, count, n.taps, weights, 0, n.wide)
                 held = low
-            planes_to_pixels(x, (n * channels + low) * plane, plane, count, plane, pixels, 0, wide)
-            correlate_block(pixels, 0, weights, 0, bias, low, biased, results, 0, wide, count, 0,
-                            row_phases[0, COUNT], size, out_size, steps, row_phases, rows, column_phases,
-                            columns, floor, False)  # fmt: skip
-            pixels_to_planes(results, 0, wide, count, out_plane, y, (n * channels + low) * out_plane,
-                             out_plane)  # fmt: skip
+            first = image * n.channels + low
+            planes_to_pixels(x, first * size, size, count, size, pixels, 0, n.wide)
+            block = Block(
+                x_at=0,
+                w_at=0,
+                bias_at=low,
+                y_at=0,
+                pitch=n.wide,
+                channels=count,
+                top=0,
+                rows=plane.longest,
+                biased=biased,
+                relu=relu,
+                far=0,
+            )
+            correlate_block(pixels, weights, bias, results, tables, plane, block)
+            pixels_to_planes(results, 0, n.wide, count, out_size, y, first * out_size, out_size)
 
 
-def _gradients(x, dy, dw, db, wanted, batch, channels, wide, parts, taps, size, out_size, steps, row_phases,
-               rows, column_phases, columns):  # fmt: skip
-    """A task has some channels of a part of the pictures: (parts, C, KH, KW) if `wanted`, and (parts, C).
+def _gradients(x, dy, dw, db, wanted, numbers):
+    """A task has some channels of a part of the images: (parts, C, KH, KW) if `wanted`, and (parts, C).
 
     There are as many parts on every number of threads.
     """
+    n, plane = Numbers(*unpacked(numbers, NUMBERS)), Plane(*unpacked(numbers[NUMBERS:], PLANE))
+    tables = numbers[NUMBERS + PLANE :]
     lanes = VECTOR_BYTES // x.itemsize
-    splits = (channels + wide - 1) // wide
-    plane, out_plane = size[0] * size[1], out_size[0] * out_size[1]
-    for task in prange(parts * splits):
-        part, low = task // splits, task % splits * wide
-        count = min(wide, channels - low)
-        pixels, upstream = buffer(plane * wide, x), buffer(out_plane * wide, x)
-        sums = buffer(taps * wide, x)
+    splits = (n.channels + n.wide - 1) // n.wide
+    size, out_size = plane.height * plane.width, plane.out_height * plane.out_width
+    for task in prange(n.parts * splits):
+        part, low = task // splits, task % splits * n.wide
+        count = min(n.wide, n.channels - low)
+        pixels, upstream = buffer(size * n.wide, x), buffer(out_size * n.wide, x)
+        sums = buffer(n.taps * n.wide, x)
         sums[:] = 0
-        total = db[part * channels + low : part * channels + low + count]
+        own = part * n.channels + low
+        total = db[own : own + count]
         total[:] = 0
-        for n in range(part * batch // parts, (part + 1) * batch // parts):
-            planes_to_pixels(dy, (n * channels + low) * out_plane, out_plane, count, out_plane, upstream, 0,
-                             wide)  # fmt: skip
-            add_sums(upstream, 0, wide, out_plane, total)
+        for image in range(part * n.batch // n.parts, (part + 1) * n.batch // n.parts):
+            first = image * n.channels + low
+            planes_to_pixels(dy, first * out_size, out_size, count, out_size, upstream, 0, n.wide)
+            add_sums(upstream, 0, n.wide, out_size, total)
             if wanted:
-                planes_to_pixels(x, (n * channels + low) * plane, plane, count, plane, pixels, 0, wide)
+                planes_to_pixels(x, first * size, size, count, size, pixels, 0, n.wide)
                 for c in range(0, count, lanes):
-                    add_block(pixels, c, upstream, c, wide, min(lanes, count - c), 0, out_size[0], sums, c,
-                              size, out_size, steps, row_phases, rows, column_phases, columns)  # fmt: skip
+                    block = GradientBlock(
+                        x_at=c,
+                        dy_at=c,
+                        sums_at=c,
+                        pitch=n.wide,
+                        channels=min(lanes, count - c),
+                        top=0,
+                        bottom=plane.out_height,
+                    )
+                    add_block(pixels, upstream, sums, tables, plane, block)
         if wanted:
-            pixels_to_planes(sums, 0, wide, count, taps, dw, (part * channels + low) * taps, taps)
+            pixels_to_planes(sums, 0, n.wide, count, n.taps, dw, own * n.taps, n.taps)
 
 
 CORRELATE, GRADIENTS = Kernel(_correlate), Kernel(_gradients)
@@ -110,35 +160,31 @@ class TransposedCorrelation:
     """One correlation: a forward pass, or the gradient of the pictures."""
 
     def __init__(self, spec: ConvSpec, rows: Axis, columns: Axis) -> None:
-        wide = channels_of_a_task(spec)
-        self._geometry = (
-            spec.n, spec.c, wide, spec.kh * spec.kw, (rows.size, columns.size),
-            (rows.outputs, columns.outputs), (rows.step, columns.step), *tables(spec, rows, columns, wide),
-        )  # fmt: skip
+        wide, taps = channels_of_a_task(spec), spec.kh * spec.kw
+        numbers = Numbers(batch=spec.n, channels=spec.c, wide=wide, taps=taps, parts=1)
+        self._numbers = of_pixels(spec, rows, columns, wide, *numbers)
         self._work = spec.madds // 20
-        pixels = rows.size * columns.size + rows.outputs * columns.outputs + spec.kh * spec.kw
+        pixels = rows.size * columns.size + rows.outputs * columns.outputs + taps
         self.elements = at_once(self._work, spec.n * -(-spec.c // wide)) * wide * pixels
         """Of the buffers of the tasks that run at once."""
 
     def __call__(self, x: Array, w: Array, b: Array | None, y: Array, *, floor: bool = False) -> None:
         """Fill `y`; negative results become 0 with `floor`."""
         w = w.reshape(-1)
-        CORRELATE(self._work, x.reshape(-1), w, w if b is None else b, b is not None, y.reshape(-1),
-                  *self._geometry, floor)  # fmt: skip
+        bias = w if b is None else b
+        CORRELATE(self._work, x.reshape(-1), w, bias, y.reshape(-1), b is not None, floor, self._numbers)
 
 
 class TransposedDw:
     """dw and db."""
 
     def __init__(self, spec: ConvSpec, rows: Axis, columns: Axis) -> None:
-        wide = channels_of_a_task(spec)
-        self._parts = max(1, min(spec.n, TASKS // -(-spec.c // wide)))
-        self._geometry = (
-            spec.n, spec.c, wide, self._parts, spec.kh * spec.kw, (spec.h, spec.w), (spec.oh, spec.ow),
-            spec.stride, *tables(spec, rows, columns, wide),
-        )  # fmt: skip
+        wide, taps = channels_of_a_task(spec), spec.kh * spec.kw
+        splits = -(-spec.c // wide)
+        self._parts = max(1, min(spec.n, TASKS // splits))
+        numbers = Numbers(batch=spec.n, channels=spec.c, wide=wide, taps=taps, parts=self._parts)
+        self._numbers = of_pixels(spec, rows, columns, wide, *numbers)
         self._work, self._channels = spec.madds // 20, spec.c
-        taps, splits = spec.kh * spec.kw, -(-spec.c // wide)
         task = wide * (spec.h * spec.w + spec.oh * spec.ow + taps * ("w" in spec.wrt) + 1)
         sums = self._parts * spec.c * (taps * ("w" in spec.wrt) + 1)
         self.elements = sums + at_once(self._work, self._parts * splits) * task
@@ -148,8 +194,15 @@ class TransposedDw:
         """Fill `dw` and `db`, where they are wanted."""
         products = np.empty((self._parts, 0 if dw is None else dw.size), x.dtype)
         sums = np.empty((self._parts, self._channels), x.dtype)
-        GRADIENTS(self._work, x.reshape(-1), dy.reshape(-1), products.reshape(-1), sums.reshape(-1),
-                  dw is not None, *self._geometry)  # fmt: skip
+        GRADIENTS(
+            self._work,
+            x.reshape(-1),
+            dy.reshape(-1),
+            products.reshape(-1),
+            sums.reshape(-1),
+            dw is not None,
+            self._numbers,
+        )
         if dw is not None:
             products.sum(axis=0, out=dw.reshape(-1))
         if db is not None:

@@ -16,11 +16,9 @@ from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms.direct.pool import planes, windows
 from jitconv.algorithms.direct.pool import rows as pool_rows
 from jitconv.algorithms.direct.pool.split import (
-    GROUP,
     backward_tasks,
     buffer_bytes,
     forward_tasks,
-    geometry,
     halves,
     task_count,
     tiling,
@@ -28,7 +26,6 @@ from jitconv.algorithms.direct.pool.split import (
 )
 from jitconv.arrays import Array
 from jitconv.hooks import hookimpl
-from jitconv.jit.numbers import flat
 from jitconv.jit.workspace import borrowed
 from jitconv.specs import PoolSpec
 from jitconv.variants import Variant, Variants
@@ -142,40 +139,40 @@ def _windows(op: str, build: Callable[[PoolSpec], Plan]) -> Variant:
 
 def _max_forward(spec: PoolSpec) -> Plan:
     work, none = serial_time("max_pool_forward", spec), NO_DIVISORS[spec.dtype]
-    reduction = windows.WINNERS if spec.indices else windows.MAXIMA
-    run, numbers = windows.FORWARD.of(work), flat(reduction, forward_tasks(spec), *geometry(spec))
+    what = windows.WINNERS if spec.indices else windows.MAXIMA
+    run, numbers = windows.FORWARD.of(work), windows.window_numbers(spec, what, forward_tasks(spec))
     return lambda x, y, indices: run(x, y, NO_INDICES if indices is None else indices, none, numbers)
 
 
 def _max_backward(spec: PoolSpec) -> Plan:
     work, none = serial_time("max_pool_backward", spec), NO_DIVISORS[spec.dtype]
-    adding, tasks = int(not tiling(spec)), backward_tasks("max_pool_backward", spec)
-    numbers = flat(pool_rows.RULES[spec.ties], tasks, *geometry(spec))
+    rule, tasks = pool_rows.RULES[spec.ties], backward_tasks("max_pool_backward", spec)
+    numbers = windows.window_numbers(spec, rule, tasks, adding=not tiling(spec))
     run = windows.BACKWARD.of(work)
-    return lambda dy, x, indices, dx: run(dy, x, dx, none, adding, numbers)
+    return lambda dy, x, indices, dx: run(dy, x, dx, none, numbers)
 
 
 def _given_backward(spec: PoolSpec) -> Plan:
-    work, shapes = serial_time("max_pool_backward", spec), geometry(spec)
+    work, numbers = serial_time("max_pool_backward", spec), windows.given_numbers(spec)
 
     def plan(dy: Array, x: Array, indices: Array, dx: Array) -> None:
-        given = indices.ravel()
-        windows.GIVEN_BACKWARD(work, dy.ravel(), given, dx.ravel(), GROUP, *shapes[:2])
+        windows.GIVEN_BACKWARD(work, dy.ravel(), indices.ravel(), dx.ravel(), numbers)
 
     return plan
 
 
 def _avg_forward(spec: PoolSpec) -> Plan:
     work, over = serial_time("avg_pool_forward", spec), divisors(spec)
-    run, numbers = windows.FORWARD.of(work), flat(windows.MEANS, forward_tasks(spec), *geometry(spec))
+    run, numbers = windows.FORWARD.of(work), windows.window_numbers(spec, windows.MEANS, forward_tasks(spec))
     return lambda x, y: run(x, y, NO_INDICES, over, numbers)
 
 
 def _avg_backward(spec: PoolSpec) -> Plan:
-    work, over, adding = serial_time("avg_pool_backward", spec), divisors(spec), int(not tiling(spec))
+    work, over = serial_time("avg_pool_backward", spec), divisors(spec)
     tasks = backward_tasks("avg_pool_backward", spec)
-    run, numbers = windows.BACKWARD.of(work), flat(windows.SPREAD, tasks, *geometry(spec))
-    return lambda dy, dx: run(dy, dy, dx, over, adding, numbers)
+    numbers = windows.window_numbers(spec, windows.SPREAD, tasks, adding=not tiling(spec))
+    run = windows.BACKWARD.of(work)
+    return lambda dy, dx: run(dy, dy, dx, over, numbers)
 
 
 def divisors(spec: PoolSpec) -> Array:

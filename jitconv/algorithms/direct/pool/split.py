@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,34 +25,35 @@ cache lines."""
 HALVES_PAY_FROM = 3.0
 """Taps of the window over those of both passes; asv_benchmarks/benchmarks/crossover.py."""
 
-Task = tuple[int, int, int]
+
+class Tasks(NamedTuple):
+    """What a task has."""
+
+    lanes: int
+    """Planes that are interleaved; 1 in NHWC."""
+    band: int
+    """Rows."""
+    group: int
+    """Channels."""
 
 
-def geometry(spec: PoolSpec) -> tuple[tuple[int, ...], ...]:
-    """Return what the loops are given of the spec; a plane of NCHW is a picture of one channel."""
-    planes = spec.layout == "NCHW"
-    shape = (spec.n * spec.c, spec.h, spec.w, 1) if planes else (spec.n, spec.h, spec.w, spec.c)
-    pad = (spec.pad[0], spec.pad[2])
-    return shape, (spec.oh, spec.ow), (spec.kh, spec.kw), spec.stride, pad, spec.dilation
-
-
-def forward_tasks(spec: PoolSpec) -> Task:
-    """Return how many planes are interleaved, and the rows and channels of a task, of rows of y."""
+def forward_tasks(spec: PoolSpec) -> Tasks:
+    """Return what a task has, of rows of y."""
     return _tasks(spec, spec.oh, spec.stride[0] * spec.w, 1)
 
 
-def backward_tasks(op: str, spec: PoolSpec) -> Task:
+def backward_tasks(op: str, spec: PoolSpec) -> Tasks:
     """As `forward_tasks`, of rows of dx: bands of whole strides.
 
     Windows across a border are searched for their maximum in both bands, so bands are then several times
     higher than windows overlap.
     """
     overlap = max(0, spec.extent[0] - spec.stride[0]) if op == "max_pool_backward" else 0
-    side, band, group = _tasks(spec, spec.h, spec.w, max(spec.stride[0], 4 * overlap))
-    return side, min(spec.h, -(-band // spec.stride[0]) * spec.stride[0]), group
+    tasks = _tasks(spec, spec.h, spec.w, max(spec.stride[0], 4 * overlap))
+    return tasks._replace(band=min(spec.h, -(-tasks.band // spec.stride[0]) * spec.stride[0]))
 
 
-def _tasks(spec: PoolSpec, rows: int, row_elements: int, least: int) -> Task:
+def _tasks(spec: PoolSpec, rows: int, row_elements: int, least: int) -> Tasks:
     """Divide `rows`, each with its elements of x in every channel, into bands of `least` or more."""
     dtype = np.dtype(spec.dtype)
     side = lanes(dtype) if spec.layout == "NCHW" else 1
@@ -61,11 +63,11 @@ def _tasks(spec: PoolSpec, rows: int, row_elements: int, least: int) -> Task:
     fair = rows * pictures // TASKS
     band = min(rows, max(least, min(fair, BAND_BYTES // (row_bytes * group))))
     if side > 1:
-        return side, band, 1
+        return Tasks(side, band, 1)
     parts = max(-(-TASKS // (pictures * -(-rows // band))), band * row_bytes * group // BAND_BYTES)
     if parts > 1:
         group = max(GROUP, -(-group // parts // GROUP) * GROUP)
-    return 1, band, min(group, spec.c)
+    return Tasks(1, band, min(group, spec.c))
 
 
 def task_count(op: str, spec: PoolSpec) -> int:

@@ -8,14 +8,19 @@ all the others.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from numba import prange
 
+from jitconv.algorithms.direct.pool.split import GROUP, Tasks
+from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined, met
-from jitconv.jit.numbers import unpacked
+from jitconv.jit.numbers import flat, unpacked
 from jitconv.micro.interleave import deinterleave, interleave
 from jitconv.micro.window_rows import FIRST, SPLIT
 from jitconv.micro.windows import SMALL, maxima, means, route, route_shared, spread, winners
+from jitconv.specs import PoolSpec
 
 MAXIMA, WINNERS, MEANS = 0, 1, 2
 """What a forward loop computes."""
@@ -39,215 +44,326 @@ def whole(width, windows, taps, stride, pad, dilation):
     return first, max(first, min(windows, room // stride + 1 if room >= 0 else 0))
 
 
-@inlined
-def reduce_row(
-    x, at, y, to, indices, divisors, what, oh, size, pixel, deep, counts, window, stride, pad, dilation
-):
-    """One row of windows of one picture.
+class Numbers(NamedTuple):
+    """What the kernels are given of a problem; a plane of NCHW is an image of one channel."""
 
-    The picture begins at x[at], its row of results at y[to]; `deep` channels of each `pixel` are pooled.
-    """
-    height, width = size
-    ih = oh * stride[0] - pad[0]
-    top, bottom = inside(ih, window[0], dilation[0], height)
-    first, last = whole(width, counts[1], window[1], stride[1], pad[1], dilation[1])
+    what: int
+    """`MAXIMA`, `WINNERS` or `MEANS`; `SPREAD` or a rule for ties."""
+    adding: int
+    """Whether windows share elements: gradients are then added to zeros, else written."""
+    lanes: int
+    """Planes that are interleaved; 1 in NHWC."""
+    band: int
+    """Rows of a task: of results forward, of gradients of x backward."""
+    group: int
+    """Channels of a task."""
+    batch: int
+    height: int
+    width: int
+    channels: int
+    rows: int
+    """Of windows, and columns."""
+    columns: int
+    window_rows: int
+    """Taps of a window down, and across."""
+    window_columns: int
+    row_step: int
+    column_step: int
+    top: int
+    """Rows of padding above an image, and columns to its left."""
+    left: int
+    row_dilation: int
+    column_dilation: int
+
+
+COUNT = len(Numbers._fields)
+
+
+class Row(NamedTuple):
+    """A row of windows to be reduced."""
+
+    x_at: int
+    """Where the image begins, or would if all of it were there."""
+    y_at: int
+    """Where the row of results begins."""
+    oh: int
+    pixel: int
+    """Elements from pixel to pixel."""
+    channels: int
+
+
+@inlined
+def reduce_row(x, y, indices, divisors, n, row):
+    """Fill one row of results of one image."""
+    ih = row.oh * n.row_step - n.top
+    top, bottom = inside(ih, n.window_rows, n.row_dilation, n.height)
+    first, last = whole(n.width, n.columns, n.window_columns, n.column_step, n.left, n.column_dilation)
+    pixel, channels = row.pixel, row.channels
+    # over runs of windows with the same taps inside the image
     ow = 0
-    while ow < counts[1]:
+    while ow < n.columns:
         run = last - ow if ow == first and last > first else 1
-        iw = ow * stride[1] - pad[1]
-        left, right = inside(iw, window[1], dilation[1], width)
-        place = (ih + top * dilation[0]) * width + iw + left * dilation[1]
+        iw = ow * n.column_step - n.left
+        left, right = inside(iw, n.window_columns, n.column_dilation, n.width)
+        place = (ih + top * n.row_dilation) * n.width + iw + left * n.column_dilation
         rows, cols = bottom - top, right - left
-        down, over, step = dilation[0] * width * pixel, dilation[1] * pixel, stride[1] * pixel
-        corner, target = at + place * pixel, to + ow * pixel
-        if what == MAXIMA:
-            maxima(x, corner, rows, cols, down, over, step, run, deep, y, target, pixel)
-        elif what == WINNERS:
+        down, over = n.row_dilation * n.width * pixel, n.column_dilation * pixel
+        at, to, step = row.x_at + place * pixel, row.y_at + ow * pixel, n.column_step * pixel
+        if n.what == MAXIMA:
+            maxima(x, at, rows, cols, down, over, step, run, channels, y, to, pixel)
+        elif n.what == WINNERS:
             winners(
-                height * width > SMALL, x, corner, rows, cols, down, over, step, run, deep, y, target, pixel,
-                place, dilation[0] * width, dilation[1], stride[1], indices,
+                n.height * n.width > SMALL, x, at, rows, cols, down, over, step, run, channels, y, to, pixel,
+                place, n.row_dilation * n.width, n.column_dilation, n.column_step, indices,
             )  # fmt: skip
         else:
-            part = divisors[counts[0] + counts[1]] / (divisors[oh] * divisors[counts[0] + ow])
-            means(x, corner, rows, cols, down, over, step, run, deep, y, target, pixel, part)
+            share = divisors[n.rows + n.columns] / (divisors[row.oh] * divisors[n.rows + ow])
+            means(x, at, rows, cols, down, over, step, run, channels, y, to, pixel, share)
         ow += run
 
 
 def _forward(pictures, results, positions, divisors, numbers):
-    """Some rows of outputs at a time, of one picture or of interleaved planes."""
+    """Some rows of results at a time, of one image or of interleaved planes."""
     x, y, indices = pictures.ravel(), results.ravel(), positions.ravel()
-    ints = unpacked(numbers, 18)
-    what, lanes, band, group = ints[:4]
-    batch, height, width, channels = ints[4:8]
-    counts, window, stride, pad, dilation = ints[8:10], ints[10:12], ints[12:14], ints[14:16], ints[16:18]
-    bands, groups = (counts[0] + band - 1) // band, (channels + group - 1) // group
-    tall = min(height, (band - 1) * stride[0] + (window[0] - 1) * dilation[0] + 1)
-    room_x = (tall * width + lanes) * lanes if lanes > 1 else 0
-    room_y = (band * counts[1] + lanes) * lanes if lanes > 1 else 0
-    room_indices = room_y if what == WINNERS else 0
-    for task in prange((batch + lanes - 1) // lanes * bands * groups):
-        block, begin = task // (bands * groups), task // groups % bands * band
-        end = min(counts[0], begin + band)
+    n = Numbers(*unpacked(numbers, COUNT))
+    lanes = n.lanes
+    bands, groups = (n.rows + n.band - 1) // n.band, (n.channels + n.group - 1) // n.group
+    tall = min(n.height, (n.band - 1) * n.row_step + (n.window_rows - 1) * n.row_dilation + 1)
+    room_x = (tall * n.width + lanes) * lanes if lanes > 1 else 0
+    room_y = (n.band * n.columns + lanes) * lanes if lanes > 1 else 0
+    room_indices = room_y if n.what == WINNERS else 0
+    for task in prange((n.batch + lanes - 1) // lanes * bands * groups):
+        block, begin = task // (bands * groups), task // groups % bands * n.band
+        end = min(n.rows, begin + n.band)
         if lanes == 1:
-            low = task % groups * group
-            deep = min(group, channels - low)
+            low = task % groups * n.group
             for oh in range(begin, end):
-                reduce_row(
-                    x, block * height * width * channels + low,
-                    y, (block * counts[0] + oh) * counts[1] * channels + low, indices, divisors,
-                    what, oh, (height, width), channels, deep, counts, window, stride, pad, dilation,
-                )  # fmt: skip
+                row = Row(
+                    x_at=block * n.height * n.width * n.channels + low,
+                    y_at=(block * n.rows + oh) * n.columns * n.channels + low,
+                    oh=oh,
+                    pixel=n.channels,
+                    channels=min(n.group, n.channels - low),
+                )
+                reduce_row(x, y, indices, divisors, n, row)
             continue
         source, result = buffer(room_x, x), buffer(room_y, x)
         places = buffer(room_indices, indices)
-        planes = min(lanes, batch - block * lanes)
-        top = max(0, begin * stride[0] - pad[0])
-        bottom = min(height, (end - 1) * stride[0] - pad[0] + (window[0] - 1) * dilation[0] + 1)
-        at = (block * lanes * height + top) * width
-        interleave(x, at, height * width, planes, (bottom - top) * width, source)
+        planes = min(lanes, n.batch - block * lanes)
+        top = max(0, begin * n.row_step - n.top)
+        bottom = min(n.height, (end - 1) * n.row_step - n.top + (n.window_rows - 1) * n.row_dilation + 1)
+        at = (block * lanes * n.height + top) * n.width
+        interleave(x, at, n.height * n.width, planes, (bottom - top) * n.width, source)
         for oh in range(begin, end):
-            reduce_row(
-                source, -top * width * lanes, result, (oh - begin) * counts[1] * lanes, places,
-                divisors, what, oh, (height, width), lanes, lanes, counts, window, stride, pad, dilation,
-            )  # fmt: skip
-        to, outputs = (block * lanes * counts[0] + begin) * counts[1], counts[0] * counts[1]
-        deinterleave(x, result, y, to, outputs, planes, (end - begin) * counts[1])
-        if what == WINNERS:
-            deinterleave(x, places, indices, to, outputs, planes, (end - begin) * counts[1])
+            row = Row(
+                x_at=-top * n.width * lanes,
+                y_at=(oh - begin) * n.columns * lanes,
+                oh=oh,
+                pixel=lanes,
+                channels=lanes,
+            )
+            reduce_row(source, result, places, divisors, n, row)
+        to, plane = (block * lanes * n.rows + begin) * n.columns, n.rows * n.columns
+        deinterleave(x, result, y, to, plane, planes, (end - begin) * n.columns)
+        if n.what == WINNERS:
+            deinterleave(x, places, indices, to, plane, planes, (end - begin) * n.columns)
+
+
+class GradientRow(NamedTuple):
+    """A row of windows whose gradients go to the rows first..last-1 of dx."""
+
+    x_at: int
+    """Where the image begins, or would if all of it were there; and its gradient."""
+    dx_at: int
+    dy_at: int
+    """Where the gradients of the row of windows begin."""
+    oh: int
+    first: int
+    last: int
+    pixel: int
+    """Elements from pixel to pixel."""
+    channels: int
 
 
 @inlined
-def give_row(
-    x, at, dy, start, dx, to, divisors, what, adding, oh, some, size, pixel, deep,
-    counts, window, stride, pad, dilation,
-):  # fmt: skip
-    """Give the gradients of one row of windows of one picture to the rows `some` of dx.
-
-    The picture begins at x[at], its gradients would at dx[to]; those of the row of windows do at dy[start].
-    """
-    height, width = size
-    ih = oh * stride[0] - pad[0]
-    top, bottom = inside(ih, window[0], dilation[0], height)
-    upper, lower = inside(ih - some[0], window[0], dilation[0], some[1] - some[0])
+def give_row(x, dy, dx, divisors, n, row):
+    """Give the gradients of one row of windows of one image to some rows of dx."""
+    ih = row.oh * n.row_step - n.top
+    top, bottom = inside(ih, n.window_rows, n.row_dilation, n.height)
+    upper, lower = inside(ih - row.first, n.window_rows, n.row_dilation, row.last - row.first)
     if upper == lower:
         return
-    first, last = whole(width, counts[1], window[1], stride[1], pad[1], dilation[1])
-    large = window[0] * window[1] > SMALL
+    first, last = whole(n.width, n.columns, n.window_columns, n.column_step, n.left, n.column_dilation)
+    large = n.window_rows * n.window_columns > SMALL
+    pixel, channels = row.pixel, row.channels
+    # over runs of windows with the same taps inside the image
     ow = 0
-    while ow < counts[1]:
+    while ow < n.columns:
         run = last - ow if ow == first and last > first else 1
-        iw = ow * stride[1] - pad[1]
-        left, right = inside(iw, window[1], dilation[1], width)
-        cols, column = right - left, iw + left * dilation[1]
-        place, gradient = (ih + top * dilation[0]) * width + column, start + ow * pixel
-        down, over, step = dilation[0] * width * pixel, dilation[1] * pixel, stride[1] * pixel
-        if what == SPREAD:
-            part = divisors[counts[0] + counts[1]] / (divisors[oh] * divisors[counts[0] + ow])
-            corner = to + ((ih + upper * dilation[0]) * width + column) * pixel
-            spread(
-                dx,
-                corner,
-                lower - upper,
-                cols,
-                down,
-                over,
-                step,
-                run,
-                deep,
-                dy,
-                gradient,
-                pixel,
-                part,
-                adding,
-            )
-        elif what == FIRST:
+        iw = ow * n.column_step - n.left
+        left, right = inside(iw, n.window_columns, n.column_dilation, n.width)
+        rows, cols, column = bottom - top, right - left, iw + left * n.column_dilation
+        down, over = n.row_dilation * n.width * pixel, n.column_dilation * pixel
+        place, step = ((ih + top * n.row_dilation) * n.width + column) * pixel, n.column_step * pixel
+        at, start, to = row.x_at + place, row.dy_at + ow * pixel, row.dx_at + place
+        if n.what == SPREAD:
+            share = divisors[n.rows + n.columns] / (divisors[row.oh] * divisors[n.rows + ow])
+            to = row.dx_at + ((ih + upper * n.row_dilation) * n.width + column) * pixel
+            rows = lower - upper
+            spread(dx, to, rows, cols, down, over, step, run, channels, dy, start, pixel, share, n.adding)
+        elif n.what == FIRST:
             route(
-                large, x, at + place * pixel, bottom - top, cols, down, over, step, run, deep, dy, gradient,
-                pixel, dx, to + place * pixel, upper - top, lower - top, adding, 0,
+                large, x, at, rows, cols, down, over, step, run, channels, dy, start, pixel,
+                dx, to, upper - top, lower - top, n.adding, 0,
             )  # fmt: skip
         else:
             route_shared(
-                large, x, at + place * pixel, bottom - top, cols, down, over, step, run, deep, dy, gradient,
-                pixel, dx, to + place * pixel, upper - top, lower - top, adding, what == SPLIT,
+                large, x, at, rows, cols, down, over, step, run, channels, dy, start, pixel,
+                dx, to, upper - top, lower - top, n.adding, n.what == SPLIT,
             )  # fmt: skip
         ow += run
 
 
-def _backward(upstream, pictures, gradients, divisors, adding, numbers):
+def _backward(upstream, pictures, gradients, divisors, numbers):
     """Some rows of dx at a time, from all windows that meet them, in the order of the windows."""
     dy, x, dx = upstream.ravel(), pictures.ravel(), gradients.ravel()
-    ints = unpacked(numbers, 18)
-    what, lanes, band, group = ints[:4]
-    batch, height, width, channels = ints[4:8]
-    counts, window, stride, pad, dilation = ints[8:10], ints[10:12], ints[12:14], ints[14:16], ints[16:18]
-    bands, groups = (height + band - 1) // band, (channels + group - 1) // group
-    extent = (window[0] - 1) * dilation[0] + 1
-    wide = min(counts[0], (band + extent - 2) // stride[0] + 1)
-    tall = min(height, (wide - 1) * stride[0] + extent) if what != SPREAD else 0
-    room_x = (tall * width + lanes) * lanes if lanes > 1 else 0
-    room_dx = (band * width + lanes) * lanes if lanes > 1 else 0
-    room_dy = (wide * counts[1] + lanes) * lanes if lanes > 1 else 0
-    for task in prange((batch + lanes - 1) // lanes * bands * groups):
-        block, begin = task // (bands * groups), task // groups % bands * band
-        end = min(height, begin + band)
-        early, _ = met(begin + pad[0], window[0], stride[0], dilation[0], counts[0])
-        _, late = met(end - 1 + pad[0], window[0], stride[0], dilation[0], counts[0])
+    n = Numbers(*unpacked(numbers, COUNT))
+    lanes = n.lanes
+    bands, groups = (n.height + n.band - 1) // n.band, (n.channels + n.group - 1) // n.group
+    extent = (n.window_rows - 1) * n.row_dilation + 1
+    wide = min(n.rows, (n.band + extent - 2) // n.row_step + 1)
+    tall = min(n.height, (wide - 1) * n.row_step + extent) if n.what != SPREAD else 0
+    room_x = (tall * n.width + lanes) * lanes if lanes > 1 else 0
+    room_dx = (n.band * n.width + lanes) * lanes if lanes > 1 else 0
+    room_dy = (wide * n.columns + lanes) * lanes if lanes > 1 else 0
+    for task in prange((n.batch + lanes - 1) // lanes * bands * groups):
+        block, begin = task // (bands * groups), task // groups % bands * n.band
+        end = min(n.height, begin + n.band)
+        early, _ = met(begin + n.top, n.window_rows, n.row_step, n.row_dilation, n.rows)
+        _, late = met(end - 1 + n.top, n.window_rows, n.row_step, n.row_dilation, n.rows)
         if lanes == 1:
-            low = task % groups * group
-            deep = min(group, channels - low)
-            at = block * height * width * channels + low
-            if adding:
-                for pixel in range(begin * width, end * width):
-                    zeroed = dx[at + pixel * channels : at + pixel * channels + deep]
+            low = task % groups * n.group
+            channels = min(n.group, n.channels - low)
+            at = block * n.height * n.width * n.channels + low
+            if n.adding:
+                for pixel in range(begin * n.width, end * n.width):
+                    zeroed = dx[at + pixel * n.channels : at + pixel * n.channels + channels]
                     for c in range(zeroed.size):
                         zeroed[c] = 0
             for oh in range(early, late):
-                start = (block * counts[0] + oh) * counts[1] * channels + low
-                give_row(
-                    x, at, dy, start, dx, at, divisors, what, adding, oh, (begin, end),
-                    (height, width), channels, deep, counts, window, stride, pad, dilation,
-                )  # fmt: skip
+                row = GradientRow(
+                    x_at=at,
+                    dx_at=at,
+                    dy_at=(block * n.rows + oh) * n.columns * n.channels + low,
+                    oh=oh,
+                    first=begin,
+                    last=end,
+                    pixel=n.channels,
+                    channels=channels,
+                )
+                give_row(x, dy, dx, divisors, n, row)
             continue
         source, gradient = buffer(room_x, dy), buffer(room_dy, dy)
         target = buffer(room_dx, dy)
-        planes = min(lanes, batch - block * lanes)
-        if adding:
+        planes = min(lanes, n.batch - block * lanes)
+        if n.adding:
             for i in range(target.size):
                 target[i] = 0
         if early < late:
-            start, outputs = (block * lanes * counts[0] + early) * counts[1], counts[0] * counts[1]
-            interleave(dy, start, outputs, planes, (late - early) * counts[1], gradient)
-        top = max(0, early * stride[0] - pad[0])
-        bottom = min(height, (late - 1) * stride[0] - pad[0] + extent)
-        if what != SPREAD and early < late:
-            at = (block * lanes * height + top) * width
-            interleave(x, at, height * width, planes, (bottom - top) * width, source)
+            start, plane = (block * lanes * n.rows + early) * n.columns, n.rows * n.columns
+            interleave(dy, start, plane, planes, (late - early) * n.columns, gradient)
+        top = max(0, early * n.row_step - n.top)
+        bottom = min(n.height, (late - 1) * n.row_step - n.top + extent)
+        if n.what != SPREAD and early < late:
+            at = (block * lanes * n.height + top) * n.width
+            interleave(x, at, n.height * n.width, planes, (bottom - top) * n.width, source)
         for oh in range(early, late):
-            give_row(
-                source, -top * width * lanes, gradient, (oh - early) * counts[1] * lanes,
-                target, -begin * width * lanes, divisors, what, adding, oh, (begin, end),
-                (height, width), lanes, lanes, counts, window, stride, pad, dilation,
-            )  # fmt: skip
-        to = (block * lanes * height + begin) * width
-        deinterleave(dy, target, dx, to, height * width, planes, (end - begin) * width)
+            row = GradientRow(
+                x_at=-top * n.width * lanes,
+                dx_at=-begin * n.width * lanes,
+                dy_at=(oh - early) * n.columns * lanes,
+                oh=oh,
+                first=begin,
+                last=end,
+                pixel=lanes,
+                channels=lanes,
+            )
+            give_row(source, gradient, target, divisors, n, row)
+        to = (block * lanes * n.height + begin) * n.width
+        deinterleave(dy, target, dx, to, n.height * n.width, planes, (end - begin) * n.width)
 
 
-def _given_backward(dy, indices, dx, group, shape, counts):
-    """Add every gradient where its index says; some channels of one picture at a time."""
-    batch, height, width, channels = shape
-    groups = (channels + group - 1) // group
-    for task in prange(batch * groups):
-        n, low = task // groups, task % groups * group
-        size = min(group, channels - low)
-        plane = n * height * width * channels + low
-        for pixel in range(height * width):
-            target = dx[plane + pixel * channels : plane + pixel * channels + size]
-            for c in range(size):
+class Given(NamedTuple):
+    """What `_given_backward` is given of a problem; a plane of NCHW is an image of one channel."""
+
+    batch: int
+    pixels: int
+    """Of an image of x, and windows."""
+    windows: int
+    channels: int
+    group: int
+    """Channels of a task."""
+
+
+GIVEN = len(Given._fields)
+
+
+def _given_backward(dy, indices, dx, numbers):
+    """Add every gradient where its index says; some channels of one image at a time."""
+    n = Given(*unpacked(numbers, GIVEN))
+    groups = (n.channels + n.group - 1) // n.group
+    for task in prange(n.batch * groups):
+        image, low = task // groups, task % groups * n.group
+        count = min(n.group, n.channels - low)
+        at = image * n.pixels * n.channels + low
+        for pixel in range(n.pixels):
+            target = dx[at + pixel * n.channels : at + pixel * n.channels + count]
+            for c in range(count):
                 target[c] = 0
-        for pixel in range(counts[0] * counts[1]):
-            start = (n * counts[0] * counts[1] + pixel) * channels + low
-            for c in range(size):
-                dx[plane + indices[start + c] * channels + c] += dy[start + c]
+        for window in range(n.windows):
+            start = (image * n.windows + window) * n.channels + low
+            for c in range(count):
+                dx[at + indices[start + c] * n.channels + c] += dy[start + c]
 
 
 FORWARD, BACKWARD, GIVEN_BACKWARD = Kernel(_forward), Kernel(_backward), Kernel(_given_backward)
+
+
+def window_numbers(spec: PoolSpec, what: int, tasks: Tasks, *, adding: bool = False) -> Array:
+    """Return the numbers of FORWARD or BACKWARD."""
+    planes = spec.layout == "NCHW"
+    numbers = Numbers(
+        what=what,
+        adding=adding,
+        lanes=tasks.lanes,
+        band=tasks.band,
+        group=tasks.group,
+        batch=spec.n * spec.c if planes else spec.n,
+        height=spec.h,
+        width=spec.w,
+        channels=1 if planes else spec.c,
+        rows=spec.oh,
+        columns=spec.ow,
+        window_rows=spec.kh,
+        window_columns=spec.kw,
+        row_step=spec.stride[0],
+        column_step=spec.stride[1],
+        top=spec.pad[0],
+        left=spec.pad[2],
+        row_dilation=spec.dilation[0],
+        column_dilation=spec.dilation[1],
+    )
+    return flat(numbers)
+
+
+def given_numbers(spec: PoolSpec) -> Array:
+    """Return the numbers of GIVEN_BACKWARD."""
+    planes = spec.layout == "NCHW"
+    given = Given(
+        batch=spec.n * spec.c if planes else spec.n,
+        pixels=spec.h * spec.w,
+        windows=spec.oh * spec.ow,
+        channels=1 if planes else spec.c,
+        group=GROUP,
+    )
+    return flat(given)
