@@ -13,7 +13,7 @@ import threading
 from typing import Any
 
 PATIENCE = 60.0
-"""Seconds that a fork waits for another thread that compiles; the largest kernels take 40."""
+"""Seconds that a fork waits for another thread that compiles; the largest kernels take 40. Not measured."""
 
 OPENMP = re.compile(rb"/lib(gomp|iomp5|omp)[-.][^/\n]*$", re.M)
 """Runtimes of OpenMP among the files that a process has mapped, also under names that wheels give them."""

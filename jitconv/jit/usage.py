@@ -21,7 +21,8 @@ KINDS = (".kernel", ".library", ".part")
 """Endings of our files; others in the folder are left alone."""
 
 LEFT_OVER = 3600.0
-"""Seconds after which a file that is still being written has been left by a process that is gone."""
+"""Seconds after which a file that is still being written has been left by a process that is gone.
+Not measured."""
 
 
 @dataclass(frozen=True, slots=True)

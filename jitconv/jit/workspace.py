@@ -17,10 +17,10 @@ import numpy as np
 from jitconv.arrays import Array
 
 KEPT_BYTES = 256 * 2**20
-"""At most so much is kept between calls."""
+"""At most so much is kept between calls. Not measured."""
 
 WORTH_KEEPING = 4 * 2**20
-"""Smaller buffers the allocator keeps by itself."""
+"""Smaller buffers the allocator keeps by itself. Not measured."""
 
 LINE = 64
 """Bytes of a cache line. Buffers begin with one, so that whole vectors never lie in two: filters that

@@ -12,10 +12,11 @@ from jitconv.jit.integers import I32, I64, Int, known
 from jitconv.jit.vectors import Vectors
 
 VECTORS_AT_ONCE = 4
-"""Vectors of channels at a time: their chains of comparisons or additions do not wait for one another."""
+"""Vectors of channels at a time: their chains of comparisons or additions do not wait for one another.
+Not measured."""
 
 UNROLLED = (2, 3)
-"""Sides of the square windows whose loops over taps are unrolled."""
+"""Sides of the square windows whose loops over taps are unrolled. Not measured."""
 
 Values = list[Any]
 

@@ -24,7 +24,8 @@ second one (a stride of 2); or even and odd outputs have taps of their own (the 
 2)."""
 
 OUTPUTS = 8
-"""At most so many vectors of sums has `correlate`: two units of multiply-adds of latency 4 are busy then."""
+"""At most so many vectors of sums has `correlate`: two units of multiply-adds of latency 4 are busy then.
+Not measured."""
 
 FORMS = {
     True: [(PLAIN, 0), (PLAIN, 1), (PLAIN, 2)],

@@ -12,11 +12,12 @@ from jitconv.jit.vectors import Vectors, emitted
 from jitconv.micro.taps import IN_FILTER, IN_LANES, IN_PICTURE, PLAIN, READS_APART, apart, number
 
 BLOCK = 3
-"""`correlate_gradient` sums at most so many rows and columns of taps at once: 9 sums of a 3x3 filter."""
+"""`correlate_gradient` sums at most so many rows and columns of taps at once: 9 sums of a 3x3 filter.
+Not measured."""
 
 UNROLLED = 4
 """Pixels that share inputs with one another, where lanes are channels and 3 columns of taps are
-neighbours."""
+neighbours. Not measured."""
 
 FORMS = {True: [(PLAIN, 0), (PLAIN, 1), (PLAIN, 2)], False: [(PLAIN, 0), (READS_APART, 0)]}
 """What there is of (form, sharing), where lanes are channels and where they are outputs."""

@@ -30,7 +30,7 @@ WIDEST = max(TALLEST)
 
 UNROLLED = 4
 """Values of k that are written one after the other where they are neighbours in a: the addresses of the rows
-are computed once for all."""
+are computed once for all. Not measured."""
 
 IN_FLIGHT = 8
 """Multiply-adds that a core has under way: four cycles long, two started in each. Smaller tiles have two sums

@@ -15,7 +15,8 @@ from jitconv.selector.explanation import Candidate
 from jitconv.specs import Spec
 
 WORTH_MEASURING = 10.0
-"""In mode "measure", candidates predicted to take longer than this many times the best are not run."""
+"""In mode "measure", candidates predicted to take longer than this many times the best are not run.
+Not measured."""
 
 
 def fastest(op: str, spec: Spec, able: Sequence[Candidate], prepared: bool) -> Candidate:

@@ -10,10 +10,12 @@ from jitconv.jit import Kernel
 from jitconv.specs import ConvSpec
 
 PIXELS_OF_A_SUM = 1024
-"""Pixels of dy that are summed one after the other for db; the sums of the chunks are added then."""
+"""Pixels of dy that are summed one after the other for db; the sums of the chunks are added then.
+Not measured."""
 
 LEAST_SUMS = 64
-"""Sums side by side for db: pixels of fewer filters are joined to rows, whose parts are added at last."""
+"""Sums side by side for db: pixels of fewer filters are joined to rows, whose parts are added at last.
+Not measured."""
 
 
 def _of_pixels(dy, pixels, filters, parts):

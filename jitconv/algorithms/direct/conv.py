@@ -15,7 +15,8 @@ from jitconv.hooks import hookimpl
 from jitconv.specs import ConvSpec
 
 MOST_STRIDE = 2**16
-"""Columns that are alike modulo the stride lie side by side in a buffer: a table has a place for each run."""
+"""Columns that are alike modulo the stride lie side by side in a buffer: a table has a place for each run.
+Not measured."""
 
 MOST_PHASES = 2**16
 """A gradient of images has tables for each remainder modulo both strides: a second of Python. A choice."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from jitconv.jit.kernels import threads_pay
 
 TASKS = 8
-"""At least so many blocks, so that two to eight threads have equal parts, where threads pay at all."""
+"""At least so many blocks, so that two to eight threads have equal parts, where threads pay at all.
+Not measured."""
 
 MOST_TASKS = 2 * TASKS
-"""Tasks that run several blocks, so that they clear their buffers once for all of them."""
+"""Tasks that run several blocks, so that they clear their buffers once for all of them. Not measured."""
 
 
 def wanted_blocks(work: int) -> int:

@@ -21,7 +21,7 @@ from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.tile import vectors_of
 
 MADDS_PER_NANOSECOND = 40
-"""A guess at one thread's rate, for the choice between a kernel's twins."""
+"""A guess at one thread's rate, for the choice between a kernel's twins. Not measured."""
 
 ONE_SEGMENT = np.zeros(2, np.int64)
 

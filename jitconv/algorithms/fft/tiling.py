@@ -17,13 +17,15 @@ from jitconv.micro.tile import WIDEST
 from jitconv.specs import ConvSpec
 
 POINTS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
-"""Sizes of transforms that are tried, besides that of the whole picture."""
+"""Sizes of transforms that are tried, besides that of the whole picture. Not measured."""
 
 FILTER_BYTES = 32 * 2**20
-"""Spectra of filters that a call without prepared ones holds at once; not less than a panel of them."""
+"""Spectra of filters that a call without prepared ones holds at once; not less than a panel of them.
+Not measured."""
 
 TILE_BYTES = 8 * 2**20
-"""Spectra and half-done transforms of the tiles that are multiplied at once; not less than one tile's."""
+"""Spectra and half-done transforms of the tiles that are multiplied at once; not less than one tile's.
+Not measured."""
 
 MADDS_PER_SECOND = {"float32": 40e9, "float64": 20e9}
 BYTES_PER_SECOND = 8e9

@@ -41,10 +41,10 @@ COLUMN_BYTES_PER_SECOND = {
 """Of one thread; asv_benchmarks/benchmarks/rates.py."""
 
 MOST_TAPS = 2**20
-"""Of a window: a row holds all of them, padding too, and a gradient adds them one by one."""
+"""Of a window: a row holds all of them, padding too, and a gradient adds them one by one. Not measured."""
 
 SCATTERED_BYTES = 64 * 1024
-"""What NumPy's `add.at` takes for itself."""
+"""What NumPy's `add.at` takes for itself. Not measured."""
 
 
 def max_forward(spec: PoolSpec, x: Array, y: Array, indices: Array | None) -> None:

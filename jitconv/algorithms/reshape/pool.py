@@ -33,7 +33,7 @@ SLOW_BYTES_PER_SECOND = 0.15e9
 """The same for maxima with their positions, or in NCHW: 6.5 MB took 41 to 62 ms, of which auto foresaw 1."""
 
 BUFFER_BYTES = 96 * 1024
-"""What NumPy's means, and its `add.at`, take for themselves: 64 to 130 KiB."""
+"""What NumPy's means, and its `add.at`, take for themselves: seen were 64 to 130 KiB."""
 
 
 def max_forward(spec: PoolSpec, x: Array, y: Array, indices: Array | None) -> None:

@@ -19,7 +19,7 @@ FILTERS_PER_SECOND = 45e9
 PANELS_PER_SECOND = 75e9
 REREAD_PER_SECOND = 30e9
 """Of two threads: a kernel's start; products; patches and products that are transformed; filters that are
-transformed to be kept, or panel by panel; bytes of filters read again."""
+transformed to be kept, or panel by panel; bytes of filters read again. Fitted on what `SUMS_STEP` was."""
 
 SUMS_STEP = 35e-6
 SUMS_MADDS_PER_SECOND = {4: 60e9, 8: 30e9}

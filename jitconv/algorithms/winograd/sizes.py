@@ -14,7 +14,7 @@ BLOCK_BYTES = 1024 * 1024
 
 GROUP_BYTES = 40 * 2**20
 """Transformed patches and products of a group of tiles at most; four times the filters' bytes, if that is
-less: then the filters are a small part of what is moved."""
+less: then the filters are a small part of what is moved. Not measured."""
 
 PANEL_TILES, PANEL_BYTES = 64, 2**20
 """With so few tiles, and filters that are larger when transformed, a panel of filters at a time is
@@ -25,7 +25,7 @@ PANEL_CHANNELS = {64: 64, 32: 128, 16: 128}[VECTOR_BYTES]
 and 128 of AVX2's took 8.2, 7.1 and 6.9 ms on n1h14w14c512 (0.5 MiB)."""
 
 CHUNK = 48
-"""Channels of a unit of the filters' gradient at most."""
+"""Channels of a unit of the filters' gradient at most. Not measured."""
 
 PANEL = WIDEST * VECTOR_BYTES
 """Bytes of a row of a panel."""

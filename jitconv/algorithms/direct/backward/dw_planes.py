@@ -28,10 +28,11 @@ from jitconv.micro.transpose import planes_to_pixels
 from jitconv.specs import ConvSpec
 
 BLOCK = 6144 // VECTOR_BYTES
-"""About so many pixels at once: the inputs of a panel, 12 KiB, stay in the first-level cache."""
+"""About so many pixels at once: the inputs of a panel, 12 KiB, stay in the first-level cache.
+Not measured."""
 
 CHUNK = 32
-"""Filters that are side by side in a buffer."""
+"""Filters that are side by side in a buffer. Not measured."""
 
 LEAST_FILTERS = 256
 """Of a group, for kernels larger than 1x1: each column is copied KH·KW times. 384, 256 and 192 filters took

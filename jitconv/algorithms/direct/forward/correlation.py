@@ -33,13 +33,15 @@ in the second-level cache while every panel of filters comes by. 96, 128, 192 an
 other layers (two Zen 3 cores, a second-level cache of 512 KiB)."""
 
 PASS_BYTES = 128 * 1024
-"""Of a panel of filters that are read for all rows of a task before the next: they stay there as well."""
+"""Of a panel of filters that are read for all rows of a task before the next: they stay there as well.
+Not measured."""
 
 LEAST_COLUMNS = 24
 """Pixels of a row from which tiles of some 6 rows have nearly one height. A choice."""
 
 TASKS = 8
-"""At least so many tasks, so that two to eight threads have equal parts, where threads pay at all."""
+"""At least so many tasks, so that two to eight threads have equal parts, where threads pay at all.
+Not measured."""
 
 
 @dataclass(frozen=True, slots=True)

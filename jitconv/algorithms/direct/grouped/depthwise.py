@@ -24,11 +24,11 @@ correlate = correlation("channels", lanes_are_channels=True)
 correlate_gradient = gradient("channels", lanes_are_channels=True)
 
 ROWS_OF_A_TASK = 8
-"""A task takes so many rows: their pixels stay in the second-level cache."""
+"""A task takes so many rows: their pixels stay in the second-level cache. Not measured."""
 
 TASKS = 8
 """At least so many tasks, so that two to eight threads have equal parts; a task has some of the channels
-where there are few rows."""
+where there are few rows. Not measured."""
 
 FAR = 8 * 2**20
 """Bytes of pictures from which a tile has the row after its own fetched, where the stride is 1: 16 pictures

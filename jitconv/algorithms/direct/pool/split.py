@@ -15,7 +15,7 @@ BAND_BYTES = 2**17
 A choice, not swept."""
 
 TASKS = 8
-"""So many tasks balance two threads; where there are fewer, the channels are divided too."""
+"""So many tasks balance two threads; where there are fewer, the channels are divided too. Not measured."""
 
 GROUP = 64
 """Channels of a task where they are divided. With 32 of 64 channels the average backward of one 56x56
