@@ -12,8 +12,9 @@ PACKAGE = Path(jitconv.__file__).parent
 ROOMS = ("algorithms", "jit", "micro", "selector")
 
 MEASURED = re.compile(
-    r"[Ff]itted on|measured again|figures stand with|that gained, above|seen were|asv_benchmarks/|\d (µs|ms|MB/s|GB/s|GFLOP/s|%|cycles)|bytes a cycle|(took|reached|was|were) [\d.]+|"
-    r"[\d.]+ (times|of the time|of the multiply-adds)|test runs .* took"
+    r"asv_benchmarks/|\d (µs|ms|MB/s|GB/s|GFLOP/s|%|cycles)|bytes a cycle|(took|reached|was|were) [\d.]+|"
+    r"[\d.]+ (times|of the time|of the multiply-adds)|test runs .* took|[Ff]itted on|measured again|"
+    r"figures stand with|that gained, above"
 )
 SAID = re.compile(r"[Aa] choice|[Nn]ot measured|[Nn]ot swept|[Ee]stimate|[Nn]ot fitted|A limit|By definition")
 

@@ -15,7 +15,7 @@ from numba import prange
 
 from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.weights import SLICED_BYTES, SLICES
-from jitconv.algorithms.direct.forward.columns import copy_tap
+from jitconv.algorithms.direct.forward.columns import Image, gather_tap
 from jitconv.arrays import Array
 from jitconv.jit import Kernel, team
 from jitconv.jit.kernels import threads_pay
@@ -92,6 +92,7 @@ def pixels_of_columns(x, n, taps, first_column, count, first, depth, rows, out):
     `rows` is a buffer for a row of pixels of each column, or empty where planes serve.
     """
     plane, window = n.height * n.width, taps.size // 2
+    over = Image(n.height, n.width, n.row_step, n.column_step, n.columns)
     pitch = width_of(count, VECTOR_BYTES // x.itemsize) * (VECTOR_BYTES // x.itemsize)
     done = 0
     while done < depth:
@@ -105,10 +106,8 @@ def pixels_of_columns(x, n, taps, first_column, count, first, depth, rows, out):
         else:
             for i in range(count):
                 c, t = (first_column + i) // window, (first_column + i) % window
-                copy_tap(
-                    x, at + c * plane, (n.height, n.width), taps[2 * t], taps[2 * t + 1],
-                    (n.row_step, n.column_step), n.columns, begin, rows, i * pixels, pixels,
-                )  # fmt: skip
+                top, left = taps[2 * t], taps[2 * t + 1]
+                gather_tap(x, at + c * plane, over, top, left, begin, rows, i * pixels, pixels)
             planes_to_pixels(rows, 0, pixels, count, pixels, out, done * pitch, pitch)
         done += pixels
 

@@ -1,4 +1,4 @@
-"""What pixels of a plane meet, copied in panels: columns of im2col's matrix, a part at a time."""
+"""Inputs of the pixels of a plane, copied in panels: columns of im2col's matrix, a part at a time."""
 
 from __future__ import annotations
 
@@ -80,32 +80,35 @@ def copy_taps(x, at, image, taps, first, last, begin, end, out):
             count = min(panel, end - p)
             width = width_of(count, lanes) * lanes
             to = (p - begin) * (last - first) + (k - first) * width
-            size, steps = (image.height, image.width), (image.row_step, image.column_step)
-            copy_tap(x, plane, size, taps[2 * t], taps[2 * t + 1], steps, image.columns, p, out, to, count)
+            gather_tap(x, plane, image, taps[2 * t], taps[2 * t + 1], p, out, to, count)
             for i in range(to + count, to + width):
                 out[i] = 0
 
 
 @inlined
-def copy_tap(x, at, size, top, left, steps, columns, begin, out, to, count):
-    """Put to out[to:] what `count` pixels from `begin` on meet with a tap: 0 beyond the picture."""
-    right = steps[1]
-    within, beyond = (right - 1 - left) // right, (size[1] - 1 - left) // right + 1
-    row, column = begin // columns, begin % columns
+def gather_tap(x, at, image, top, left, begin, out, to, count):
+    """Put to out[to:] the inputs of `count` pixels from `begin` on for one tap: 0 beyond the image.
+
+    The image begins at x[at]; the first pixel has its row `top` and its column `left` with the tap.
+    """
+    step = image.column_step
+    # the columns of results within..beyond-1 have inputs in a row of the image
+    within, beyond = (step - 1 - left) // step, (image.width - 1 - left) // step + 1
+    row, column = begin // image.columns, begin % image.columns
     end = to + count
     while to < end:
-        run = min(columns - column, end - to)
-        ih = row * steps[0] + top
+        run = min(image.columns - column, end - to)
+        ih = row * image.row_step + top
         first = last = 0
-        if 0 <= ih < size[0]:
+        if 0 <= ih < image.height:
             first = min(run, max(0, within - column))
             last = max(first, min(run, beyond - column))
-            start = at + ih * size[1] + left + (column + first) * right
-            if right == 1:
+            start = at + ih * image.width + left + (column + first) * step
+            if step == 1:
                 copy(x, start, out, to + first, last - first)
             else:
                 for j in range(last - first):
-                    out[to + first + j] = x[start + j * right]
+                    out[to + first + j] = x[start + j * step]
         for j in range(first):
             out[to + j] = 0
         for j in range(last, run):
