@@ -116,7 +116,7 @@ class Variants:
         for one in self.listed:
             if one.part not in found and one.why_not(spec, held=held) is None:
                 found[one.part] = one
-        if held and not found:  # a forced one holds weights though it gains nothing by it
+        if held and not found:  # one that is forced holds weights though it gains nothing by it
             return {one.part: one for one in self.listed if one.hold is not None}
         return found
 

@@ -4,7 +4,7 @@ import numpy as np
 from micro_arrays import around, places
 from micro_helpers import guarded
 
-from jitconv.algorithms.direct import depthwise, planes, planes_gradient
+from jitconv.algorithms.direct.grouped import depthwise, outputs, outputs_dw
 from jitconv.micro.taps import PLAIN, READS_APART, WRITES_APART
 from jitconv.micro.taps_gradient import BLOCK, UNROLLED
 
@@ -117,7 +117,7 @@ def test_correlate_sums_over_taps_where_lanes_are_channels(case, count, kind):
     over_channels(case, count, kind)
 
 
-@guarded(planes.correlate, count=around, kind=KINDS)
+@guarded(outputs.correlate, count=around, kind=KINDS)
 def test_correlate_sums_over_taps_where_lanes_are_outputs(case, count, kind):
     over_outputs(case, count, kind)
 
@@ -132,7 +132,7 @@ def test_without_a_tap_channels_keep_their_bias_and_what_is_there(case, count, k
     over_channels(case, count, kind)
 
 
-@guarded(planes.correlate, count=one_and_more, kind=EMPTY_KINDS)
+@guarded(outputs.correlate, count=one_and_more, kind=EMPTY_KINDS)
 def test_without_a_tap_or_a_picture_outputs_keep_their_bias_and_what_is_there(case, count, kind):
     over_outputs(case, count, kind)
 
@@ -167,7 +167,7 @@ ROWS = [(1, 0, 0), (3, 1, -1), (2, 2, 5), (1, 50, 1), (0, 0, 0)]
 """How many rows; how far before its rows x is met first; how much longer they are than what dy has."""
 
 
-@guarded(planes_gradient.correlate_gradient, across=around, rows=ROWS)
+@guarded(outputs_dw.correlate_gradient, across=around, rows=ROWS)
 def test_the_gradient_sums_over_outputs_where_lanes_are_outputs(case, across, rows):
     """sums[tap, j modulo the lanes] += Σ_q dy[q, j] · x[q, j + the tap's], for READS_APART with 2·j."""
     height, width, form, _ = case.size

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from numba.core.errors import TypingError
 
 from jitconv.jit import Kernel
-from jitconv.jit.integers import Flag
+from jitconv.jit.integers import Flag, Int
 from jitconv.jit.vectors import VECTOR_BYTES, emitted
 
 
@@ -126,6 +127,24 @@ def test_either_gives_what_its_branch_gives(a):
     assert out[0] == (2 * a if a > 3 else a - 1)
 
 
-def test_a_condition_is_not_known_while_code_is_written():
+@pytest.mark.parametrize("kind", [Flag, Int])
+def test_a_value_is_not_known_while_code_is_written(kind):
     with pytest.raises(TypeError, match="not known yet"):
-        bool(Flag(None, None))
+        bool(kind(None, None))
+
+
+@emitted()
+def scaled(v, x, factor):
+    v.store(v.build.fmul(v.load(x), v.splat(factor)), x)
+
+
+def _scaled(x, factor):
+    scaled(x, factor)
+
+
+def test_a_number_of_another_type_than_the_arrays_is_refused():
+    kernel, x = Kernel(_scaled), np.ones(16, np.float32)
+    kernel(1, x, np.float32(3))
+    assert x[0] == 3
+    with pytest.raises(TypingError, match="scaled takes numbers of its arrays' type; got float64"):
+        kernel(1, x, 3.0)

@@ -34,6 +34,9 @@ class Value:
     def get_reference(self) -> str:
         return str(self.value.get_reference())
 
+    def __bool__(self) -> bool:
+        raise TypeError("a value of the code that is written is not known yet: Python can not choose by it")
+
 
 @dataclass(frozen=True, eq=False)
 class Flag(Value):
@@ -47,9 +50,6 @@ class Flag(Value):
 
     def __invert__(self) -> Flag:
         return Flag(self.build, self.build.not_(self))
-
-    def __bool__(self) -> bool:
-        raise TypeError("a condition of the code that is written is not known yet")
 
     def choose(self, one: Any, other: Any) -> Any:
         """Return ``one if flag else other``; both are computed."""

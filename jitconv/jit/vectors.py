@@ -13,6 +13,7 @@ import llvmlite.binding
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from jitconv.jit.flow import Flow
@@ -48,6 +49,10 @@ def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),), r
 
         @wraps(write)
         def typed(typing: Any, *arguments: Any) -> Any:
+            held = {one.dtype for one in arguments if isinstance(one, types.Array)}
+            for one in arguments:
+                if isinstance(one, types.Float) and one not in held:  # its bits would be read as theirs
+                    raise TypingError(f"{write.__name__} takes numbers of its arrays' type; got {one}")
             return types.void(*arguments), generate
 
         if record is not None:

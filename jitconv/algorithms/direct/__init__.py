@@ -1,1 +1,1 @@
-"""Threaded loops, compiled by Numba."""
+"""Direct convolution and pooling: no column matrix, sums in registers; `variants` lists the ways."""
