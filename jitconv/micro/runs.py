@@ -61,7 +61,8 @@ class Run:
     @contextmanager
     def taps(self, first: Any = 0, last: Any = None) -> Iterator[tuple[Int, Int]]:
         """Write the loops over row and column of a window's taps, or of those in some of its rows."""
-        with self._counted(last or self.rows, first) as row, self._counted(self.cols) as column:
+        beyond = self.rows if last is None else last
+        with self._counted(beyond, first) as row, self._counted(self.cols) as column:
             yield row, column
 
     @contextmanager
