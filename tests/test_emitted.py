@@ -9,12 +9,12 @@ import pytest
 PIECE = """
 import numpy as np
 from jitconv.jit import Kernel
-from jitconv.jit.vectors import I64, emitted
+from jitconv.jit.vectors import emitted
 
 @emitted(sizes=((1,), (2,)))
 def filled(v, vectors, x, y):
     for i in range(vectors):
-        v.store(v.load(x), v.at(y, I64(i * v.lanes)))
+        v.store(v.load(x), v.at(y, i * v.lanes))
 
 def fill(vectors, x, y):
     filled(vectors, x, y)

@@ -17,8 +17,7 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from jitconv.jit.flow import Flow
-from jitconv.jit.integers import I32, Flag, Int, known
-from jitconv.jit.integers import I64 as I64
+from jitconv.jit.integers import I32, I64, Flag, Int, known
 from jitconv.jit.libraries import provide, symbol
 from jitconv.jit.target import vector_bytes
 
