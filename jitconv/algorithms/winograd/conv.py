@@ -49,28 +49,24 @@ def why_not(spec: ConvSpec) -> str | None:
     return None
 
 
-def forward(spec: ConvSpec, *, kept: bool = False) -> Winograd:
+def forward(spec: ConvSpec, *, kept: bool = False, relu: bool = False) -> Winograd:
     """Return the forward op's correlation, with transformed filters that are kept or not."""
-    return Winograd(forward_sizes(spec, kept=kept), (spec.h, spec.w), (spec.pad[0], spec.pad[2]), spec.layout)
+    sizes, pad = forward_sizes(spec, kept=kept), (spec.pad[0], spec.pad[2])
+    return Winograd(sizes, (spec.h, spec.w), pad, forward_steps(spec), spec.layout, relu=relu)
 
 
 def build_forward(spec: ConvSpec) -> Plan:
     """Return a plan: transform the filters, correlate."""
-    correlate, steps = forward(spec), forward_steps(spec)
-
-    def plan(x: Array, w: Array, b: Array | None, y: Array) -> None:
-        correlate.run(x, w, steps, b, y)
-
-    return plan
+    return forward(spec).run
 
 
 def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -> Plan:
     """Return a plan that holds the transformed filters."""
-    correlate, floor = forward(spec, kept=True), activation == "relu"
-    filters = correlate.kept_filters(w, forward_steps(spec))
+    correlate = forward(spec, kept=True, relu=activation == "relu")
+    filters = correlate.kept_filters(w)
 
     def plan(x: Array, y: Array) -> None:
-        correlate(x, filters, b, y, floor=floor)
+        correlate(x, filters, b, y)
 
     return plan
 
@@ -78,15 +74,15 @@ def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -
 def build_backward(spec: ConvSpec) -> Plan:
     """Return a plan: dx is the correlation of dy with the filters turned round."""
     pad = (2 - spec.pad[0], 2 - spec.pad[2])
-    correlate = Winograd(backward_sizes(spec), (spec.oh, spec.ow), pad, spec.layout)
-    steps, outputs = turned_steps(spec), (spec.n, spec.oh, spec.ow, spec.f)
+    correlate = Winograd(backward_sizes(spec), (spec.oh, spec.ow), pad, turned_steps(spec), spec.layout)
+    outputs = (spec.n, spec.oh, spec.ow, spec.f)
     gradient, tiled_gradient = WeightGradient(spec), tiled_weights(spec)
 
     def plan(dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None) -> None:
         if dx is not None:
-            correlate.run(dy, w, steps, None, dx)
+            correlate.run(dy, w, None, dx)
         if dw is not None and tiled_gradient is not None:
-            tiled_gradient(x, dy, dw, forward_steps(spec))
+            tiled_gradient(x, dy, dw)
             dw = None
         if dw is None and spec.layout == "NCHW":
             if db is not None:
@@ -103,7 +99,8 @@ def tiled_weights(spec: ConvSpec) -> WinogradWeights | None:
     sizes = weights_sizes(spec)
     if sizes.tiles < LEAST_TILES:
         return None
-    return WinogradWeights(sizes, (spec.h, spec.w), (spec.pad[0], spec.pad[2]), spec.layout)
+    pad = (spec.pad[0], spec.pad[2])
+    return WinogradWeights(sizes, (spec.h, spec.w), pad, forward_steps(spec), spec.layout)
 
 
 def _workspace(op: str, spec: ConvSpec, *, kept: bool = False) -> int:

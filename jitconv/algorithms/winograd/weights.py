@@ -7,6 +7,8 @@ of the pictures, are those of the forward tiles.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import prange
 
@@ -14,11 +16,12 @@ from jitconv.algorithms._shared.memory import fetch
 from jitconv.algorithms._shared.views import strides
 from jitconv.algorithms.winograd.correlate import PATCHES
 from jitconv.algorithms.winograd.filters import TAPS, Steps
-from jitconv.algorithms.winograd.pieces import LARGE, points_of
-from jitconv.algorithms.winograd.sizes import Sizes
+from jitconv.algorithms.winograd.pieces import LARGE, Patches, points_of
+from jitconv.algorithms.winograd.sizes import PANEL, Sizes
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
+from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import borrowed
 from jitconv.micro.plane_reduce import plane_sums
@@ -46,74 +49,129 @@ LEAST_TILES = 32
 their bytes."""
 
 
-def _pieces(dy, steps, counts, filters, grid, first, last, pieces, apart, pitch):
+class Pieces(NamedTuple):
+    """How strips of dy are transformed to pieces: (point, tile, filter)."""
+
+    side: int
+    """Of a piece of dy."""
+    strips: int
+    """Of an image."""
+    tiles: int
+    """Of a strip."""
+    filters: int
+    image: int
+    """Elements of dy from image to image; then from row to row, of columns, of filters."""
+    row: int
+    column: int
+    channel: int
+    height: int
+    """Of dy, and the width."""
+    width: int
+    apart: int
+    """Elements of the pieces from point to point."""
+    pitch: int
+    """And from tile to tile."""
+
+
+PIECE_NUMBERS = len(Pieces._fields)
+
+
+class Sums(NamedTuple):
+    """How products are summed in units, and the sums transformed to dw."""
+
+    side: int
+    """Of a piece of dy."""
+    channels: int
+    filters: int
+    chunk: int
+    """Channels of a unit."""
+    apart: int
+    """Elements of a unit from point to point; then of the patches and of the pieces."""
+    patches_apart: int
+    pieces_apart: int
+    patches_pitch: int
+    """Elements of the patches from tile to tile, and of the pieces."""
+    pieces_pitch: int
+    w_first: int
+    """Of dw, as in `Steps`."""
+    w_tap: int
+    w_channel: int
+    w_filter: int
+
+
+SUM_NUMBERS = len(Sums._fields)
+
+
+def _pieces(dy, pieces, first, last, numbers):
     """Transform the pieces of dy of strips first..last-1: (point, tile, filter)."""
-    side, down, across = grid
-    width = across * side
+    n = Pieces(*unpacked(numbers, PIECE_NUMBERS))
+    width, filters, apart = n.tiles * n.side, n.filters, n.apart
+    row, down = width * filters, (n.side + 2) * apart
     for strip in prange(first, last):
-        rows = buffer(side * width * filters, dy)
-        fetch(dy, strip // down * steps[0], steps[1:], counts, strip % down * side, 0, side, width, filters,
-              rows)  # fmt: skip
-        to = (strip - first) * across * pitch
-        if side == LARGE:
-            PIECE_4(rows, 0, width * filters, filters, side * filters, pieces, to, (side + 2) * apart, apart,
-                    pitch, across, filters)  # fmt: skip
+        rows = buffer(n.side * row, dy)
+        image, top = strip // n.strips * n.image, strip % n.strips * n.side
+        steps, size = (n.row, n.column, n.channel), (n.height, n.width)
+        fetch(dy, image, steps, size, top, 0, n.side, width, filters, rows)
+        to, step, pitch = (strip - first) * n.tiles * n.pitch, n.side * filters, n.pitch
+        if n.side == LARGE:
+            PIECE_4(rows, 0, row, filters, step, pieces, to, down, apart, pitch, n.tiles, filters)
         else:
-            PIECE_2(rows, 0, width * filters, filters, side * filters, pieces, to, (side + 2) * apart, apart,
-                    pitch, across, filters)  # fmt: skip
+            PIECE_2(rows, 0, row, filters, step, pieces, to, down, apart, pitch, n.tiles, filters)
 
 
-@inlined
-def write_taps(sums, at, apart, side, height, columns, taps, dw, steps, c, f):
-    """Transform sums of a unit, `apart` from point to point, to channels c.. and filters f.. of dw.
-
-    `steps` say how dw lies; `taps` is a buffer for (channel, tap, lane), used where filters do not lie side
-    by side.
-    """
-    origin, tap, channel, filter_ = steps
-    width = WIDEST * (VECTOR_BYTES // sums.itemsize)
-    out, to, right, down = dw, origin + c * channel + f, tap, channel
-    if filter_ != 1:
-        out, to, right, down = taps, max(0, -tap) * (TAPS - 1) * width, tap * width, TAPS * width
-    if side == LARGE:
-        TAPS_4(sums, at, (side + 2) * apart, apart, width, out, to, 3 * right, right, down, height, columns)
-    else:
-        TAPS_2(sums, at, (side + 2) * apart, apart, width, out, to, 3 * right, right, down, height, columns)
-    if filter_ != 1:
-        pixels_to_planes(taps, 0, width, columns, height * TAPS, dw, f * filter_ + c * channel, filter_)
-
-
-def _sums(patches, pieces, points, channels, chunk, filters, count, apart, pitch, sums,
-          apart_sums, begun):  # fmt: skip
-    """sums[unit, point, c, f] (+)= Σ_tile patches[point, tile, c] · pieces[point, tile, f].
+def _sums(patches, pieces, sums, count, begun, numbers):
+    """sums[unit, point, c, f] (+)= Σ_tile patches[point, tile, c] · pieces[point, tile, f], of `count` tiles.
 
     A unit is a chunk of channels and a panel of filters. A point's patches and pieces are used for all units
     before the next point's: they stay in the second-level cache.
     """
+    n = Sums(*unpacked(numbers, SUM_NUMBERS))
     lanes = VECTOR_BYTES // patches.itemsize
-    width = WIDEST * lanes
-    panels, chunks = (filters + width - 1) // width, (channels + chunk - 1) // chunk
+    width, points = WIDEST * lanes, points_of(n.side)
+    panels, chunks = (n.filters + width - 1) // width, (n.channels + n.chunk - 1) // n.chunk
     table = np.zeros(2, np.int64)
     for task in prange(points * panels * chunks):
         point, unit = task // (panels * chunks), task % (panels * chunks)
-        f, c = unit // chunks * width, unit % chunks * chunk
-        columns, height = min(width, filters - f), min(chunk, channels - c)
+        f, c = unit // chunks * width, unit % chunks * n.chunk
+        columns, height = min(width, n.filters - f), min(n.chunk, n.channels - c)
         vectors = width_of(columns, lanes)
-        masked, at = columns < vectors * lanes, (unit * points + point) * apart_sums
-        tiles_across(height, vectors, patches, point * apart[0] + c, pitch[0],
-                     pieces, point * apart[1] + f, pitch[1], masked, table, 0, 1, count,
+        masked, at = columns < vectors * lanes, (unit * points + point) * n.apart
+        tiles_across(height, vectors, patches, point * n.patches_apart + c, n.patches_pitch,
+                     pieces, point * n.pieces_apart + f, n.pieces_pitch, masked, table, 0, 1, count,
                      sums, at, width, begun, sums, at, width, columns, 0)  # fmt: skip
 
 
-def _taps(sums, side, channels, chunk, filters, apart_sums, dw, steps):
-    """Transform the sums of all units to dw."""
+@inlined
+def write_taps(sums, taps, dw, n, unit):
+    """Transform the sums of a unit to its channels and filters of dw.
+
+    `taps` is a buffer for (channel, tap, lane), used where filters are not neighbours.
+    """
     width = WIDEST * (VECTOR_BYTES // sums.itemsize)
-    panels, chunks = (filters + width - 1) // width, (channels + chunk - 1) // chunk
+    chunks = (n.channels + n.chunk - 1) // n.chunk
+    f, c = unit // chunks * width, unit % chunks * n.chunk
+    columns, height = min(width, n.filters - f), min(n.chunk, n.channels - c)
+    at, apart, across = unit * points_of(n.side) * n.apart, n.apart, (n.side + 2) * n.apart
+    out, to, right, down = dw, n.w_first + c * n.w_channel + f, n.w_tap, n.w_channel
+    if n.w_filter != 1:
+        out, to, right, down = taps, max(0, -n.w_tap) * (TAPS - 1) * width, n.w_tap * width, TAPS * width
+    if n.side == LARGE:
+        TAPS_4(sums, at, across, apart, width, out, to, 3 * right, right, down, height, columns)
+    else:
+        TAPS_2(sums, at, across, apart, width, out, to, 3 * right, right, down, height, columns)
+    if n.w_filter != 1:
+        place = f * n.w_filter + c * n.w_channel
+        pixels_to_planes(taps, 0, width, columns, height * TAPS, dw, place, n.w_filter)
+
+
+def _taps(sums, dw, numbers):
+    """Transform the sums of all units to dw."""
+    n = Sums(*unpacked(numbers, SUM_NUMBERS))
+    width = WIDEST * (VECTOR_BYTES // sums.itemsize)
+    panels, chunks = (n.filters + width - 1) // width, (n.channels + n.chunk - 1) // n.chunk
     for unit in prange(panels * chunks):
-        f, c = unit // chunks * width, unit % chunks * chunk
-        taps = buffer(chunk * TAPS * width, sums)
-        write_taps(sums, unit * points_of(side) * apart_sums, apart_sums, side, min(chunk, channels - c),
-                   min(width, filters - f), taps, dw, steps, c, f)  # fmt: skip
+        taps = buffer(n.chunk * TAPS * width, sums)
+        write_taps(sums, taps, dw, n, unit)
 
 
 def _plane_sums(dy, planes, pixels, sums):
@@ -128,41 +186,83 @@ PIECES, SUMS, TO_TAPS, PLANE_SUMS = Kernel(_pieces), Kernel(_sums), Kernel(_taps
 
 
 class WinogradWeights:
-    """dw of one problem."""
+    """dw of one problem, which lies as `steps` say."""
 
-    def __init__(self, sizes: Sizes, size: tuple[int, int], pad: tuple[int, int], layout: str) -> None:
+    def __init__(
+        self, sizes: Sizes, size: tuple[int, int], pad: tuple[int, int], steps: Steps, layout: str
+    ) -> None:
         self._sizes = sizes
-        self._pictures = (strides(*size, sizes.channels, layout), size, pad, sizes.channels, sizes.grid)
-        steps = strides(*sizes.counts, sizes.filters, layout)
-        self._gradients = (steps, sizes.counts, sizes.filters, sizes.grid)
-        self._units = -(-sizes.channels // sizes.chunk) * sizes.panels
+        side, strips, tiles = sizes.grid
+        x_image, x_row, x_column, x_channel = strides(*size, sizes.channels, layout)
+        image, row, column, channel = strides(*sizes.counts, sizes.filters, layout)
+        many = sizes.group * tiles
+        pitches = sizes.pitch(sizes.channels), sizes.pitch(sizes.filters)
+        apart = sizes.apart(many, pitches[0]), sizes.apart(many, pitches[1])
+        sums_apart = sizes.apart(sizes.chunk, PANEL // sizes.itemsize)
+        patches = Patches(
+            side=side,
+            strips=strips,
+            tiles=tiles,
+            channels=sizes.channels,
+            image=x_image,
+            row=x_row,
+            column=x_column,
+            channel=x_channel,
+            height=size[0],
+            width=size[1],
+            top=pad[0],
+            left=pad[1],
+            apart=apart[0],
+            pitch=pitches[0],
+        )
+        pieces = Pieces(
+            side=side,
+            strips=strips,
+            tiles=tiles,
+            filters=sizes.filters,
+            image=image,
+            row=row,
+            column=column,
+            channel=channel,
+            height=sizes.counts[0],
+            width=sizes.counts[1],
+            apart=apart[1],
+            pitch=pitches[1],
+        )
+        sums = Sums(
+            side=side,
+            channels=sizes.channels,
+            filters=sizes.filters,
+            chunk=sizes.chunk,
+            apart=sums_apart,
+            patches_apart=apart[0],
+            pieces_apart=apart[1],
+            patches_pitch=pitches[0],
+            pieces_pitch=pitches[1],
+            w_first=steps.first,
+            w_tap=steps.tap,
+            w_channel=steps.channel,
+            w_filter=steps.filter,
+        )
+        self._patches, self._pieces, self._sums, self._apart = flat(patches), flat(pieces), flat(sums), apart
+        self._sums_size = -(-sizes.channels // sizes.chunk) * sizes.panels * sizes.points * sums_apart
 
-    def __call__(self, x: Array, dy: Array, dw: Array, steps: Steps) -> None:
-        """Fill `dw`, which lies as `steps` say."""
+    def __call__(self, x: Array, dy: Array, dw: Array) -> None:
+        """Fill `dw`."""
         sizes, x, dy = self._sizes, x.reshape(-1), dy.reshape(-1)
-        many = sizes.group * sizes.grid[2]
-        pitch = sizes.pitch(sizes.channels), sizes.pitch(sizes.filters)
-        apart = sizes.apart(many, pitch[0]), sizes.apart(many, pitch[1])
-        apart_sums = sizes.apart(sizes.chunk, WIDEST * VECTOR_BYTES // sizes.itemsize)
         with (
-            borrowed(sizes.points * apart[0], x.dtype) as patches,
-            borrowed(sizes.points * apart[1], x.dtype) as pieces,
-            borrowed(self._units * sizes.points * apart_sums, x.dtype) as sums,
+            borrowed(sizes.points * self._apart[0], x.dtype) as patches,
+            borrowed(sizes.points * self._apart[1], x.dtype) as pieces,
+            borrowed(self._sums_size, x.dtype) as sums,
         ):
             for first in range(0, sizes.strips, sizes.group):
                 last = min(first + sizes.group, sizes.strips)
                 count = (last - first) * sizes.grid[2]
-                PATCHES(patches.size // 4, x, *self._pictures, first, last, patches, apart[0], pitch[0])
-                PIECES(pieces.size // 4, dy, *self._gradients, first, last, pieces, apart[1], pitch[1])
-                SUMS(
-                    sizes.points * count * sizes.channels * sizes.filters // 40, patches, pieces,
-                    sizes.points, sizes.channels, sizes.chunk, sizes.filters, count, apart, pitch, sums,
-                    apart_sums, first > 0,
-                )  # fmt: skip
-            TO_TAPS(
-                sums.size // 8, sums, sizes.side, sizes.channels, sizes.chunk, sizes.filters, apart_sums,
-                dw.reshape(-1), steps,
-            )  # fmt: skip
+                work = sizes.points * count * sizes.channels * sizes.filters // 40
+                PATCHES(patches.size // 4, x, patches, first, last, self._patches)
+                PIECES(pieces.size // 4, dy, pieces, first, last, self._pieces)
+                SUMS(work, patches, pieces, sums, count, first > 0, self._sums)
+            TO_TAPS(sums.size // 8, sums, dw.reshape(-1), self._sums)
 
 
 def bias_of_planes(dy: Array, db: Array) -> None:
