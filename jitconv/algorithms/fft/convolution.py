@@ -174,25 +174,17 @@ def _products(
         frequencies, problem.groups, (a_size, group_c), depth * columns, rows * columns, columns, rows
     )
     segments = np.array([0, 0, a_size, depth], np.int64)  # a complex product's part is two real products
-    numbers = _numbers(depth, problem.channels, columns, more)
-    kernel = PRODUCTS_ACROSS if across else PRODUCTS
-    kernel(2 * c.size * depth // MADDS_PER_NANOSECOND, a, b, c, c, segments, table, numbers)
-
-
-@lru_cache(maxsize=64)
-def _numbers(depth: int, channels: int, columns: int, more: bool) -> Array:
-    """Return the numbers of products that are filled, or added to where there are `more`."""
-    return flat(
-        Numbers(
-            depth=depth,
-            a_step=channels,
-            b_step=columns,
-            start_row=columns,
-            started=more,
-            c_row=columns,
-            relu=False,
-        )
+    numbers = Numbers(
+        depth=depth,
+        a_step=problem.channels,
+        b_step=columns,
+        start_row=columns,
+        started=more,
+        c_row=columns,
+        relu=False,
     )
+    kernel = PRODUCTS_ACROSS if across else PRODUCTS
+    kernel(2 * c.size * depth // MADDS_PER_NANOSECOND, a, b, c, c, segments, table, flat(numbers))
 
 
 @lru_cache(maxsize=64)
