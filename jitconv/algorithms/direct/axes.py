@@ -109,16 +109,6 @@ def _phase(first: int, count: int, begin: int, offsets: Array, step: int, size: 
 
 
 @inlined
-def met_taps(taps, begin, end, start, size):
-    """Return the first tap and the one after the last whose input start + offset lies in 0..size-1."""
-    while begin < end and start + taps[begin, 0] < 0:
-        begin += 1
-    while begin < end and start + taps[end - 1, 0] >= size:
-        end -= 1
-    return begin, end
-
-
-@inlined
 def next_tile(left, most):
     """Return the height of the next of nearly equal tiles that fill `left` outputs; divisions are slow."""
     if left <= most:

@@ -68,7 +68,7 @@ def _hold(
     make: Callable[[ConvSpec], Any], spec: ConvSpec, w: Array, b: Array | None, activation: str | None
 ) -> Plan:
     correlate = make(spec)
-    return lambda x, y: correlate(x, w, b, y, floor=activation == "relu")
+    return lambda x, y: correlate(x, w, b, y, relu=activation == "relu")
 
 
 def _grouped(name: str, serves: Serves, correlation: Callable[..., Any]) -> Variant:

@@ -274,11 +274,11 @@ class DepthwiseCorrelation:
         self._work = spec.madds // 20
         self.elements = 0
 
-    def __call__(self, x: Array, w: Array, b: Array | None, y: Array, *, floor: bool = False) -> None:
-        """Fill `y`; negative results become 0 with `floor`."""
+    def __call__(self, x: Array, w: Array, b: Array | None, y: Array, *, relu: bool = False) -> None:
+        """Fill `y`; negative results become 0 with `relu`."""
         w = w.reshape(-1)
         bias = w if b is None else b
-        CORRELATE(self._work, x.reshape(-1), w, bias, y.reshape(-1), b is not None, floor, self._numbers)
+        CORRELATE(self._work, x.reshape(-1), w, bias, y.reshape(-1), b is not None, relu, self._numbers)
 
 
 class DepthwiseDw:

@@ -168,11 +168,11 @@ class TransposedCorrelation:
         self.elements = at_once(self._work, spec.n * -(-spec.c // wide)) * wide * pixels
         """Of the buffers of the tasks that run at once."""
 
-    def __call__(self, x: Array, w: Array, b: Array | None, y: Array, *, floor: bool = False) -> None:
-        """Fill `y`; negative results become 0 with `floor`."""
+    def __call__(self, x: Array, w: Array, b: Array | None, y: Array, *, relu: bool = False) -> None:
+        """Fill `y`; negative results become 0 with `relu`."""
         w = w.reshape(-1)
         bias = w if b is None else b
-        CORRELATE(self._work, x.reshape(-1), w, bias, y.reshape(-1), b is not None, floor, self._numbers)
+        CORRELATE(self._work, x.reshape(-1), w, bias, y.reshape(-1), b is not None, relu, self._numbers)
 
 
 class TransposedDw:
