@@ -104,6 +104,70 @@ def test_kernels_that_capture_other_values_are_not_mixed_up(run_python, tmp_path
         assert run_python(script, JITCONV_CACHE_DIR=str(tmp_path / "cache")) == "[3. 4.]"
 
 
+CLOSURES = """
+import numba
+from jitconv.jit import Kernel
+
+
+def filler(value):
+    def fill(y):
+        y[0] = value
+
+    return Kernel(fill)
+
+
+def adder(value):
+    @numba.njit
+    def add(y, count):
+        for i in range(y.size):
+            for _ in range(count):
+                y[i] = value + (y[i] if i % 3 else y[i] ** 2) / 2
+            for _ in range(count):
+                y[-1 - i] = value - (y[i] if i % 5 else y[i] ** 2) / 2
+
+    return add
+
+
+less, more = adder(1), adder(2)
+
+
+def _less(y):
+    less(y, 1)
+    less(y, y.size)
+
+
+def _more(y):
+    more(y, 1)
+    more(y, y.size)
+
+
+KERNELS = {"3": filler(3.0), "4": filler(4.0), "less": Kernel(_less), "more": Kernel(_more)}
+"""
+
+
+@pytest.mark.parametrize("names", [("3", "4"), ("less", "more")], ids=["kernels", "what they call"])
+def test_closures_of_one_function_that_two_processes_compiled_are_not_mixed_up(run_python, tmp_path, names):
+    (tmp_path / "closures.py").write_text(CLOSURES)
+    script = """
+    import numpy as np
+    from closures import KERNELS
+    for name in {names}:
+        y = np.zeros(2)
+        KERNELS[name](1, y)
+        print(*y, end=" ")
+    """
+
+    def printed(*names, cache="cache"):
+        # the flags that are a part of a function's name are in the order of a set
+        places = {"JITCONV_CACHE_DIR": str(tmp_path / cache), "PYTHONHASHSEED": "0"}
+        return run_python(script.format(names=names), **places)
+
+    wanted = [printed(name, cache="of one process") for name in names]
+    assert wanted[0] != wanted[1]
+    assert [printed(name) for name in names] == wanted
+    assert printed(*names) == " ".join(wanted)
+
+
 def test_what_kernels_call_is_kept_apart_from_them_and_made_anew_if_it_is_gone(run_python, tmp_path):
     (tmp_path / "doubling.py").write_text(
         "from jitconv.jit import Kernel\n"

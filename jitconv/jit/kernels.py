@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from jitconv.jit import forks, shortage
+from jitconv.jit import forks, shortage, symbols
 from jitconv.jit.threads import numba_threads, team
 
 FASTMATH = {"nsz", "contract", "afn", "reassoc"}
@@ -81,6 +81,7 @@ class Kernel:
                 "NUMBA_DISABLE_JIT switches Numba's compiler off, which all kernels need: unset it, or take "
                 "what needs none by algorithm='naive'"
             )
+        symbols.unique()
         twin: Any = numba.njit(parallel=parallel, **FLAGS)(self.loop)
         source = source_digest(self.loop.__module__)
         if source is not None:
