@@ -47,7 +47,7 @@ def run(subject: Subject, seconds: float) -> None:
             findings.ran(check)
         for check, text in outcome.found:
             findings.fail(check, text, outcome.job.case)
-        if not outcome.found and id(outcome.job.case) in spawned and not outcome.job.threaded:
+        if not outcome.found and id(outcome.job.case) in spawned:
             _same_here(subject, outcome.job, outcome.digest)
     if left:
         findings.note("memory", f"{left} problems were not run: their process had died too often")
