@@ -1,5 +1,7 @@
 """Words for emitted code: operators on integers and conditions, and loops over whole vectors and the rest."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 from numba.core.errors import TypingError
@@ -148,3 +150,53 @@ def test_a_number_of_another_type_than_the_arrays_is_refused():
     assert x[0] == 3
     with pytest.raises(TypingError, match="scaled takes numbers of its arrays' type; got float64"):
         kernel(1, x, 3.0)
+
+
+class Place(NamedTuple):
+    """Where something begins, how many there are, and whether they are negated."""
+
+    at: int
+    count: int
+    negated: bool
+
+
+@emitted(sizes=[(2,), (3,)])
+def gathered(v, factor, x, source, y, target):
+    """y[target.at + i] = ± factor · x[source.at + i]."""
+    with v.range(target.count) as i:
+        value = v.entry(x, source.at + i) * factor
+        v.build.store((target.negated != 0).choose(-value, value), v.at(y, target.at, i))
+
+
+def _gathered(factor, x, y, at):
+    source = Place(at=at, count=y.size, negated=False)
+    gathered(factor, x, source, y, Place(negated=at > 1, count=x.size - at, at=1))
+
+
+@emitted()
+def placed(v, x, place):
+    v.store(v.load(v.at(x, place.at)), x)
+
+
+class Real(NamedTuple):
+    """What no piece takes."""
+
+    at: float
+
+
+def _placed(x, place):
+    placed(x, place)
+
+
+@pytest.mark.parametrize("at", [0, 2])
+def test_a_piece_takes_named_tuples_of_integers(at):
+    x, y = np.arange(5), np.zeros(7, np.int64)
+    Kernel(_gathered)(1, 3, x, y, at)
+    wanted = 3 * x[at:] if at < 2 else -3 * x[at:]
+    assert y.tolist() == [0, *wanted, *[0] * (6 - len(wanted))]
+
+
+@pytest.mark.parametrize("place", [Real(1.0), (1, 2)])
+def test_other_tuples_are_refused(place):
+    with pytest.raises(TypingError, match="placed takes NamedTuples of integers; got"):
+        Kernel(_placed)(1, np.ones(16, np.float32), place)

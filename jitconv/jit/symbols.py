@@ -1,9 +1,9 @@
 """What functions are called in machine code: as no process ever called another function.
 
-Numba numbers the functions that it compiles, from 1 in each process and on from the parent's number in a fork.
-Two closures of one function, compiled by two processes, may thus have one name; and a process that loads both
-from the cache runs the first of them in the place of both (Numba's issue 10486). So a gradient by FFT came out
-wrong by 133 %: its products were those of the other order of factors.
+Numba numbers the functions that it compiles, from 1 in each process and on from the parent's number in a
+fork. Two closures of one function, compiled by two processes, may thus have one name; and a process that
+loads both from the cache runs the first of them in the place of both (Numba's issue 10486). So a gradient by
+FFT came out wrong by 133 %: its products were those of the other order of factors.
 """
 
 from __future__ import annotations

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ctypes
 import inspect
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce, wraps
+from itertools import islice
 from typing import Any
 
 import llvmlite.binding
@@ -34,24 +35,23 @@ def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),), r
     """Make, of what writes the IR of a function, a piece that kernels call.
 
     ``write(vectors, *arguments)`` writes it for the arguments of the call: pointers to what arrays hold,
-    floating-point numbers, and an `Int` for each integer. Where there are sizes there is a function for
-    each, and the first arguments of a call choose one; `write` gets those as Python's integers, from 0 to 15.
-    A size that there is not ends the process: nothing else would tell that nothing was written. The functions
-    are compiled once for all kernels, apart from them: each has the registers to itself. The pieces of a
-    module have different names. With a `record`, a NamedTuple, calls take its fields, and it is what `write`
-    gets: ``write(vectors, record(*arguments))``.
+    floating-point numbers, an `Int` for each integer, and a NamedTuple of such for one of integers. Where
+    there are sizes there is a function for each, and the first arguments of a call choose one; `write` gets
+    those as Python's integers, from 0 to 15. A size that there is not ends the process: nothing else would
+    tell that nothing was written. The functions are compiled once for all kernels, apart from them: each has
+    the registers to itself. The pieces of a module have different names. With a `record`, a NamedTuple, calls
+    take its fields, and it is what `write` gets: ``write(vectors, record(*arguments))``.
     """
 
     def piece(write: Callable[..., None]) -> Any:
-        def written(vectors: Vectors, *arguments: Any) -> None:
-            write(vectors, *arguments) if record is None else write(vectors, record(*arguments))
-
         @wraps(write)
         def typed(typing: Any, *arguments: Any) -> Any:
             held = {one.dtype for one in arguments if isinstance(one, types.Array)}
             for one in arguments:
                 if isinstance(one, types.Float) and one not in held:  # its bits would be read as theirs
                     raise TypingError(f"{write.__name__} takes numbers of its arrays' type; got {one}")
+                if isinstance(one, types.BaseTuple) and not _of_integers(one):
+                    raise TypingError(f"{write.__name__} takes NamedTuples of integers; got {one}")
             return types.void(*arguments), generate
 
         if record is not None:
@@ -60,13 +60,18 @@ def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),), r
             typed.__signature__ = inspect.Signature(names)  # type: ignore[attr-defined]
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            pairs = zip(signature.args, arguments, strict=True)
-            values = [_value(context, builder, kind, value) for kind, value in pairs]
-            chosen, values = values[: len(sizes[0])], values[len(sizes[0]) :]
+            count = len(sizes[0])
+            pairs = list(zip(signature.args, arguments, strict=True))
+            values = [one for kind, value in pairs for one in _values(context, builder, kind, value)]
+            chosen, values = values[:count], values[count:]
             kind = ir.FunctionType(ir.VoidType(), [value.type for value in values])
             held = [str(value.type.pointee) for value in values if value.type.is_pointer]
             library = "_".join([f"{write.__module__}.{name or write.__name__}", *held])
             symbols = {size: symbol(library, "x".join(map(str, size))) for size in sizes}
+
+            def written(vectors: Vectors, *arguments: Any) -> None:
+                given = [*arguments[:count], *_grouped(signature.args[count:], arguments[count:])]
+                write(vectors, *given) if record is None else write(vectors, record(*given))
 
             def functions(module: Any) -> None:
                 for size in sizes:
@@ -97,10 +102,27 @@ def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),), r
     return piece
 
 
-def _value(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+def _of_integers(kind: Any) -> bool:
+    of = (types.Integer, types.Boolean)
+    return isinstance(kind, types.BaseNamedTuple) and all(isinstance(one, of) for one in kind.types)
+
+
+def _values(context: Any, builder: Any, kind: Any, value: Any) -> list[Any]:
+    """Return what a function is given for an argument of a call: of a NamedTuple each field."""
+    if isinstance(kind, types.BaseTuple):
+        fields = cgutils.unpack_tuple(builder, value)
+        return [context.cast(builder, *pair, types.int64) for pair in zip(fields, kind.types, strict=True)]
     if isinstance(kind, types.Array):
-        return context.make_array(kind)(context, builder, value).data
-    return value if isinstance(kind, types.Float) else context.cast(builder, value, kind, types.int64)
+        return [context.make_array(kind)(context, builder, value).data]
+    return [value if isinstance(kind, types.Float) else context.cast(builder, value, kind, types.int64)]
+
+
+def _grouped(kinds: Sequence[Any], arguments: Sequence[Any]) -> Iterator[Any]:
+    """Undo `_values`: give the arguments of a function as they are in a call."""
+    left = iter(arguments)
+    for kind in kinds:
+        named = isinstance(kind, types.BaseTuple)
+        yield kind.instance_class(*islice(left, len(kind.types))) if named else next(left)
 
 
 def _write(function: Any, size: tuple[int, ...], write: Callable[..., None]) -> None:
