@@ -61,8 +61,12 @@ class Tree:
         environment = {**os.environ, "PYTHONPATH": os.path.abspath(path), "JITCONV_PLUGINS": ""}
         self._process = subprocess.Popen(
             [sys.executable, os.path.abspath(__file__), "--serve"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=path,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+            cwd=path,
+        )
 
     def ask(self, line: str = "") -> Any:
         """Send a line, and return the answer."""

@@ -236,8 +236,11 @@ def test_an_algorithm_is_registered_without_a_package_and_taken_out_again(regist
     before = jitconv.algorithms()
     plugin = jitconv.register(blind, name="blindness", version="0.1")
     assert (plugin.name, plugin.version, plugin.state, plugin.algorithms) == (
-        "blindness", "0.1", "loaded", (blind,),
-    )  # fmt: skip
+        "blindness",
+        "0.1",
+        "loaded",
+        (blind,),
+    )
     assert registry.provider(blind) == "blindness"
     assert not jitconv.create_mask(X, algorithm="blind").any()
     still_works()
