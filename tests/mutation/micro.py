@@ -60,8 +60,8 @@ MUTANTS = [
     Mutant(
         "dots-tile",
         "micro/dots.py",
-        "sums_at + (r * columns + n) * lanes, columns * lanes)",
-        "sums_at + (r * columns + n) * lanes, wide * lanes)",
+        "sums_row=columns * lanes,",
+        "sums_row=wide * lanes,",
         "the sums of a tile's rows lie as close as the tile is wide",
         (BACKWARD,),
         r"c[123] .* nchw",

@@ -143,8 +143,8 @@ MUTANTS = [
     Mutant(
         "along-merge",
         "micro/phases.py",
-        "unmasked = in_order.choose(rows - 1, 0)",
-        "unmasked = in_order.choose(rows, 0)",
+        "unmasked = in_order.choose(n.rows - 1, 0)",
+        "unmasked = in_order.choose(n.rows, 0)",
         "the last row of dx is written beyond its end",
         (BACKWARD,),
         r"c[123] .*s2.* nchw",
@@ -152,7 +152,7 @@ MUTANTS = [
     Mutant(
         "along-panel",
         "micro/panels.py",
-        "x_panel, out_panel = v.at(x_here, p * wide), v.at(out_here, p * apart)",
+        "x_panel, out_panel = v.at(x_here, p * wide), v.at(out_here, p * n.apart)",
         "x_panel, out_panel = v.at(x_here, p * wide), v.at(out_here, p * wide)",
         "the panels of pixels lie one over the other",
         (FORWARD,),
