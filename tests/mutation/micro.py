@@ -51,8 +51,8 @@ MUTANTS = [
     Mutant(
         "dots-rest",
         "micro/dots.py",
-        "return v.each(count, step, totals, whole=whole)",
-        "return v.each(count, lambda j, _, totals: step(j, None, totals), totals, whole=whole)",
+        "return v.each(lines.count, step, totals, whole=whole)",
+        "return v.each(lines.count, lambda j, _, totals: step(j, None, totals), totals, whole=whole)",
         "the last vector of a row goes on into the next row",
         (BACKWARD,),
         r"c[123] .* nchw",
@@ -195,7 +195,7 @@ MUTANTS = [
     Mutant(
         "windows-bands",
         "micro/windows.py",
-        "with run.taps(first, last) as (r, q):",
+        "with run.taps(way.first, way.last) as (r, q):",
         "with run.taps() as (r, q):",
         "a window across a border gives to the rows of both bands, from each",
         (MAX_BACKWARD,),
