@@ -37,7 +37,7 @@ def test_positions_beyond_32_bits(layout, stride):
 @numba.njit
 def run_winners(large, x, position, y, positions):
     """One window of all of x."""
-    windows = Windows(rows=x.size, cols=1, down=1, right=1, count=1, step=1, result_step=1, channels=1)
+    windows = Windows(rows=x.size, cols=1, down=1, right=1, windows=1, step=1, result_step=1, channels=1)
     winners(large, x, 0, y, 0, positions, windows, Positions(first=position, down=1, right=1, step=1))
 
 
@@ -54,7 +54,7 @@ def test_positions_are_counted_on_from_any_number(position, dtype):
 @numba.njit
 def run_shared(large, x, dy, dx):
     """Give dy to all maxima of one window, shared."""
-    windows = Windows(rows=1, cols=x.size, down=1, right=1, count=1, step=1, result_step=1, channels=1)
+    windows = Windows(rows=1, cols=x.size, down=1, right=1, windows=1, step=1, result_step=1, channels=1)
     route_shared(large, x, 0, dy, 0, dx, 0, windows, Way(first=0, last=1, adding=0, dividing=1))
 
 

@@ -24,7 +24,7 @@ def dotted(case, size, count, lines, gap, *, first=None):
     sums_row = width * lanes + (0 if first is None else gap)
     sums = case.output("sums", before.shape, (sums_row, lanes, 1), before=before)
     left, right = case.given("a", a, (a_row, line, 1)), case.given("b", b[::-1], (b_row, line, 1))
-    lie = Lines(lines=lines, count=count, a_row=a_row, a_line=line, b_at=right.at, b_line=line)
+    lie = Lines(lines=lines, length=count, a_row=a_row, a_line=line, b_at=right.at, b_line=line)
     if first is None:
         case.call(rows, width, *left, right.array, offsets, *sums, lie)
     else:

@@ -39,7 +39,7 @@ def run_of(lay, side, channels):
         cols=side[1],
         down=down,
         right=right,
-        count=WINDOWS,
+        windows=WINDOWS,
         step=step,
         result_step=channels + 2,
         channels=channels,

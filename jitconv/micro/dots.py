@@ -25,7 +25,7 @@ class Lines(NamedTuple):
     """The lines that a row has, and how rows lie; row n of b begins at b_at + offsets[n]."""
 
     lines: int
-    count: int
+    length: int
     """Elements of a line: what is beyond is not read, it could be an infinity."""
     a_row: int
     """Elements of a from row to row; then from line to line."""
@@ -78,7 +78,7 @@ def dots(v, rows, width, a, b, offsets, sums, lines, tile):
         v.at(sums, tile.sums_at + tile.sums_row * r + n * v.lanes) for r in range(rows) for n in range(width)
     ]
     starts = [v.at(b, lines.b_at, v.entry(offsets, tile.first, n)) for n in range(width)]
-    whole = lines.count - lines.count % v.lanes
+    whole = lines.length - lines.length % v.lanes
 
     def line(number: Any, totals: list[Any]) -> list[Any]:
         a_here, b_here = v.at(a, tile.a_at, number * lines.a_line), number * lines.b_line
@@ -92,7 +92,7 @@ def dots(v, rows, width, a, b, offsets, sums, lines, tile):
         def step(j: Any, mask: Any, totals: list[Any]) -> list[Any]:
             return [v.fused(*pair, total) for pair, total in zip(products(j, mask), totals, strict=True)]
 
-        return v.each(lines.count, step, totals, whole=whole)
+        return v.each(lines.length, step, totals, whole=whole)
 
     totals = v.loop(0, lines.lines, 1, [v.load(place) for place in places], line)
     for total, place in zip(totals, places, strict=True):

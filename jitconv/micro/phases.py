@@ -18,7 +18,7 @@ class PhaseRows(NamedTuple):
     """Rows that are split, or merged."""
 
     rows: int
-    count: int
+    length: int
     """Elements of a row: of x where it is split, of what it is merged to."""
     x_row: int
     """Elements from row to row of what is read, and of what is written."""
@@ -27,13 +27,13 @@ class PhaseRows(NamedTuple):
 
 @emitted("split_phases", [(1, 1), (2, 2), (4, 4), (2, 1), (4, 1)])
 def split_phases(v, phases, kept, x, at, out, to, places, n):
-    """Split the `count` elements of each of some `PhaseRows` into as many runs as there are `phases`.
+    """Split the `length` elements of each of some `PhaseRows` into as many runs as there are `phases`.
 
     The first `kept` of them are written; `places` says where in a row of `out` each begins. Whole vectors are
     written, 0 beyond the last one.
     """
     starts = [v.at(out, to, v.entry(places, phase)) for phase in range(kept)]
-    whole = n.count - n.count % (phases * v.lanes)
+    whole = n.length - n.length % (phases * v.lanes)
     with v.range(n.rows) as row:
         x_here, out_here = v.at(x, at, row * n.x_row), row * n.out_row
 
@@ -42,12 +42,12 @@ def split_phases(v, phases, kept, x, at, out, to, places, n):
             for phase, value in enumerate(deinterleaved(v, values)[:kept]):
                 v.store(value, v.at(starts[phase], out_here, column // phases))
 
-        v.each(n.count, step, vectors=phases, whole=whole)
+        v.each(n.length, step, vectors=phases, whole=whole)
 
 
 @emitted("merge_phases", [(2,), (4,)])
 def merge_phases(v, phases, x, at, out, to, places, n):
-    """Undo `split_phases`: take by turns from as many runs as there are phases, `count` elements of each row.
+    """Undo `split_phases`: take the `length` elements of a row by turns from as many runs as phases.
 
     The runs can be read to the end of their last vectors; there is at least one row. Rows that follow one
     another in `out` are written as whole vectors, and what is too much is written over by the next row; only
@@ -56,8 +56,8 @@ def merge_phases(v, phases, x, at, out, to, places, n):
     """
     starts = [v.at(x, at, v.entry(places, phase)) for phase in range(phases)]
     wide = phases * v.lanes
-    whole = n.count - n.count % wide
-    in_order = (n.out_row == n.count) & (n.count >= wide)
+    whole = n.length - n.length % wide
+    in_order = (n.out_row == n.length) & (n.length >= wide)
     unmasked = in_order.choose(n.rows - 1, 0)
 
     def merge(row: Any, whole: Any) -> None:
@@ -69,10 +69,10 @@ def merge_phases(v, phases, x, at, out, to, places, n):
             for i, (value, mask) in enumerate(zip(values, masks, strict=True)):
                 v.store(value, v.at(out_here, column, i * v.lanes), mask)
 
-        v.each(n.count, step, vectors=phases, whole=whole)
+        v.each(n.length, step, vectors=phases, whole=whole)
 
     with v.range(unmasked) as row:
-        merge(row, n.count)
+        merge(row, n.length)
     with v.range(unmasked, n.rows) as row:
         merge(row, whole)
 

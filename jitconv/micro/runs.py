@@ -50,7 +50,7 @@ class Run:
         channels = self.of.channels
         blocks, whole = (channels & -size for size in (lanes * VECTORS_AT_ONCE, lanes))
         parts = [(0, blocks, VECTORS_AT_ONCE), (blocks, whole, 1)]
-        with self._counted(self.of.count) as window:
+        with self._counted(self.of.windows) as window:
             for first, last, vectors in parts:
                 with self.v.range(first, last, lanes * vectors) as c:
                     write(window, c, [None] * vectors)

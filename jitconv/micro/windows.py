@@ -28,8 +28,8 @@ class Windows(NamedTuple):
     down: int
     """Elements from a tap to the one below, and to the one on its right."""
     right: int
-    count: int
-    """Windows."""
+    windows: int
+    """How many there are."""
     step: int
     """Elements from window to window, and from the result or the gradient of one to that of the next."""
     result_step: int

@@ -51,8 +51,8 @@ MUTANTS = [
     Mutant(
         "dots-rest",
         "micro/dots.py",
-        "return v.each(lines.count, step, totals, whole=whole)",
-        "return v.each(lines.count, lambda j, _, totals: step(j, None, totals), totals, whole=whole)",
+        "return v.each(lines.length, step, totals, whole=whole)",
+        "return v.each(lines.length, lambda j, _, totals: step(j, None, totals), totals, whole=whole)",
         "the last vector of a row goes on into the next row",
         (BACKWARD,),
         r"c[123] .* nchw",
@@ -123,8 +123,8 @@ MUTANTS = [
     Mutant(
         "transform-kept",
         "micro/transform.py",
-        "kept_too = v.known(i) < kept",
-        "kept_too = v.known(i) <= kept",
+        "kept_too = v.known(i) < there.kept",
+        "kept_too = v.known(i) <= there.kept",
         "one row below the last that is kept is written",
         WINOGRAD,
         r"h9w7|h5w13|h26w30",

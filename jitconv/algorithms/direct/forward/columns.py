@@ -55,7 +55,7 @@ def copy_strided(x, at, image, rows, begin, end, zero, neighbours, out):
     pitch = height * image.columns + VECTOR_BYTES // x.itemsize
     down = image.row_step * image.width
     at += first * down
-    split = PhaseRows(rows=height, count=2 * image.columns - 1, x_row=down, out_row=image.columns)
+    split = PhaseRows(rows=height, length=2 * image.columns - 1, x_row=down, out_row=image.columns)
     for k in range(rows):
         here, to = at + k * image.height * image.width, k * pitch
         if image.column_step == 2:

@@ -57,7 +57,7 @@ def give_row(x, dy, dx, divisors, n, row):
             cols=right - left,
             down=down * pixel,
             right=n.column_dilation * pixel,
-            count=run,
+            windows=run,
             step=n.column_step * pixel,
             result_step=pixel,
             channels=row.channels,

@@ -47,7 +47,7 @@ def reduce_row(x, y, indices, divisors, n, row):
             cols=right - left,
             down=down * pixel,
             right=n.column_dilation * pixel,
-            count=run,
+            windows=run,
             step=n.column_step * pixel,
             result_step=pixel,
             channels=row.channels,

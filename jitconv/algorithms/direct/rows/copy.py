@@ -38,7 +38,7 @@ def copy_rows(x, at, planes, size, begin, tall, column_step, places, out, out_ro
     first = min(tall, max(0, -begin))
     last = max(first, min(tall, height - begin))
     rows = last - first
-    split = PhaseRows(rows=rows, count=width, x_row=width, out_row=out_row)
+    split = PhaseRows(rows=rows, length=width, x_row=width, out_row=out_row)
     for plane in range(planes):
         to = plane * tall * out_row
         clear(out[to : to + first * out_row])
@@ -59,7 +59,7 @@ def copy_rows(x, at, planes, size, begin, tall, column_step, places, out, out_ro
 def merge_rows(x, at, x_row, rows, column_step, places, out, to, width):
     """Undo `copy_rows` for some rows: their phases of columns are merged to rows that follow one another."""
     if column_step in VECTOR_STEPS:
-        merged = PhaseRows(rows=rows, count=width, x_row=x_row, out_row=width)
+        merged = PhaseRows(rows=rows, length=width, x_row=x_row, out_row=width)
         merge_phases(column_step, x, at, out, to, places, merged)
         return
     for r in range(rows):

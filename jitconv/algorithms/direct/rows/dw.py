@@ -111,7 +111,7 @@ def _filters(pictures, upstream, products, bias_sums, numbers):
             lines = min(n.block, n.rows - begin)
             rows = Lines(
                 lines=lines,
-                count=n.columns,
+                length=n.columns,
                 a_row=plane,
                 a_line=n.columns,
                 b_at=0,
