@@ -26,8 +26,8 @@ MUTANTS = [
     Mutant(
         "planes-relu",
         "algorithms/direct/grouped/outputs.py",
-        "relu=relu and s == n.sources - 1,",
-        "relu=relu and s == 0,",
+        "starts, ends = biased and s == 0, relu and s == n.sources - 1",
+        "starts, ends = biased and s == 0, relu and s == 0",
         "a ReLU after the first channel of a group, not after the last",
         (FORWARD,),
         r"k4x4f6 .*g2",

@@ -170,6 +170,7 @@ def _correlate(x, w, bias, y, biased, relu, numbers):
                             count = plane.out_width if form == WRITES_APART else column.results
                             # the first source begins the sums, others add to them, the last may end them
                             for s in range(n.sources):
+                                starts, ends = biased and s == 0, relu and s == n.sources - 1
                                 tile = Tile(
                                     x_at=x_at + s * x_plane,
                                     x_step=plane.row_step * pitch,
@@ -183,12 +184,12 @@ def _correlate(x, w, bias, y, biased, relu, numbers):
                                     limit=part,
                                     w_at=g * n.w_group + s * n.w_source + t * n.w_target,
                                     bias_at=filter_,
-                                    biased=biased and s == 0,
+                                    biased=starts,
                                     added=s > 0,
                                     y_at=c_at,
                                     y_step=c_step,
                                     length=count,
-                                    relu=relu and s == n.sources - 1,
+                                    relu=ends,
                                 )
                                 correlate(outputs, form, sharing, source, w, bias, target, tables, tile)
                         if not n.written:
