@@ -77,8 +77,13 @@ def test_plane_sums_adds_up_whole_planes(case, planes, count, lay):
     reduced(case, x, lay).must_sum_to(x.sum(1))
 
 
-@guarded(plane_maxima, planes=planes_at_once, count=around, lay=PLANES[:3],
-         odd=[(), (-np.inf,), (np.inf, np.nan), (-np.inf, np.nan)])  # fmt: skip
+@guarded(
+    plane_maxima,
+    planes=planes_at_once,
+    count=around,
+    lay=PLANES[:3],
+    odd=[(), (-np.inf,), (np.inf, np.nan), (-np.inf, np.nan)],
+)
 def test_plane_maxima_finds_the_greatest_of_whole_planes_and_a_nan_wins(case, planes, count, lay, odd):
     x = case.integers(planes, count) - 5
     for plane, value in enumerate(odd * planes):  # in some planes; and one plane is full of -inf

@@ -8,10 +8,16 @@ from jitconv.algorithms.winograd import pieces, weights
 from jitconv.micro.transform import Columns, Places, There
 
 PATCHES = {
-    4: [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, -2, -1, 2, 1, 0],
-        [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]],
+    4: [
+        [4, 0, -5, 0, 1, 0],
+        [0, -4, -4, 1, 1, 0],
+        [0, 4, -4, -1, 1, 0],
+        [0, -2, -1, 2, 1, 0],
+        [0, 2, -1, -2, 1, 0],
+        [0, 4, 0, -5, 0, 1],
+    ],
     2: [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, -1, 0, 1]],
-}  # fmt: skip
+}
 """What F(4x4, 3x3) and F(2x2, 3x3) do with patches of pictures: one matrix for each side of a result."""
 
 POINTS = {4: [0, 1, -1, 2, -2], 2: [0, 1, -1]}

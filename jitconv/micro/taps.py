@@ -151,14 +151,13 @@ class _Correlate:
         """Write the sums of one vector of lanes, for all outputs."""
         v, y, (mask,) = self.v, self.arrays.y, masks
         places = self.places(lane)
+
+        def with_y(_: Any, sums: list[Any]) -> list[Any]:
+            pairs = zip(places, sums, strict=True)
+            return [v.build.fadd(total, v.load(v.at(y, place), mask)) for place, total in pairs]
+
         # a branch: a load without lanes would wait for the stores that the tile before has under way
-        sums = v.loop(
-            0, self.of.added, 1, [self.bias(lane, mask)] * self.outputs,
-            lambda _, sums: [
-                v.build.fadd(total, v.load(v.at(y, place), mask))
-                for place, total in zip(places, sums, strict=True)
-            ],
-        )  # fmt: skip
+        sums = v.loop(0, self.of.added, 1, [self.bias(lane, mask)] * self.outputs, with_y)
         if self.sharing and self.channels:
             sums = v.loop(*self.row_range, 1, sums, lambda a, sums: self.line(a, None, lane, mask, sums))
         elif self.sharing:
@@ -175,12 +174,12 @@ class _Correlate:
         bias, half, phases = self.bias(lane, None), lane >> 1, []
         for odd, columns in enumerate(((self.of.first_column, middle), (middle, self.of.last_column))):
 
-            def with_y(_: Any, sums: list[Any], odd: int = odd) -> list[Any]:
-                return [
-                    v.build.fadd(total, v.every_second(v.load(v.at(y, one), masks[0]),
-                                                       v.load(v.at(y, other), masks[1]), odd))
-                    for one, other, total in zip(low, high, sums, strict=True)
-                ]  # fmt: skip
+            def added(total: Any, one: Any, other: Any, odd: int = odd) -> Any:
+                pair = v.load(v.at(y, one), masks[0]), v.load(v.at(y, other), masks[1])
+                return v.build.fadd(total, v.every_second(*pair, odd))
+
+            def with_y(_: Any, sums: list[Any], added: Any = added) -> list[Any]:
+                return [added(*three) for three in zip(sums, low, high, strict=True)]
 
             sums = v.loop(0, self.of.added, 1, [bias] * self.outputs, with_y)
             phases.append(self.taps(columns, half, None, sums))

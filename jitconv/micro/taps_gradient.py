@@ -37,9 +37,11 @@ def gradient(name: str, *, lanes_are_channels: bool) -> Any:
     """
     sizes = [
         (height, width, form, sharing)
-        for height in range(1, BLOCK + 1) for width in range(1, BLOCK + 1)
-        for form, sharing in FORMS[lanes_are_channels] if width == 3 or not sharing
-    ]  # fmt: skip
+        for height in range(1, BLOCK + 1)
+        for width in range(1, BLOCK + 1)
+        for form, sharing in FORMS[lanes_are_channels]
+        if width == 3 or not sharing
+    ]
 
     @emitted(f"gradient_{name}", sizes)
     def correlate_gradient(v, height, width, form, sharing, x, dy, sums, tables, region):

@@ -87,8 +87,8 @@ MUTANTS = [
     Mutant(
         "taps-odd",
         "micro/taps.py",
-        "v.load(v.at(y, other), masks[1]), odd))",
-        "v.load(v.at(y, other), masks[1]), 0))",
+        "return v.build.fadd(total, v.every_second(*pair, odd))",
+        "return v.build.fadd(total, v.every_second(*pair, 0))",
         "odd outputs go on with the sums of the even ones",
         (BACKWARD,),
         r"k4x4f6 s1x2.* nchw|g2 .*nchw",
