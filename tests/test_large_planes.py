@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jitconv
-from jitconv.micro.windows import route_shared, winners
+from jitconv.micro.windows import Positions, Way, Windows, route_shared, winners
 
 NO_RESERVE = 0x4000
 """Linux's flag for memory that is not promised before it is touched."""
@@ -37,7 +37,8 @@ def test_positions_beyond_32_bits(layout, stride):
 @numba.njit
 def run_winners(large, x, position, y, positions):
     """One window of all of x."""
-    winners(large, x, 0, x.size, 1, 1, 1, 1, 1, 1, y, 0, 1, position, 1, 1, 1, positions)
+    windows = Windows(rows=x.size, cols=1, down=1, right=1, windows=1, step=1, result_step=1, channels=1)
+    winners(large, x, 0, y, 0, positions, windows, Positions(first=position, down=1, right=1, step=1))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -53,7 +54,8 @@ def test_positions_are_counted_on_from_any_number(position, dtype):
 @numba.njit
 def run_shared(large, x, dy, dx):
     """Give dy to all maxima of one window, shared."""
-    route_shared(large, x, 0, 1, x.size, 1, 1, 1, 1, 1, dy, 0, 1, dx, 0, 0, 1, 0, 1)
+    windows = Windows(rows=1, cols=x.size, down=1, right=1, windows=1, step=1, result_step=1, channels=1)
+    route_shared(large, x, 0, dy, 0, dx, 0, windows, Way(first=0, last=1, adding=0, dividing=1))
 
 
 @pytest.mark.parametrize("large", [False, True])

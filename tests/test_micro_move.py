@@ -10,7 +10,7 @@ from micro_helpers import guarded
 from jitconv.jit.libraries import assembly
 from jitconv.micro.interleave import deinterleave, interleave
 from jitconv.micro.move import copy, prefetch
-from jitconv.micro.phases import merge_phases, split_phases
+from jitconv.micro.phases import PhaseRows, merge_phases, split_phases
 
 
 @guarded(copy, count=lambda lanes: [0, *around(lanes)])
@@ -95,8 +95,8 @@ def test_split_phases_deals_rows_to_runs(case, rows, count, gap):
         expected[:, phase, : part.shape[1]] = part
     backwards = [(kept - 1 - phase) * run for phase in range(kept)]
     out = case.output("out", expected.shape, (row, run, 1))
-    case.call(*case.given("x", x, (count + gap, 1)), count + gap, rows, count, *out, row,
-              case.table("places", backwards))  # fmt: skip
+    lie = PhaseRows(rows=rows, length=count, x_row=count + gap, out_row=row)
+    case.call(*case.given("x", x, (count + gap, 1)), *out, case.table("places", backwards), lie)
     out.must_be(expected[:, ::-1])
 
 
@@ -113,6 +113,6 @@ def test_merge_phases_takes_from_runs_in_turn(case, rows, count, gap):
     run, row = length + gap, phases * (length + gap)
     backwards = [(phases - 1 - phase) * run for phase in range(phases)]
     out = case.output("out", y.shape, (count + gap, 1))
-    case.call(*case.given("x", x, (row, run, 1)), row, rows, case.table("places", backwards), *out,
-              count + gap, count)  # fmt: skip
+    lie = PhaseRows(rows=rows, length=count, x_row=row, out_row=count + gap)
+    case.call(*case.given("x", x, (row, run, 1)), *out, case.table("places", backwards), lie)
     out.must_be(y)

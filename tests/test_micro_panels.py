@@ -6,7 +6,7 @@ from micro_helpers import guarded
 
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import LINE
-from jitconv.micro.panels import PANELS_AT_ONCE, pack_part, pack_rows, pack_whole, to_panels
+from jitconv.micro.panels import PANELS_AT_ONCE, Panels, pack_part, pack_rows, pack_whole, to_panels
 from jitconv.micro.tile import WIDEST, padded_columns
 from jitconv.micro.transpose import SQUARES_AT_ONCE, gather, pixels_to_planes, planes_to_pixels, scatter
 
@@ -83,7 +83,8 @@ def test_to_panels_puts_rows_in_narrow_panels_and_fills_them_with_zeros(case, ro
     expected[:, :, :columns] = x.transpose(1, 0, 2)
     x_row, apart = panels * width + gap, rows * width + gap
     out = case.output("out", expected.shape, (apart, width, 1))
-    case.call(*case.given("x", x, (x_row, width, 1)), x_row, rows, panels, told, *out, apart)
+    lie = Panels(rows=rows, panels=panels, columns=told, x_row=x_row, apart=apart)
+    case.call(*case.given("x", x, (x_row, width, 1)), *out, lie)
     out.must_be(expected)
 
 

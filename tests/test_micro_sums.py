@@ -4,7 +4,7 @@ import numpy as np
 from micro_arrays import PLANES, around, plane_step
 from micro_helpers import guarded
 
-from jitconv.micro.dots import TALL, WIDE, all_dots, dots, lane_sums
+from jitconv.micro.dots import TALL, WIDE, Lines, Tile, all_dots, dots, lane_sums
 from jitconv.micro.plane_reduce import plane_maxima, plane_sums
 
 
@@ -15,24 +15,21 @@ def dotted(case, size, count, lines, gap, *, first=None):
     """
     rows, width = size
     lanes, length = case.lanes, -(-count // case.lanes) * case.lanes
-    a, b, before = (
-        case.integers(rows, lines, count),
-        case.integers(width, lines, count),
-        case.integers(rows, width, lanes),
-    )
-    a_row, a_line, b_row, b_line = (
-        lines * (count + gap) + gap,
-        count + gap,
-        lines * (count + gap),
-        count + gap,
-    )
+    a, b = case.integers(rows, lines, count), case.integers(width, lines, count)
+    before = case.integers(rows, width, lanes)
+    line = count + gap
+    a_row, b_row = lines * line + gap, lines * line
     offsets = [10**9] * (first or 0) + [(width - 1 - n) * b_row for n in range(width)]  # the last one first
+    offsets = case.table("offsets", offsets)
     sums_row = width * lanes + (0 if first is None else gap)
     sums = case.output("sums", before.shape, (sums_row, lanes, 1), before=before)
-    case.call(*(() if first is not None else (rows,)), *case.given("a", a, (a_row, a_line, 1)), a_row, a_line,
-              *(() if first is not None else (width,)), *case.given("b", b[::-1], (b_row, b_line, 1)), b_line,
-              case.table("offsets", offsets), *(() if first is None else (first,)), lines, count, *sums,
-              *(() if first is None else (sums_row,)))  # fmt: skip
+    left, right = case.given("a", a, (a_row, line, 1)), case.given("b", b[::-1], (b_row, line, 1))
+    lie = Lines(lines=lines, length=count, a_row=a_row, a_line=line, b_at=right.at, b_line=line)
+    if first is None:
+        case.call(rows, width, *left, right.array, offsets, *sums, lie)
+    else:
+        tile = Tile(a_at=left.at, first=first, sums_at=sums.at, sums_row=sums_row)
+        case.call(left.array, right.array, offsets, sums.array, lie, tile)
     ends = [(0, 0), (0, 0), (0, length - count)]
     a, b = (np.pad(one, ends).reshape(*one.shape[:2], -1, lanes) for one in (a, b))
     sums.must_sum_to(before + np.einsum("rlji,nlji->rni", a, b))
@@ -80,8 +77,13 @@ def test_plane_sums_adds_up_whole_planes(case, planes, count, lay):
     reduced(case, x, lay).must_sum_to(x.sum(1))
 
 
-@guarded(plane_maxima, planes=planes_at_once, count=around, lay=PLANES[:3],
-         odd=[(), (-np.inf,), (np.inf, np.nan), (-np.inf, np.nan)])  # fmt: skip
+@guarded(
+    plane_maxima,
+    planes=planes_at_once,
+    count=around,
+    lay=PLANES[:3],
+    odd=[(), (-np.inf,), (np.inf, np.nan), (-np.inf, np.nan)],
+)
 def test_plane_maxima_finds_the_greatest_of_whole_planes_and_a_nan_wins(case, planes, count, lay, odd):
     x = case.integers(planes, count) - 5
     for plane, value in enumerate(odd * planes):  # in some planes; and one plane is full of -inf

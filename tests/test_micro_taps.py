@@ -4,18 +4,24 @@ import numpy as np
 from micro_arrays import around, places
 from micro_helpers import guarded
 
-from jitconv.algorithms.direct.grouped import depthwise, outputs, outputs_dw
-from jitconv.micro.taps import PLAIN, READS_APART, WRITES_APART
-from jitconv.micro.taps_gradient import BLOCK, UNROLLED
+from jitconv.algorithms.direct.grouped import outputs, outputs_dw
+from jitconv.algorithms.direct.grouped import pixels as of_pixels
+from jitconv.micro.taps import PLAIN, READS_APART, WRITES_APART, Tile
+from jitconv.micro.taps_gradient import BLOCK, UNROLLED, Region
 
 FAR = 10**9
 """A number of a table that is not asked for: whoever follows it leaves all arrays."""
 
 
-def table(case, name, *columns):
-    """Return a table of taps: three numbers for each; the first tap is not asked for, nor is the last."""
-    taps = np.stack(np.broadcast_arrays(*columns), -1).reshape(-1, 3)
-    return case.table(name, np.concatenate([np.full((1, 3), FAR), taps, np.full((1, 3), FAR)])).reshape(-1)
+def tables(case, rows, columns):
+    """Return an array with the tables of rows and of columns of taps, and where these begin.
+
+    There are three numbers for each; the first tap of a table is not asked for, nor is the last.
+    """
+    taps = [np.stack(np.broadcast_arrays(*one), -1).reshape(-1, 3) for one in (rows, columns)]
+    beyond = np.full((1, 3), FAR)
+    both = [np.concatenate([beyond, one, beyond]).reshape(-1) for one in taps]
+    return case.table("tables", np.concatenate(both)), {"rows_at": 0, "columns_at": both[0].size}
 
 
 class Rows:
@@ -46,7 +52,7 @@ what the outputs meet with one tap. The last two meet no tap, or no picture."""
 USUAL = {"pad": 0, "dilation": 1, "biased": 0, "added": 0, "floor": 0, "gap": 0}
 
 
-def filled(case, kind, count, terms, weights, x, x_step, tables, columns, limit):
+def filled(case, kind, count, terms, weights, x, x_step, taps, columns, limit):
     """Call `correlate`: y[i, lane] = y's own + bias + Σ of terms[i, tap, lane], lifted to 0 if asked.
 
     `weights` are the values and the steps of the filter; `columns` how many columns of taps the even outputs
@@ -60,9 +66,27 @@ def filled(case, kind, count, terms, weights, x, x_step, tables, columns, limit)
     before = case.integers(outputs, count) if kind["added"] else None
     y = case.output("y", (outputs, count), (count + kind["gap"], 1), before=before)
     rows, (even, every) = weights[0].shape[0], columns
-    case.call(*x, x_step, tables[0], 1, rows + 1, tables[1], 1, even + 1, every + 1, limit,
-              *case.given("w", *weights), *case.given("bias", bias), kind["biased"], kind["added"], *y,
-              count + kind["gap"], count, kind["floor"])  # fmt: skip
+    (table, begun), w, bias_given = taps, case.given("w", *weights), case.given("bias", bias)
+    tile = Tile(
+        **begun,
+        x_at=x.at,
+        x_step=x_step,
+        first_row=1,
+        last_row=rows + 1,
+        first_column=1,
+        middle_column=even + 1,
+        last_column=every + 1,
+        limit=limit,
+        w_at=w.at,
+        bias_at=bias_given.at,
+        biased=kind["biased"],
+        added=kind["added"],
+        y_at=y.at,
+        y_step=count + kind["gap"],
+        length=count,
+        relu=kind["floor"],
+    )
+    case.call(x.array, w.array, bias_given.array, y.array, table, tile)
     total = terms.sum((1, 2)) + (before if kind["added"] else 0) + (bias if kind["biased"] else 0)
     y.must_sum_to(np.maximum(total, 0) if kind["floor"] else total)
 
@@ -77,12 +101,9 @@ def over_channels(case, count, kind):
     x, met = case.met("x", places((outputs, rows, columns, count), (x_step, down, right, 1)))
     w, w_right = case.integers(rows, columns, count), count + kind["gap"]
     w_down, a, b = (columns + 1) * w_right, np.arange(rows), np.arange(columns)
-    tables = (
-        table(case, "rows", FAR, a * down, a * w_down),
-        table(case, "columns", FAR, b * right, b * w_right),
-    )
+    taps = tables(case, (FAR, a * down, a * w_down), (FAR, b * right, b * w_right))
     weights = w, (w_down, w_right, 1)
-    filled(case, kind, count, met * w, weights, x, x_step, tables, (columns, columns), FAR)
+    filled(case, kind, count, met * w, weights, x, x_step, taps, (columns, columns), FAR)
 
 
 def over_outputs(case, count, kind):
@@ -106,13 +127,13 @@ def over_outputs(case, count, kind):
     if form == WRITES_APART:
         met_by = (np.arange(columns)[:, None] >= even) == (lanes % 2 == 1)
     terms = picture.met.reshape(outputs, rows, columns, count) * w[..., None] * met_by
-    tables = (table(case, "rows", FAR, np.arange(rows) * down, np.arange(rows) * (columns + 1)),
-              table(case, "columns", offsets, offsets, np.arange(columns)))  # fmt: skip
+    a = np.arange(rows)
+    taps = tables(case, (FAR, a * down, a * (columns + 1)), (offsets, offsets, np.arange(columns)))
     weights = w, (columns + 1, 1)
-    filled(case, kind, count, terms, weights, picture.x, int(x_step), tables, (even, columns), limit)
+    filled(case, kind, count, terms, weights, picture.x, int(x_step), taps, (even, columns), limit)
 
 
-@guarded(depthwise.correlate, count=around, kind=KINDS)
+@guarded(of_pixels.correlate, count=around, kind=KINDS)
 def test_correlate_sums_over_taps_where_lanes_are_channels(case, count, kind):
     over_channels(case, count, kind)
 
@@ -127,7 +148,7 @@ def one_and_more(lanes, *_):
     return [lanes - 1, lanes + 1] if lanes > 1 else [1, 2]
 
 
-@guarded(depthwise.correlate, count=one_and_more, kind=EMPTY_KINDS)
+@guarded(of_pixels.correlate, count=one_and_more, kind=EMPTY_KINDS)
 def test_without_a_tap_channels_keep_their_bias_and_what_is_there(case, count, kind):
     over_channels(case, count, kind)
 
@@ -141,7 +162,7 @@ PIXELS = [(1, 1), (0, 3), (3, UNROLLED), (2, 2 * UNROLLED + 1)]
 """Rows and columns of what the sums run over."""
 
 
-@guarded(depthwise.correlate_gradient, count=around, pixels=PIXELS)
+@guarded(of_pixels.correlate_gradient, count=around, pixels=PIXELS)
 def test_the_gradient_sums_over_pixels_where_lanes_are_channels(case, count, pixels):
     """sums[tap, lane] += Σ_pixel dy[pixel, lane] · x[pixel + the tap's, lane], for one vector of lanes."""
     down, across = pixels
@@ -154,12 +175,27 @@ def test_the_gradient_sums_over_pixels_where_lanes_are_channels(case, count, pix
     expected = before + np.einsum("qjc,qjabc->abc", dy, met)
     dy_right, dy_down = lanes + 2, across * (lanes + 2) + 1
     place, places_down = count + 1, (BLOCK + 1) * (count + 1)
-    tables = (table(case, "rows", FAR, np.arange(height) * row, np.arange(height) * places_down),
-              table(case, "columns", FAR, np.arange(width) * tap, np.arange(width) * place))  # fmt: skip
+    a, b = np.arange(height), np.arange(width)
+    table, begun = tables(case, (FAR, a * row, a * places_down), (FAR, b * tap, b * place))
     sums = case.output("sums", before.shape, (places_down, place, 1), before=before)
     dy = case.given("dy", dy, (dy_down, dy_right, 1))
-    case.call(*x, x_down, x_right, *dy, dy_down, dy_right, tables[0], 1, tables[1], 1, FAR, *sums, down,
-              across, count)  # fmt: skip
+    region = Region(
+        **begun,
+        x_at=x.at,
+        x_down=x_down,
+        x_right=x_right,
+        dy_at=dy.at,
+        dy_down=dy_down,
+        dy_right=dy_right,
+        first_row=1,
+        first_column=1,
+        limit=FAR,
+        sums_at=sums.at,
+        down=down,
+        across=across,
+        length=count,
+    )
+    case.call(x.array, dy.array, sums.array, table, region)
     sums.must_sum_to(expected)
 
 
@@ -180,11 +216,27 @@ def test_the_gradient_sums_over_outputs_where_lanes_are_outputs(case, across, ro
     first = places((down, height, 1, 1), (x_down, row, 0, 0))
     picture = Rows(case, first, offsets[:, None] + scale * np.arange(across), limit, pitch)
     dy, before = case.integers(down, across), case.integers(height, width, lanes)
-    tables = (table(case, "rows", FAR, np.arange(height) * row, np.arange(height) * (BLOCK + 1)),
-              table(case, "columns", offsets, offsets, np.arange(width)))  # fmt: skip
+    a, x = np.arange(height), picture.x
+    table, begun = tables(case, (FAR, a * row, a * (BLOCK + 1)), (offsets, offsets, np.arange(width)))
     sums = case.output("sums", before.shape, ((BLOCK + 1) * lanes, lanes, 1), before=before)
-    case.call(*picture.x, x_down, FAR, *case.given("dy", dy, (across + 1, 1)), across + 1, FAR, tables[0], 1,
-              tables[1], 1, limit, *sums, down, across, lanes)  # fmt: skip
+    upstream = case.given("dy", dy, (across + 1, 1))
+    region = Region(
+        **begun,
+        x_at=x.at,
+        x_down=x_down,
+        x_right=FAR,
+        dy_at=upstream.at,
+        dy_down=across + 1,
+        dy_right=FAR,
+        first_row=1,
+        first_column=1,
+        limit=limit,
+        sums_at=sums.at,
+        down=down,
+        across=across,
+        length=lanes,
+    )
+    case.call(x.array, upstream.array, sums.array, table, region)
     terms = np.zeros((height, width, -(-across // lanes) * lanes), case.dtype)
     terms[..., :across] = np.einsum("qj,qabj->abj", dy, picture.met)
     sums.must_sum_to(before + terms.reshape(height, width, -1, lanes).sum(2))

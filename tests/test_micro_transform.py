@@ -5,12 +5,19 @@ from micro_arrays import around
 from micro_helpers import guarded
 
 from jitconv.algorithms.winograd import pieces, weights
+from jitconv.micro.transform import Columns, Places, There
 
 PATCHES = {
-    4: [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, -2, -1, 2, 1, 0],
-        [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]],
+    4: [
+        [4, 0, -5, 0, 1, 0],
+        [0, -4, -4, 1, 1, 0],
+        [0, 4, -4, -1, 1, 0],
+        [0, -2, -1, 2, 1, 0],
+        [0, 2, -1, -2, 1, 0],
+        [0, 4, 0, -5, 0, 1],
+    ],
     2: [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, -1, 0, 1]],
-}  # fmt: skip
+}
 """What F(4x4, 3x3) and F(2x2, 3x3) do with patches of pictures: one matrix for each side of a result."""
 
 POINTS = {4: [0, 1, -1, 2, -2], 2: [0, 1, -1]}
@@ -55,8 +62,10 @@ def transformed(case, matrix, channels, lay):
     down, to_down = side * right + gap, out_side * to_right
     step, to_step = side * down, out_side * to_down + gap
     target = case.output("target", (count, out_side, out_side, channels), (to_step, to_down, to_right, 1))
-    case.call(*case.given("source", patches, (step, down, right, 1)), down, right, step, *target, to_down,
-              to_right, to_step, count, channels)  # fmt: skip
+    source = case.given("source", patches, (step, down, right, 1))
+    read = Places(at=source.at, down=down, right=right, step=step)
+    written = Places(at=target.at, down=to_down, right=to_right, step=to_step)
+    case.call(source.array, target.array, read, written, count, channels)
     expected = np.einsum("ip,npqc,jq->nijc", matrix, patches, matrix)
     target.must_sum_to(expected, rounding(case, matrix, patches) * np.abs(matrix).sum(1).max())
 
@@ -70,7 +79,9 @@ def transformed_across(case, matrix, channels, lay):
     step, to_step = side * apart + gap, out_side * to_apart
     target = case.output("target", (count, out_side, channels), (to_step, to_apart, 1))
     source = case.given("source", patches, (step, apart, 1))
-    case.call(*source, apart, step, *target, to_apart, to_step, count, channels)
+    read = Columns(at=source.at, apart=apart, step=step)
+    written = Columns(at=target.at, apart=to_apart, step=to_step)
+    case.call(source.array, target.array, read, written, count, channels)
     target.must_sum_to(np.einsum("ip,npc->nic", matrix, patches), rounding(case, matrix, patches))
 
 
@@ -80,16 +91,18 @@ def transformed_down(case, matrix, channels, lay, there):
     out_side, side = matrix.shape
     first, last, kept, floor = there
     last, kept = min(last, side), min(kept, out_side)
-    there = case.integers(last - first, count, channels)
+    inside = case.integers(last - first, count, channels)
     patches = np.zeros((side, count, channels))
-    patches[first:last] = there
+    patches[first:last] = inside
     step, to_step = channels + gap, channels + 2 * gap
     apart, to_apart = count * step + gap, count * to_step
-    source = case.given("source", there, (apart, step, 1))
+    source = case.given("source", inside, (apart, step, 1))
     zeros = case.given("zeros", np.zeros((count, channels), case.dtype), (step, 1))
     target = case.output("target", (kept, count, channels), (to_apart, to_step, 1))
-    case.call(source.array, source.at - first * apart, apart, step, *zeros, first, last, *target, to_apart,
-              to_step, kept, count, channels, floor)  # fmt: skip
+    read = Columns(at=source.at - first * apart, apart=apart, step=step)
+    written = Columns(at=target.at, apart=to_apart, step=to_step)
+    told = There(first=first, last=last, zeros_at=zeros.at, kept=kept)
+    case.call(source.array, zeros.array, target.array, read, written, told, count, channels, floor)
     expected = np.einsum("ip,pnc->inc", matrix, patches)[:kept]
     target.must_sum_to(np.maximum(expected, 0) if floor else expected, rounding(case, matrix, patches))
 

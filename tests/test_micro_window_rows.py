@@ -6,7 +6,7 @@ from micro_arrays import around
 from micro_helpers import guarded
 
 from jitconv.jit.vectors import VECTOR_BYTES
-from jitconv.micro.window_rows import ALL, FIRST, SPLIT, row_maxima, row_routes
+from jitconv.micro.window_rows import ALL, FIRST, SPLIT, Lines, row_maxima, row_routes
 
 ODD = [(), (-np.inf,), (np.inf,), (np.nan, -np.inf)]
 
@@ -29,7 +29,7 @@ def test_row_maxima_finds_each_window_s_greatest_and_a_nan_wins(case, lines, win
     lines, rows = lines
     x = drawn(case, lines, rows, windows, odd)
     y = case.output("y", (lines, windows))
-    case.call(*case.given("x", x), rows, lines, windows, *y)
+    case.call(*case.given("x", x), *y, Lines(lines=lines, windows=windows, rows=rows))
     y.must_be(x.max((1, 3)))
 
 
@@ -46,7 +46,8 @@ def routed(case, lines, rows, windows, odd):
         parts = parts / marks.sum(-1, keepdims=True)
     expected = parts.reshape(lines, windows, rows, columns).transpose(0, 2, 1, 3)
     dx = case.output("dx", x.shape)
-    case.call(*case.given("x", x), rows, lines, windows, *case.given("dy", dy), *dx)
+    lie = Lines(lines=lines, windows=windows, rows=rows)
+    case.call(*case.given("x", x), *case.given("dy", dy), *dx, lie)
     dx.must_sum_to(expected, 100 * np.finfo(case.dtype).eps)
 
 

@@ -5,7 +5,18 @@ from micro_arrays import around, places
 from micro_helpers import guarded
 
 from jitconv.micro.runs import VECTORS_AT_ONCE
-from jitconv.micro.windows import SMALL, maxima, means, route, route_shared, spread, winners
+from jitconv.micro.windows import (
+    SMALL,
+    Positions,
+    Way,
+    Windows,
+    maxima,
+    means,
+    route,
+    route_shared,
+    spread,
+    winners,
+)
 
 SIDES = [(1, 1), (2, 2), (3, 3), (2, 3), (3, 1), (1, 4)]
 """Windows with code of their own (of 2x2 and 3x3 taps) and others."""
@@ -18,6 +29,21 @@ def channels_of(lanes, *_):
 
 APART, OVERLAPPING, IN_COLUMNS = "apart", "overlapping", "in columns"
 """How windows lie: with room between them, with taps in common, below one another."""
+
+
+def run_of(lay, side, channels):
+    """Return windows that lie so, the results of which have some room between them."""
+    step, down, right = steps_of(lay, side, channels)
+    return Windows(
+        rows=side[0],
+        cols=side[1],
+        down=down,
+        right=right,
+        windows=WINDOWS,
+        step=step,
+        result_step=channels + 2,
+        channels=channels,
+    )
 
 
 def steps_of(lay, side, channels):
@@ -33,9 +59,9 @@ WINDOWS = 3
 
 
 def taps_of(lay, side, channels):
-    """Return the steps, and where each element lies: (window, row, column, channel)."""
+    """Return the windows, and where each element lies: (window, row, column, channel)."""
     steps = steps_of(lay, side, channels)
-    return steps, places((WINDOWS, *side, channels), (*steps, 1))
+    return run_of(lay, side, channels), places((WINDOWS, *side, channels), (*steps, 1))
 
 
 def with_ties(odd):
@@ -65,10 +91,10 @@ def flat_windows(met):
 @guarded(maxima, side=SIDES, channels=channels_of, kind=KINDS)
 def test_maxima_finds_each_window_s_greatest_and_a_nan_wins(case, side, channels, kind):
     lay, odd = kind
-    (step, down, right), where = taps_of(lay, side, channels)
+    windows, where = taps_of(lay, side, channels)
     x, met = case.met("x", where, with_ties(odd)(case))
     y = case.output("y", (WINDOWS, channels), (channels + 2, 1))
-    case.call(*x, *side, down, right, step, WINDOWS, channels, *y, channels + 2)
+    case.call(*x, *y, windows)
     y.must_be(met.max((1, 2)))
 
 
@@ -76,15 +102,15 @@ def test_maxima_finds_each_window_s_greatest_and_a_nan_wins(case, side, channels
 def test_winners_tells_where_the_first_of_the_greatest_is(case, side, channels, kind):
     """NumPy's argmax has the same rule: the first NaN, else the first of the greatest."""
     (large,), (lay, odd) = case.size, kind
-    (step, down, right), where = taps_of(lay, side, channels)
+    windows, where = taps_of(lay, side, channels)
     x, met = case.met("x", where, with_ties(odd)(case))
     y = case.output("y", (WINDOWS, channels), (channels + 2, 1))
     positions = case.output("positions", (WINDOWS, channels), (channels + 2, 1), dtype=np.int64)
-    first, steps = 2**40 if large else SMALL - 10_000, (1000, 100, 7)  # of windows, rows and columns
-    case.call(*x, *side, down, right, step, WINDOWS, channels, *y, channels + 2, first, steps[1], steps[2],
-              steps[0], positions.array)  # fmt: skip
+    told = Positions(first=2**40 if large else SMALL - 10_000, down=100, right=7, step=1000)
+    case.call(*x, *y, positions.array, windows, told)
     taps = flat_windows(met)
-    numbers = first + places((WINDOWS, *side), steps).reshape(WINDOWS, 1, -1)
+    steps = told.step, told.down, told.right
+    numbers = told.first + places((WINDOWS, *side), steps).reshape(WINDOWS, 1, -1)
     winner = taps.argmax(-1)[..., None]
     y.must_be(taps.max(-1))
     positions.must_be(np.take_along_axis(np.broadcast_to(numbers, taps.shape), winner, -1)[..., 0])
@@ -92,11 +118,11 @@ def test_winners_tells_where_the_first_of_the_greatest_is(case, side, channels, 
 
 @guarded(means, side=SIDES, channels=channels_of, lay=[APART, OVERLAPPING, IN_COLUMNS])
 def test_means_puts_each_window_s_sum_times_a_share(case, side, channels, lay):
-    (step, down, right), where = taps_of(lay, side, channels)
+    windows, where = taps_of(lay, side, channels)
     x, met = case.met("x", where)
     y = case.output("y", (WINDOWS, channels), (channels + 2, 1))
     share = case.dtype.type(0.25)
-    case.call(*x, *side, down, right, step, WINDOWS, channels, *y, channels + 2, share)
+    case.call(*x, *y, share, windows)
     y.must_sum_to(met.sum((1, 2)) / 4)
 
 
@@ -116,13 +142,13 @@ def added_up(case, where, parts, adding):
 def test_spread_gives_every_tap_a_share(case, side, channels, way):
     """Where nothing is added the windows have no taps in common."""
     lay, adding = way
-    (step, down, right), where = taps_of(lay, side, channels)
+    windows, where = taps_of(lay, side, channels)
     dy = case.integers(WINDOWS, channels)
     parts = np.broadcast_to(dy[:, None, None] / 4, where.shape)
     before, expected = added_up(case, where, parts, adding)
     dx = case.output("dx", before.shape, before=before)
-    case.call(*dx, *side, down, right, step, WINDOWS, channels, *case.given("dy", dy, (channels + 2, 1)),
-              channels + 2, case.dtype.type(0.25), adding)  # fmt: skip
+    dy = case.given("dy", dy, (channels + 2, 1))
+    case.call(*dx, *dy, case.dtype.type(0.25), adding, windows)
     dx.must_sum_to(expected)
 
 
@@ -139,7 +165,7 @@ WAYS = [
 def routed(case, side, channels, way, *, shared):
     """Call a piece that gives gradients to maxima in all rows of the windows, or in the last one."""
     lay, odd, adding, dividing = way
-    (step, down, right), where = taps_of(lay, side, channels)
+    windows, where = taps_of(lay, side, channels)
     x, met = case.met("x", where, with_ties(odd)(case))
     taps, dy = flat_windows(met), 12 * case.integers(WINDOWS, channels)
     marks = np.arange(taps.shape[-1]) == taps.argmax(-1)[..., None]
@@ -150,11 +176,13 @@ def routed(case, side, channels, way, *, shared):
         parts = parts / marks.sum(-1, keepdims=True)
     parts = parts.transpose(0, 2, 1).reshape(where.shape).astype(case.dtype)
     first, last = case.rng.choice([0, side[0] - 1]), side[0]
-    given = where[:, first:last] - first * down
+    above = first * windows.down
+    given = where[:, first:last] - above
     before, expected = added_up(case, given, parts[:, first:last], adding)
     dx = case.output("dx", before.shape, before=before)
-    case.call(*x, *side, down, right, step, WINDOWS, channels, *case.given("dy", dy, (channels + 2, 1)),
-              channels + 2, dx.array, dx.at - first * down, first, last, adding, dividing)  # fmt: skip
+    dy = case.given("dy", dy, (channels + 2, 1))
+    told = Way(first=first, last=last, adding=adding, dividing=dividing)
+    case.call(*x, *dy, dx.array, dx.at - above, windows, told)
     dx.must_sum_to(expected, 100 * np.finfo(case.dtype).eps)
 
 

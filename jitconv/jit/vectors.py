@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import inspect
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce, wraps
@@ -31,7 +30,7 @@ llvmlite.binding.add_symbol(UNKNOWN, ctypes.cast(_abort, ctypes.c_void_p).value)
 depthwise planes of 28x28 took 52 to 69 µs instead of 44."""
 
 
-def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),), record: Any = None) -> Any:
+def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),)) -> Any:
     """Make, of what writes the IR of a function, a piece that kernels call.
 
     ``write(vectors, *arguments)`` writes it for the arguments of the call: pointers to what arrays hold,
@@ -39,8 +38,7 @@ def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),), r
     there are sizes there is a function for each, and the first arguments of a call choose one; `write` gets
     those as Python's integers, from 0 to 15. A size that there is not ends the process: nothing else would
     tell that nothing was written. The functions are compiled once for all kernels, apart from them: each has
-    the registers to itself. The pieces of a module have different names. With a `record`, a NamedTuple, calls
-    take its fields, and it is what `write` gets: ``write(vectors, record(*arguments))``.
+    the registers to itself. The pieces of a module have different names.
     """
 
     def piece(write: Callable[..., None]) -> Any:
@@ -54,11 +52,6 @@ def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),), r
                     raise TypingError(f"{write.__name__} takes NamedTuples of integers; got {one}")
             return types.void(*arguments), generate
 
-        if record is not None:
-            kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-            names = [inspect.Parameter(name, kind) for name in ("typing", *record._fields)]
-            typed.__signature__ = inspect.Signature(names)  # type: ignore[attr-defined]
-
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             count = len(sizes[0])
             pairs = list(zip(signature.args, arguments, strict=True))
@@ -70,8 +63,7 @@ def emitted(name: str | None = None, sizes: Sequence[tuple[int, ...]] = ((),), r
             symbols = {size: symbol(library, "x".join(map(str, size))) for size in sizes}
 
             def written(vectors: Vectors, *arguments: Any) -> None:
-                given = [*arguments[:count], *_grouped(signature.args[count:], arguments[count:])]
-                write(vectors, *given) if record is None else write(vectors, record(*given))
+                write(vectors, *arguments[:count], *_grouped(signature.args[count:], arguments[count:]))
 
             def functions(module: Any) -> None:
                 for size in sizes:

@@ -9,7 +9,7 @@ broadcast.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from jitconv.jit.integers import I32
 from jitconv.jit.loops import inlined
@@ -21,8 +21,34 @@ TALL, WIDE = {64: (5, 4), 32: (4, 3), 16: (4, 3)}[VECTOR_BYTES]
 _SIZES = [(rows, width) for rows in range(1, TALL + 1) for width in range(1, WIDE + 1)]
 
 
+class Lines(NamedTuple):
+    """The lines that a row has, and how rows lie; row n of b begins at b_at + offsets[n]."""
+
+    lines: int
+    length: int
+    """Elements of a line: what is beyond is not read, it could be an infinity."""
+    a_row: int
+    """Elements of a from row to row; then from line to line."""
+    a_line: int
+    b_at: int
+    b_line: int
+    """Elements of b from line to line."""
+
+
+class Tile(NamedTuple):
+    """Which rows have their products added, and where."""
+
+    a_at: int
+    """Where the first row of a begins."""
+    first: int
+    """The first row of b."""
+    sums_at: int
+    sums_row: int
+    """Elements of the sums from row to row of a; those of one row are neighbours, a vector each."""
+
+
 @inlined
-def all_dots(rows, a, a_at, a_row, a_line, columns, b, b_at, b_line, offsets, lines, count, sums, sums_at):
+def all_dots(rows, columns, a, a_at, b, offsets, sums, sums_at, lines):
     """Add the products of each of the rows of a with each of b to sums[r, n, lane], by nearly equal tiles."""
     lanes = VECTOR_BYTES // a.itemsize
     left_rows = (rows + TALL - 1) // TALL
@@ -32,8 +58,13 @@ def all_dots(rows, a, a_at, a_row, a_line, columns, b, b_at, b_line, offsets, li
         left, n = (columns + WIDE - 1) // WIDE, 0
         while left > 0:
             wide = (columns - n + left - 1) // left
-            dots(high, wide, a, a_at + r * a_row, a_row, a_line, b, b_at, b_line, offsets, n, lines, count,
-                 sums, sums_at + (r * columns + n) * lanes, columns * lanes)  # fmt: skip
+            tile = Tile(
+                a_at=a_at + r * lines.a_row,
+                first=n,
+                sums_at=sums_at + (r * columns + n) * lanes,
+                sums_row=columns * lanes,
+            )
+            dots(high, wide, a, b, offsets, sums, lines, tile)
             n += wide
             left -= 1
         r += high
@@ -41,40 +72,29 @@ def all_dots(rows, a, a_at, a_row, a_line, columns, b, b_at, b_line, offsets, li
 
 
 @emitted("dots", _SIZES)
-def dots(v, rows, width, a, a_at, a_row, a_line, b, b_at, b_line, offsets, first, lines, count, sums, sums_at,
-         sums_row):  # fmt: skip
-    """Add one tile's products to its sums.
-
-    Parameters
-    ----------
-    a, a_at, a_row, a_line : array of one axis, and int
-        Where the first element is, and the steps from row to row and from line to line.
-    b, b_at, b_line, offsets, first : arrays of one axis, and int
-        Row n of b begins at b_at + offsets[first + n].
-    lines, count : int
-        How many lines, and elements in each: what is beyond is not read, it could be an infinity.
-    sums, sums_at, sums_row : array of one axis, and int
-        Vectors: those of one row of a are neighbours.
-    """
-    places = [v.at(sums, sums_at + sums_row * r + n * v.lanes) for r in range(rows) for n in range(width)]
-    starts = [v.at(b, b_at, v.entry(offsets, first, n)) for n in range(width)]
-    whole = count - count % v.lanes
+def dots(v, rows, width, a, b, offsets, sums, lines, tile):
+    """Add the products of `rows` rows of a with `width` rows of b to their sums; see `Lines` and `Tile`."""
+    places = [
+        v.at(sums, tile.sums_at + tile.sums_row * r + n * v.lanes) for r in range(rows) for n in range(width)
+    ]
+    starts = [v.at(b, lines.b_at, v.entry(offsets, tile.first, n)) for n in range(width)]
+    whole = lines.length - lines.length % v.lanes
 
     def line(number: Any, totals: list[Any]) -> list[Any]:
-        a_here, b_here = v.at(a, a_at, number * a_line), number * b_line
+        a_here, b_here = v.at(a, tile.a_at, number * lines.a_line), number * lines.b_line
 
         def products(j: Any, mask: Any) -> Iterator[tuple[Any, Any]]:
             columns = [v.load(v.at(start, b_here, j), mask) for start in starts]
             for r in range(rows):
-                value = v.load(v.at(a_here, a_row * r, j), mask)
+                value = v.load(v.at(a_here, lines.a_row * r, j), mask)
                 yield from ((value, column) for column in columns)
 
         def step(j: Any, mask: Any, totals: list[Any]) -> list[Any]:
             return [v.fused(*pair, total) for pair, total in zip(products(j, mask), totals, strict=True)]
 
-        return v.each(count, step, totals, whole=whole)
+        return v.each(lines.length, step, totals, whole=whole)
 
-    totals = v.loop(0, lines, 1, [v.load(place) for place in places], line)
+    totals = v.loop(0, lines.lines, 1, [v.load(place) for place in places], line)
     for total, place in zip(totals, places, strict=True):
         v.store(total, place)
 

@@ -5,7 +5,7 @@ In the lanes beyond the last column is 0.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from jitconv.jit.loops import inlined
 from jitconv.jit.vectors import VECTOR_BYTES, emitted
@@ -29,9 +29,8 @@ def pack_rows(x, at, row, rows, columns, out, to, skipped, depth):
     pack_whole(x, at, row, rows, whole // panel, out, to + skipped * panel, depth * panel)
     if rest > 0:
         vectors = width_of(rest, lanes)
-        pack_part(
-            vectors, x, at + whole, row, rows, rest, out, to + depth * whole + skipped * vectors * lanes
-        )
+        to += depth * whole + skipped * vectors * lanes
+        pack_part(vectors, x, at + whole, row, rows, rest, out, to)
 
 
 @emitted()
@@ -63,23 +62,33 @@ def pack_part(v, vectors, x, at, row, rows, columns, out, to):
             v.store(v.load(v.at(read, n * v.lanes), mask), v.at(written, n * v.lanes))
 
 
-@emitted("to_panels", [(width,) for width in TALLEST])
-def to_panels(v, vectors, x, at, x_row, rows, panels, columns, out, to, apart):
-    """Put rows of x, `x_row` apart, in panels of `vectors` vectors: (panel, row, lane), the panels `apart`.
+class Panels(NamedTuple):
+    """What `to_panels` takes of x, and how panels lie."""
 
-    `columns` are how many of a panel there are; the others are 0.
-    """
+    rows: int
+    panels: int
+    columns: int
+    """How many of a panel there are; the others are 0."""
+    x_row: int
+    """Elements of x from row to row."""
+    apart: int
+    """Elements from panel to panel."""
+
+
+@emitted("to_panels", [(width,) for width in TALLEST])
+def to_panels(v, vectors, x, at, out, to, n):
+    """Put rows of x in panels of `vectors` vectors, (panel, row, lane); see `Panels`."""
     wide = vectors * v.lanes
-    whole = columns >= wide
-    inside = v.masks(columns, vectors)
+    whole = n.columns >= wide
+    inside = v.masks(n.columns, vectors)
 
     def copied(masks: list[Any]) -> list[Any]:
-        with v.range(rows) as r:
-            x_here, out_here = v.at(x, at, r * x_row), v.at(out, to, r * wide)
-            with v.range(panels) as p:
-                x_panel, out_panel = v.at(x_here, p * wide), v.at(out_here, p * apart)
-                for n, mask in enumerate(masks):
-                    v.store(v.load(v.at(x_panel, n * v.lanes), mask), v.at(out_panel, n * v.lanes))
+        with v.range(n.rows) as r:
+            x_here, out_here = v.at(x, at, r * n.x_row), v.at(out, to, r * wide)
+            with v.range(n.panels) as p:
+                x_panel, out_panel = v.at(x_here, p * wide), v.at(out_here, p * n.apart)
+                for i, mask in enumerate(masks):
+                    v.store(v.load(v.at(x_panel, i * v.lanes), mask), v.at(out_panel, i * v.lanes))
         return []
 
     v.either(whole, lambda: copied([None] * vectors), lambda: copied(inside))

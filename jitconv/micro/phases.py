@@ -9,34 +9,45 @@ and ``merge_phases`` undoes it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from jitconv.jit.vectors import emitted
 
 
+class PhaseRows(NamedTuple):
+    """Rows that are split, or merged."""
+
+    rows: int
+    length: int
+    """Elements of a row: of x where it is split, of what it is merged to."""
+    x_row: int
+    """Elements from row to row of what is read, and of what is written."""
+    out_row: int
+
+
 @emitted("split_phases", [(1, 1), (2, 2), (4, 4), (2, 1), (4, 1)])
-def split_phases(v, phases, kept, x, at, x_row, rows, count, out, to, out_row, places):
-    """Split the `count` elements of each of some rows into as many runs as there are `phases`.
+def split_phases(v, phases, kept, x, at, out, to, places, n):
+    """Split the `length` elements of each of some `PhaseRows` into as many runs as there are `phases`.
 
     The first `kept` of them are written; `places` says where in a row of `out` each begins. Whole vectors are
     written, 0 beyond the last one.
     """
     starts = [v.at(out, to, v.entry(places, phase)) for phase in range(kept)]
-    whole = count - count % (phases * v.lanes)
-    with v.range(rows) as row:
-        x_here, out_here = v.at(x, at, row * x_row), row * out_row
+    whole = n.length - n.length % (phases * v.lanes)
+    with v.range(n.rows) as row:
+        x_here, out_here = v.at(x, at, row * n.x_row), row * n.out_row
 
         def step(column: Any, masks: list[Any]) -> None:
-            values = [v.load(v.at(x_here, column, n * v.lanes), mask) for n, mask in enumerate(masks)]
+            values = [v.load(v.at(x_here, column, i * v.lanes), mask) for i, mask in enumerate(masks)]
             for phase, value in enumerate(deinterleaved(v, values)[:kept]):
                 v.store(value, v.at(starts[phase], out_here, column // phases))
 
-        v.each(count, step, vectors=phases, whole=whole)
+        v.each(n.length, step, vectors=phases, whole=whole)
 
 
 @emitted("merge_phases", [(2,), (4,)])
-def merge_phases(v, phases, x, at, x_row, rows, places, out, to, out_row, count):
-    """Undo `split_phases`: take by turns from as many runs as there are phases, `count` elements of each row.
+def merge_phases(v, phases, x, at, out, to, places, n):
+    """Undo `split_phases`: take the `length` elements of a row by turns from as many runs as phases.
 
     The runs can be read to the end of their last vectors; there is at least one row. Rows that follow one
     another in `out` are written as whole vectors, and what is too much is written over by the next row; only
@@ -45,24 +56,24 @@ def merge_phases(v, phases, x, at, x_row, rows, places, out, to, out_row, count)
     """
     starts = [v.at(x, at, v.entry(places, phase)) for phase in range(phases)]
     wide = phases * v.lanes
-    whole = count - count % wide
-    in_order = (out_row == count) & (count >= wide)
-    unmasked = in_order.choose(rows - 1, 0)
+    whole = n.length - n.length % wide
+    in_order = (n.out_row == n.length) & (n.length >= wide)
+    unmasked = in_order.choose(n.rows - 1, 0)
 
     def merge(row: Any, whole: Any) -> None:
-        x_here, out_here = row * x_row, v.at(out, to, row * out_row)
+        x_here, out_here = row * n.x_row, v.at(out, to, row * n.out_row)
 
         def step(column: Any, masks: list[Any]) -> None:
             place = column // phases
             values = _merged(v, [v.load(v.at(start, x_here, place)) for start in starts])
-            for n, (value, mask) in enumerate(zip(values, masks, strict=True)):
-                v.store(value, v.at(out_here, column, n * v.lanes), mask)
+            for i, (value, mask) in enumerate(zip(values, masks, strict=True)):
+                v.store(value, v.at(out_here, column, i * v.lanes), mask)
 
-        v.each(count, step, vectors=phases, whole=whole)
+        v.each(n.length, step, vectors=phases, whole=whole)
 
     with v.range(unmasked) as row:
-        merge(row, count)
-    with v.range(unmasked, rows) as row:
+        merge(row, n.length)
+    with v.range(unmasked, n.rows) as row:
         merge(row, whole)
 
 

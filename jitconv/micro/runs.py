@@ -24,16 +24,14 @@ Values = list[Any]
 class Run:
     """Writes the loops over windows, channels and taps; positions are numbers of 64 bits if `large`."""
 
-    def __init__(
-        self, v: Vectors, windows: Any, channels: Any, rows: Any, cols: Any, *, large: int = 0
-    ) -> None:
-        self.v, self.build = v, v.build
+    def __init__(self, v: Vectors, windows: Any, *, large: int = 0) -> None:
+        self.v, self.build, self.of = v, v.build, windows
         self.position = I64 if large else I32
-        self.windows, self.channels, self.rows, self.cols = windows, channels, rows, cols
+        self.rows, self.cols = windows.rows, windows.cols
 
     def each_window(self, write: Callable[[Any, Any, Values], None]) -> None:
         """Write ``write(window, channel, masks)`` once for each usual window, and once for any other."""
-        build, rows, cols = self.build, self.rows, self.cols
+        build, rows, cols = self.build, self.of.rows, self.of.cols
         for side in UNROLLED:
             usual = (rows == side) & (cols == side)
             here, other = (build.append_basic_block(f"{word}_{side}") for word in ("usual", "other"))
@@ -49,14 +47,15 @@ class Run:
     def _windows(self, write: Callable[[Any, Any, Values], None]) -> None:
         """Write the loops over windows and channels: blocks of whole vectors, whole ones, the rest."""
         lanes = self.v.lanes
-        blocks, whole = (self.channels & -size for size in (lanes * VECTORS_AT_ONCE, lanes))
+        channels = self.of.channels
+        blocks, whole = (channels & -size for size in (lanes * VECTORS_AT_ONCE, lanes))
         parts = [(0, blocks, VECTORS_AT_ONCE), (blocks, whole, 1)]
-        with self._counted(self.windows) as window:
+        with self._counted(self.of.windows) as window:
             for first, last, vectors in parts:
                 with self.v.range(first, last, lanes * vectors) as c:
                     write(window, c, [None] * vectors)
-            with self.build.if_then(whole < self.channels):
-                write(window, whole, [self.v.below(self.channels - whole)])
+            with self.build.if_then(whole < channels):
+                write(window, whole, [self.v.below(channels - whole)])
 
     @contextmanager
     def taps(self, first: Any = 0, last: Any = None) -> Iterator[tuple[Int, Int]]:
@@ -70,6 +69,10 @@ class Run:
         """Write a loop as `range` does, whose counter is marked as one that does not overflow."""
         with cgutils.for_range(self.build, last, start=known(first)) as loop:
             yield Int(self.build, loop.index)
+
+    def tap(self, at: Any, w: Any, c: Any, r: Any, q: Any) -> Any:
+        """Return where the tap in row r and column q of window w is, from the channel c on."""
+        return at + w * self.of.step + c + r * self.of.down + q * self.of.right
 
     def loads(self, base: Any, at: Any, masks: Values) -> Values:
         """Return as many vectors in a row as there are masks."""

@@ -6,9 +6,9 @@ Each channel is on its own here, so a product of matrices has nothing to share. 
 neighbouring channels (NHWC; a tap's weights are a vector too) or neighbouring outputs of a row (NCHW; a tap's
 weight is one number for all lanes).
 
-Taps come as two tables of int64, of rows and of columns, with three numbers for each: its offset in lanes,
-used only where lanes are outputs; its place in the picture; its place in the filter. A tap's place is that of
-its row plus that of its column.
+Taps come as two tables, of rows and of columns, in one array of int64, with three numbers for each: its
+offset in lanes, used only where lanes are outputs; its place in the picture; its place in the filter. A tap's
+place is that of its row plus that of its column.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def correlation(name: str, *, lanes_are_channels: bool) -> Any:
 
     y[i·y_step + lane] = (y's own if `added`) + (bias if `biased`) + Σ_taps w · x[i·x_step + lane]
 
-    for i < outputs and lane < count. Its arguments are the `Arguments`.
+    for i < outputs and lane < length. Its arguments are the sizes `outputs`, `form` and `sharing`, the
+    arrays x, w, bias, y and that of the tables, and a `Tile`.
 
     `sharing` 1 or 2 is for 3 neighbouring taps in the direction of the outputs (columns where lanes are
     channels, rows where lanes are outputs), the outputs so many inputs apart: an input of two of them is then
@@ -50,47 +51,61 @@ def correlation(name: str, *, lanes_are_channels: bool) -> Any:
     """
     sizes = [(n, *rest) for n in range(1, OUTPUTS + 1) for rest in FORMS[lanes_are_channels]]
 
-    @emitted(f"correlate_{name}", sizes, Arguments)
-    def correlate(v, arguments):
-        _Correlate(v, lanes_are_channels, arguments).write()
+    @emitted(f"correlate_{name}", sizes)
+    def correlate(v, outputs, form, sharing, x, w, bias, y, tables, tile):
+        arrays = Arrays(
+            x=x,
+            w=w,
+            bias=bias,
+            y=y,
+            rows=v.at(tables, tile.rows_at),
+            columns=v.at(tables, tile.columns_at),
+        )
+        _Correlate(v, lanes_are_channels, (outputs, form, sharing), arrays, tile).write()
 
     return correlate
 
 
-class Arguments(NamedTuple):
-    """Those of `correlate`, in their order; the first three choose the function."""
+class Tile(NamedTuple):
+    """Which sums `correlate` makes."""
 
-    outputs: int
-    form: int
-    sharing: int
-    x: Any
-    x_at: Any
-    x_step: Any
-    rows: Any
-    """A table; only the taps of the rows first_row..last_row-1 and the columns first_column..last_column-1
-    are added."""
-    first_row: Any
-    last_row: Any
-    columns: Any
-    """A table."""
-    first_column: Any
-    middle_column: Any
+    x_at: int
+    """Where the inputs of the first tap of the first output begin, and the elements from output to output."""
+    x_step: int
+    rows_at: int
+    """Where the table of rows begins; only the taps of the rows first_row..last_row-1 and the columns
+    first_column..last_column-1 are added."""
+    first_row: int
+    last_row: int
+    columns_at: int
+    first_column: int
+    middle_column: int
     """In the form WRITES_APART the columns from here on are those of the odd outputs."""
-    last_column: Any
-    limit: Any
+    last_column: int
+    limit: int
     """Where lanes are outputs, inputs are 0 whose column is outside 0..limit-1."""
-    w: Any
-    w_at: Any
-    bias: Any
-    bias_at: Any
-    biased: Any
-    added: Any
-    y: Any
-    y_at: Any
-    y_step: Any
-    count: Any
-    relu: Any
+    w_at: int
+    bias_at: int
+    biased: int
+    added: int
+    """Not 0 for the sums to be added to those that y has."""
+    y_at: int
+    y_step: int
+    length: int
+    """Lanes, in all."""
+    relu: int
     """Not 0 for negative sums to become 0."""
+
+
+class Arrays(NamedTuple):
+    """Addresses of what `correlate` is given; both tables begin with their first tap."""
+
+    x: Any
+    w: Any
+    bias: Any
+    y: Any
+    rows: Any
+    columns: Any
 
 
 def number(v: Vectors, table: Any, place: Any, at: int) -> Any:
@@ -114,15 +129,18 @@ def apart(v: Vectors, shift: Any, limit: Any) -> Callable[[Any], Any]:
 class _Correlate:
     """Writes the IR of one `correlate`."""
 
-    def __init__(self, v: Vectors, lanes_are_channels: bool, arguments: Arguments) -> None:
-        self.v, self.channels, self.of = v, lanes_are_channels, arguments
-        self.row_range = arguments.first_row, arguments.last_row
-        self.column_range = arguments.first_column, arguments.last_column
+    def __init__(
+        self, v: Vectors, lanes_are_channels: bool, size: tuple[int, int, int], arrays: Arrays, tile: Any
+    ) -> None:
+        self.v, self.channels, self.arrays, self.of = v, lanes_are_channels, arrays, tile
+        self.outputs, self.form, self.sharing = size
+        self.row_range = tile.first_row, tile.last_row
+        self.column_range = tile.first_column, tile.last_column
 
     def write(self) -> None:
         """Write a vector of lanes after the other; only where the last one ends is there a mask."""
-        v, count = self.v, self.of.count
-        vectors, vector = (2, self.pair) if self.of.form == WRITES_APART else (1, self.vector)
+        v, count = self.v, self.of.length
+        vectors, vector = (2, self.pair) if self.form == WRITES_APART else (1, self.vector)
 
         def masks(lane: Any) -> list[Any]:
             return [v.within(lane + n * v.lanes, count) for n in range(vectors)]
@@ -131,19 +149,18 @@ class _Correlate:
 
     def vector(self, lane: Any, masks: list[Any]) -> None:
         """Write the sums of one vector of lanes, for all outputs."""
-        v, y, (mask,) = self.v, self.of.y, masks
+        v, y, (mask,) = self.v, self.arrays.y, masks
         places = self.places(lane)
+
+        def with_y(_: Any, sums: list[Any]) -> list[Any]:
+            pairs = zip(places, sums, strict=True)
+            return [v.build.fadd(total, v.load(v.at(y, place), mask)) for place, total in pairs]
+
         # a branch: a load without lanes would wait for the stores that the tile before has under way
-        sums = v.loop(
-            0, self.of.added, 1, [self.bias(lane, mask)] * self.of.outputs,
-            lambda _, sums: [
-                v.build.fadd(total, v.load(v.at(y, place), mask))
-                for place, total in zip(places, sums, strict=True)
-            ],
-        )  # fmt: skip
-        if self.of.sharing and self.channels:
+        sums = v.loop(0, self.of.added, 1, [self.bias(lane, mask)] * self.outputs, with_y)
+        if self.sharing and self.channels:
             sums = v.loop(*self.row_range, 1, sums, lambda a, sums: self.line(a, None, lane, mask, sums))
-        elif self.of.sharing:
+        elif self.sharing:
             sums = v.loop(*self.column_range, 1, sums, lambda b, sums: self.line(None, b, lane, mask, sums))
         else:
             sums = self.taps(self.column_range, lane, mask, sums)
@@ -152,19 +169,19 @@ class _Correlate:
 
     def pair(self, lane: Any, masks: list[Any]) -> None:
         """Write two vectors of lanes, of which even and odd ones have taps of their own."""
-        v, y, middle = self.v, self.of.y, self.of.middle_column
+        v, y, middle = self.v, self.arrays.y, self.of.middle_column
         low, high = self.places(lane), self.places(lane + v.lanes)
         bias, half, phases = self.bias(lane, None), lane >> 1, []
         for odd, columns in enumerate(((self.of.first_column, middle), (middle, self.of.last_column))):
 
-            def with_y(_: Any, sums: list[Any], odd: int = odd) -> list[Any]:
-                return [
-                    v.build.fadd(total, v.every_second(v.load(v.at(y, one), masks[0]),
-                                                       v.load(v.at(y, other), masks[1]), odd))
-                    for one, other, total in zip(low, high, sums, strict=True)
-                ]  # fmt: skip
+            def added(total: Any, one: Any, other: Any, odd: int = odd) -> Any:
+                pair = v.load(v.at(y, one), masks[0]), v.load(v.at(y, other), masks[1])
+                return v.build.fadd(total, v.every_second(*pair, odd))
 
-            sums = v.loop(0, self.of.added, 1, [bias] * self.of.outputs, with_y)
+            def with_y(_: Any, sums: list[Any], added: Any = added) -> list[Any]:
+                return [added(*three) for three in zip(sums, low, high, strict=True)]
+
+            sums = v.loop(0, self.of.added, 1, [bias] * self.outputs, with_y)
             phases.append(self.taps(columns, half, None, sums))
         evens, odds = (v.relu(sums, self.of.relu) for sums in phases)
         for one, other, *pair in zip(low, high, evens, odds, strict=True):
@@ -174,7 +191,7 @@ class _Correlate:
     def places(self, lane: Any) -> list[Any]:
         """Return where a lane of each output is in y."""
         at = self.of.y_at + lane
-        return [at + self.of.y_step * i for i in range(self.of.outputs)]
+        return [at + self.of.y_step * i for i in range(self.outputs)]
 
     def taps(self, columns: tuple[Any, Any], lane: Any, mask: Any, sums: list[Any]) -> list[Any]:
         """Return the sums with the taps of some columns added."""
@@ -186,7 +203,7 @@ class _Correlate:
 
     def bias(self, lane: Any, mask: Any) -> Any:
         """Return the bias, or 0 without one."""
-        v, address = self.v, (self.of.bias, self.of.bias_at)
+        v, address = self.v, (self.arrays.bias, self.of.bias_at)
         if self.channels:
             return v.load(v.at(*address, lane), v.where(self.of.biased, mask))
         one = v.splat(v.build.load(v.at(*address)))
@@ -199,7 +216,7 @@ class _Correlate:
 
     def line(self, a: Any, b: Any, lane: Any, mask: Any, sums: list[Any]) -> list[Any]:
         """Return the sums with the 3 taps of a row `a`, or of a column `b`, added."""
-        outputs, sharing = self.of.outputs, self.of.sharing
+        outputs, sharing = self.outputs, self.sharing
         first = self.of.first_column if self.channels else self.of.first_row
         taps = [first + k for k in range(3)]
         pairs = [(a, k) if self.channels else (k, b) for k in taps]
@@ -216,26 +233,26 @@ class _Correlate:
 
     def place(self, a: Any, b: Any, at: int) -> Any:
         """Return the place of the tap of row `a` and column `b`."""
-        return number(self.v, self.of.rows, a, at) + number(self.v, self.of.columns, b, at)
+        return number(self.v, self.arrays.rows, a, at) + number(self.v, self.arrays.columns, b, at)
 
     def weight(self, a: Any, b: Any, lane: Any, mask: Any) -> Any:
         """Return the weights of a tap."""
         v, place = self.v, self.of.w_at + self.place(a, b, IN_FILTER)
         if self.channels:
-            return v.load(v.at(self.of.w, place, lane), mask)
-        return v.splat(v.build.load(v.at(self.of.w, place)))
+            return v.load(v.at(self.arrays.w, place, lane), mask)
+        return v.splat(v.build.load(v.at(self.arrays.w, place)))
 
     def inputs(self, a: Any, b: Any, lane: Any, mask: Any) -> Callable[[Any], Any]:
         """Return what loads the inputs of a tap, so many elements further on."""
         v, limit = self.v, self.of.limit
         tap = self.place(a, b, IN_PICTURE)
-        if self.of.form == READS_APART:
+        if self.form == READS_APART:
             lane = lane * 2
-        place = v.at(self.of.x, self.of.x_at, lane, tap)
+        place = v.at(self.arrays.x, self.of.x_at, lane, tap)
         if self.channels:
             return lambda further: v.load(v.at(place, further), mask)
-        shift = lane + number(v, self.of.columns, b, IN_LANES)
-        if self.of.form == READS_APART:
+        shift = lane + number(v, self.arrays.columns, b, IN_LANES)
+        if self.form == READS_APART:
             load = apart(v, shift, limit)
             return lambda further: load(v.at(place, further))
         inside = v.within(shift, limit)

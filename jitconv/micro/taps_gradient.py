@@ -28,105 +28,120 @@ def gradient(name: str, *, lanes_are_channels: bool) -> Any:
 
     sums[tap, lane] += Σ_q Σ_j dy[q·dy_down + j·dy_right + lane] · x[q·x_down + j·x_right + lane + the tap's]
 
-    for q < down; j steps over `across` pixels where lanes are channels, `count` of them; where lanes are
+    for q < down; j steps over `across` pixels where lanes are channels, `length` of them; where lanes are
     outputs it steps over `across` outputs a vector at a time, `dy_right` and `x_right` have no meaning, and
     columns of x outside 0..limit-1 are 0. A tap's sums are at its place in the filter, times the number of
-    lanes where lanes are outputs. `form` and `sharing` are those of `taps.correlation`; `sharing` is
-    for a width of 3 alone. Its arguments are the `Arguments`.
+    lanes where lanes are outputs. Its arguments are sizes, the rows and columns of taps of the block and the
+    `form` and `sharing` of `taps.correlation`; the arrays x, dy, sums and that of the tables; and a `Region`.
+    `sharing` is for a width of 3 alone.
     """
     sizes = [
         (height, width, form, sharing)
-        for height in range(1, BLOCK + 1) for width in range(1, BLOCK + 1)
-        for form, sharing in FORMS[lanes_are_channels] if width == 3 or not sharing
-    ]  # fmt: skip
+        for height in range(1, BLOCK + 1)
+        for width in range(1, BLOCK + 1)
+        for form, sharing in FORMS[lanes_are_channels]
+        if width == 3 or not sharing
+    ]
 
-    @emitted(f"gradient_{name}", sizes, Arguments)
-    def correlate_gradient(v, arguments):
-        _Gradient(v, lanes_are_channels, arguments).write()
+    @emitted(f"gradient_{name}", sizes)
+    def correlate_gradient(v, height, width, form, sharing, x, dy, sums, tables, region):
+        rows, columns = v.at(tables, region.rows_at), v.at(tables, region.columns_at)
+        arrays = Arrays(x=x, dy=dy, sums=sums, rows=rows, columns=columns)
+        _Gradient(v, lanes_are_channels, (height, width, form, sharing), arrays, region).write()
 
     return correlate_gradient
 
 
-class Arguments(NamedTuple):
-    """Those of `correlate_gradient`, in their order; the first four choose the function."""
+class Region(NamedTuple):
+    """What `correlate_gradient` sums over, and for which taps."""
 
-    height: int
-    """The block has so many rows of taps from first_row on."""
-    width: int
-    """And so many columns from first_column on."""
-    form: int
-    sharing: int
+    x_at: int
+    """Where x begins, and the elements to the next row and to the next pixel; then those of dy."""
+    x_down: int
+    x_right: int
+    dy_at: int
+    dy_down: int
+    dy_right: int
+    rows_at: int
+    """Where the table of rows begins, as in `taps`; the block's rows are those from first_row on."""
+    first_row: int
+    columns_at: int
+    """And its columns those from first_column on."""
+    first_column: int
+    limit: int
+    sums_at: int
+    down: int
+    across: int
+    length: int
+    """Lanes."""
+
+
+class Arrays(NamedTuple):
+    """Addresses of what `correlate_gradient` is given; both tables begin with their first tap."""
+
     x: Any
-    x_at: Any
-    x_down: Any
-    x_right: Any
     dy: Any
-    dy_at: Any
-    dy_down: Any
-    dy_right: Any
-    rows: Any
-    """A table of `taps`."""
-    first_row: Any
-    columns: Any
-    """A table of `taps`."""
-    first_column: Any
-    limit: Any
     sums: Any
-    sums_at: Any
-    down: Any
-    across: Any
-    count: Any
+    rows: Any
+    columns: Any
 
 
 class _Gradient:
     """Writes the IR of one `correlate_gradient`."""
 
-    def __init__(self, v: Vectors, lanes_are_channels: bool, arguments: Arguments) -> None:
-        self.v, self.channels, self.of = v, lanes_are_channels, arguments
-        self.rows = [arguments.first_row + a for a in range(arguments.height)]
-        self.columns = [arguments.first_column + b for b in range(arguments.width)]
+    def __init__(
+        self,
+        v: Vectors,
+        lanes_are_channels: bool,
+        size: tuple[int, int, int, int],
+        arrays: Arrays,
+        region: Any,
+    ) -> None:
+        self.v, self.channels, self.arrays, self.of = v, lanes_are_channels, arrays, region
+        height, width, self.form, self.sharing = size
+        self.rows = [region.first_row + a for a in range(height)]
+        self.columns = [region.first_column + b for b in range(width)]
 
     def write(self) -> None:
         """Write the function; whole vectors of channels go without masks."""
-        v, count = self.v, self.of.count
+        v, length = self.v, self.of.length
         if not self.channels:
             self.body(None)
             return
-        with v.build.if_else(count >= v.lanes) as (whole, part):
+        with v.build.if_else(length >= v.lanes) as (whole, part):
             with whole:
                 self.body(None)
             with part:
-                self.body(v.within(0, count))
+                self.body(v.within(0, length))
 
     def row(self, a: Any, at: int) -> Any:
         """Return a number of a row of taps."""
-        return number(self.v, self.of.rows, a, at)
+        return number(self.v, self.arrays.rows, a, at)
 
     def column(self, b: Any, at: int) -> Any:
         """Return a number of a column of taps."""
-        return number(self.v, self.of.columns, b, at)
+        return number(self.v, self.arrays.columns, b, at)
 
     def body(self, mask: Any) -> None:
         """Write load, sum and store of all taps of the block."""
-        v, of = self.v, self.of
+        v, of, arrays = self.v, self.of, self.arrays
 
         def place(a: Any, b: Any) -> Any:
             offset = self.row(a, IN_FILTER) + self.column(b, IN_FILTER)
             return of.sums_at + (offset if self.channels else offset * v.lanes)
 
         def line(q: Any, sums: list[Any]) -> list[Any]:
-            dy = v.at(of.dy, of.dy_at, q * of.dy_down)
+            dy = v.at(arrays.dy, of.dy_at, q * of.dy_down)
             start = of.x_at + q * of.x_down
-            x_rows = [v.at(of.x, start, self.row(a, IN_PICTURE)) for a in self.rows]
+            x_rows = [v.at(arrays.x, start, self.row(a, IN_PICTURE)) for a in self.rows]
             if not self.channels:
-                return v.loop(0, of.across, v.lanes, sums,
-                              lambda j, sums: self.outputs(j, dy, x_rows, sums))  # fmt: skip
+                return v.loop(0, of.across, v.lanes, sums, lambda j, sums: self.outputs(j, dy, x_rows, sums))
             return self.pixels(dy, x_rows, mask, sums)
 
         places = [place(a, b) for a in self.rows for b in self.columns]
-        sums = [v.load(v.at(of.sums, one), mask) for one in places]
+        sums = [v.load(v.at(arrays.sums, one), mask) for one in places]
         for one, total in zip(places, v.loop(0, of.down, 1, sums, line), strict=True):
-            v.store(total, v.at(of.sums, one), mask)
+            v.store(total, v.at(arrays.sums, one), mask)
 
     def outputs(self, j: Any, dy: Any, x_rows: list[Any], sums: list[Any]) -> list[Any]:
         """Return the sums with a vector of outputs added."""
@@ -142,7 +157,7 @@ class _Gradient:
     def inputs(self, j: Any, column: Any, shift: Any, mask: Any) -> Callable[[Any], Any]:
         """Return what loads the inputs of a vector of outputs from a row of x, at one column of taps."""
         v, limit = self.v, self.of.limit
-        if self.of.form != READS_APART:
+        if self.form != READS_APART:
             inside, offset = mask & v.within(j + shift, limit), j + column
             return lambda row: v.load(v.at(row, offset), inside)
         twice = j * 2
@@ -168,17 +183,17 @@ class _Gradient:
             pixels = [(j + i) * of.dy_right for i in range(UNROLLED)]
             values = [v.load(v.at(dy, pixel), mask) for pixel in pixels]
             sums, start = list(sums), j * of.x_right + columns[0]
-            step = of.x_right >> (of.sharing - 1)
+            step = of.x_right >> (self.sharing - 1)
             for a, row in enumerate(x_rows):
-                for u in range((UNROLLED - 1) * of.sharing + 3):
+                for u in range((UNROLLED - 1) * self.sharing + 3):
                     inputs = v.load(v.at(row, start, step * u), mask)
                     for b in range(3):
-                        i, rest = divmod(u - b, of.sharing)
+                        i, rest = divmod(u - b, self.sharing)
                         if rest == 0 and 0 <= i < UNROLLED:
                             sums[3 * a + b] = v.fused(values[i], inputs, sums[3 * a + b])
             return sums
 
-        if not of.sharing:
+        if not self.sharing:
             return v.loop(0, of.across, 1, sums, one)
         most = of.across & -UNROLLED
         return v.loop(most, of.across, 1, v.loop(0, most, UNROLLED, sums, several), one)

@@ -10,18 +10,51 @@ elsewhere both at once save the memory between them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jitconv.jit.vectors import Vectors, emitted
 
 
+class Places(NamedTuple):
+    """How patches lie in an array."""
+
+    at: int
+    """Where the first one begins."""
+    down: int
+    """Elements to the next row, to the next column, and to the next patch."""
+    right: int
+    step: int
+
+
+class Columns(NamedTuple):
+    """How patches of one axis lie in an array."""
+
+    at: int
+    """Where the first one begins."""
+    apart: int
+    """Elements to a patch's next number, and to the next patch."""
+    step: int
+
+
+class There(NamedTuple):
+    """Which numbers of each patch there are."""
+
+    first: int
+    """Of those read, first..last-1 are there; zeros take the others' place."""
+    last: int
+    zeros_at: int
+    """Where the zeros begin, which lie as the numbers of the patches do."""
+    kept: int
+    """Of those written, the first so many are."""
+
+
 def transform(name: str, matrix: Sequence[Sequence[float]]) -> Any:
     """Return the transform of both axes of some patches by a matrix, out = M · patch · Mᵀ, for kernels.
 
-    Its arguments: the array read, where the first patch begins, the steps to the next row, column and
-    patch; the array written, where, and its steps; how many patches and channels there are.
+    Its arguments: the array read and the one written, the `Places` of each; how many patches and channels
+    there are.
 
     Rows of M that share work are taken together, for all columns, and no more: at most 12 numbers of a
     patch of 6x6 wait between the axes. All 36 went to the stack and back.
@@ -30,12 +63,11 @@ def transform(name: str, matrix: Sequence[Sequence[float]]) -> Any:
     size = range(rows.shape[1])
 
     @emitted(f"transform_{name}")
-    def apply(v, source, at, down, right, step, target, to, to_down, to_right, to_step, count,
-              channels):  # fmt: skip
-        starts = [[v.at(source, at, down * p, right * q) for q in size] for p in size]
+    def apply(v, source, target, read, written, count, channels):
+        starts = [[v.at(source, read.at, read.down * p, read.right * q) for q in size] for p in size]
 
         def patch(n: Any, c: Any, mask: Any) -> None:
-            begin, end = n * step, n * to_step
+            begin, end = n * read.step, n * written.step
             for group in groups(rows):
                 half = [
                     combine(v, rows, [v.load(v.at(starts[p][q], begin, c), mask) for p in size], group)
@@ -43,7 +75,7 @@ def transform(name: str, matrix: Sequence[Sequence[float]]) -> Any:
                 ]
                 for k, i in enumerate(group):
                     for j, total in enumerate(combine(v, rows, [column[k] for column in half])):
-                        place = v.at(target, to, to_down * i, to_right * j)
+                        place = v.at(target, written.at, written.down * i, written.right * j)
                         v.store(total, v.at(place, end, c), mask)
 
         _each(v, count, channels, patch)
@@ -54,16 +86,16 @@ def transform(name: str, matrix: Sequence[Sequence[float]]) -> Any:
 def across(name: str, matrix: Sequence[Sequence[float]]) -> Any:
     """Return the transform of one axis of some patches in turn.
 
-    Its arguments: the array read, where it begins, the steps to a patch's next number and to the next
-    patch; the array written, where, and its steps; how many patches and channels there are.
+    Its arguments: the array read and the one written, the `Columns` of each; how many patches and channels
+    there are.
     """
     rows = np.asarray(matrix, np.float64)
 
     @emitted(f"across_{name}")
-    def apply(v, source, at, apart, step, target, to, to_apart, to_step, count, channels):
-        inputs = [v.at(source, at, apart * p) for p in range(rows.shape[1])]
-        outputs = [v.at(target, to, to_apart * i) for i in range(rows.shape[0])]
-        _each(v, count, channels, _column(v, rows, inputs, step, outputs, to_step))
+    def apply(v, source, target, read, written, count, channels):
+        inputs = [v.at(source, read.at, read.apart * p) for p in range(rows.shape[1])]
+        outputs = [v.at(target, written.at, written.apart * i) for i in range(rows.shape[0])]
+        _each(v, count, channels, _column(v, rows, inputs, read.step, outputs, written.step))
 
     return apply
 
@@ -71,29 +103,35 @@ def across(name: str, matrix: Sequence[Sequence[float]]) -> Any:
 def down(name: str, matrix: Sequence[Sequence[float]]) -> Any:
     """Return the same of rows that may be outside a picture, finished by a ReLU if `relu` is not 0.
 
-    Of the numbers read, first..last-1 are there; zeros at the same steps take the others' place. Of the
-    results, the first `kept` are written.
+    Its arguments: the array read, the one with zeros and the one written; the `Columns` that are read and
+    those that are written, and which are `There`; how many patches and channels there are; `relu`.
     """
     rows = np.asarray(matrix, np.float64)
 
     @emitted(f"down_{name}")
-    def apply(v, source, at, apart, step, zeros, zeros_at, first, last, target, to, to_apart, to_step, kept,
-              count, channels, relu):  # fmt: skip
-        blank, inputs = v.at(zeros, zeros_at), []
+    def apply(v, source, zeros, target, read, written, there, count, channels, relu):
+        blank, inputs = v.at(zeros, there.zeros_at), []
         for p in range(rows.shape[1]):
-            there = (first <= p) & (v.known(p) < last)
-            inputs.append(there.choose(v.at(source, at, apart * p), blank))
-        outputs = [v.at(target, to)]
+            inside = (there.first <= p) & (v.known(p) < there.last)
+            inputs.append(inside.choose(v.at(source, read.at, read.apart * p), blank))
+        outputs = [v.at(target, written.at)]
         for i in range(1, rows.shape[0]):  # others than those kept are written over by the first
-            kept_too = v.known(i) < kept
-            outputs.append(kept_too.choose(v.at(target, to, to_apart * i), outputs[0]))
-        _each(v, count, channels, _column(v, rows, inputs, step, outputs, to_step, relu))
+            kept_too = v.known(i) < there.kept
+            outputs.append(kept_too.choose(v.at(target, written.at, written.apart * i), outputs[0]))
+        _each(v, count, channels, _column(v, rows, inputs, read.step, outputs, written.step, relu))
 
     return apply
 
 
-def _column(v: Vectors, rows: Any, inputs: list[Any], step: Any, outputs: list[Any], to_step: Any,
-            relu: Any = None) -> Callable[[Any, Any, Any], None]:  # fmt: skip
+def _column(
+    v: Vectors,
+    rows: Any,
+    inputs: list[Any],
+    step: Any,
+    outputs: list[Any],
+    to_step: Any,
+    relu: Any = None,
+) -> Callable[[Any, Any, Any], None]:
     """Return what writes the transform of one axis of a patch; the first result is stored last."""
 
     def patch(n: Any, c: Any, mask: Any) -> None:

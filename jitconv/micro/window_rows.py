@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 
@@ -22,35 +22,42 @@ FIRST, ALL, SPLIT = 0, 1, 2
 """Rules for ties."""
 
 
-@emitted("row_maxima", [(columns,) for columns in COLUMNS])
-def row_maxima(v, columns, x, at, rows, lines, windows, y, to):
-    """Put the maximum of each window into y; a NaN wins.
+class Lines(NamedTuple):
+    """Lines of windows, which follow one another in x and in y."""
 
-    There are `lines` of `windows` each, of `rows` rows; the lines follow one another, in x and in y.
-    """
+    lines: int
+    windows: int
+    """Of a line."""
+    rows: int
+    """Of a window."""
+
+
+@emitted("row_maxima", [(columns,) for columns in COLUMNS])
+def row_maxima(v, columns, x, at, y, to, n):
+    """Put the maximum of each window of some `Lines` into y; a NaN wins."""
 
     def write(x_here: Any, line: Any, window: Any, masks: list[Any], inside: Any) -> None:
-        maximum = _maximum(v, x_here, rows, windows * columns, masks)
-        v.store(maximum, v.at(y, to, line * windows + window), inside)
+        maximum = _maximum(v, x_here, n.rows, n.windows * columns, masks)
+        v.store(maximum, v.at(y, to, line * n.windows + window), inside)
 
-    _each(v, columns, x, at, rows, lines, windows, write)
+    _each(v, columns, x, at, n, write)
 
 
 @emitted("row_routes", [(columns, rule) for columns in COLUMNS for rule in (FIRST, ALL, SPLIT)])
-def row_routes(v, columns, rule, x, at, rows, lines, windows, dy, start, dx, to):
+def row_routes(v, columns, rule, x, at, dy, start, dx, to, n):
     """Put each window's gradient at its maximum, and zeros elsewhere; windows are placed as in `row_maxima`.
 
     At the first of several equal ones, at all, or shared among them; of NaNs always at the first.
     """
-    row = windows * columns
+    row = n.windows * columns
 
     def write(x_here: Any, line: Any, window: Any, masks: list[Any], inside: Any) -> None:
-        gradient = v.load(v.at(dy, start, line * windows + window), inside)
-        dx_here = v.at(dx, to, line * (rows * row), window * columns)
+        gradient = v.load(v.at(dy, start, line * n.windows + window), inside)
+        dx_here = v.at(dx, to, line * (n.rows * row), window * columns)
         route = _Route(v, columns, rule, x_here, dx_here, row, masks, gradient)
-        v.either(rows == 2, lambda: route.write(2), lambda: route.write(rows))
+        v.either(n.rows == 2, lambda: route.write(2), lambda: route.write(n.rows))
 
-    _each(v, columns, x, at, rows, lines, windows, write)
+    _each(v, columns, x, at, n, write)
 
 
 class _Route:
@@ -219,16 +226,15 @@ def _maximum(v: Any, x_here: Any, rows: Any, row: Any, masks: list[Any]) -> Any:
     return v.nan(nan).choose(nan, best)
 
 
-def _each(v: Any, columns: int, x: Any, at: Any, rows: Any, lines: Any, windows: Any,
-          write: Callable[..., None]) -> None:  # fmt: skip
+def _each(v: Any, columns: int, x: Any, at: Any, n: Any, write: Callable[..., None]) -> None:
     """Call ``write(x_here, line, window, masks, inside)`` for each vector of windows; None masks nothing."""
-    row = windows * columns
-    whole = windows - windows % v.lanes
-    with v.range(lines) as line:
-        above = v.at(x, at, line * (rows * row))
+    row = n.windows * columns
+    whole = n.windows - n.windows % v.lanes
+    with v.range(n.lines) as line:
+        above = v.at(x, at, line * (n.rows * row))
         with v.range(0, whole, v.lanes) as window:
             write(v.at(above, window * columns), line, window, [None] * columns, None)
-        with v.range(whole, windows, v.lanes) as window:
-            column, left = window * columns, windows - window
+        with v.range(whole, n.windows, v.lanes) as window:
+            column, left = window * columns, n.windows - window
             masks = v.masks(left * columns, columns)
             write(v.at(above, column), line, window, masks, v.below(left))

@@ -51,8 +51,8 @@ MUTANTS = [
     Mutant(
         "dots-rest",
         "micro/dots.py",
-        "return v.each(count, step, totals, whole=whole)",
-        "return v.each(count, lambda j, _, totals: step(j, None, totals), totals, whole=whole)",
+        "return v.each(lines.length, step, totals, whole=whole)",
+        "return v.each(lines.length, lambda j, _, totals: step(j, None, totals), totals, whole=whole)",
         "the last vector of a row goes on into the next row",
         (BACKWARD,),
         r"c[123] .* nchw",
@@ -60,8 +60,8 @@ MUTANTS = [
     Mutant(
         "dots-tile",
         "micro/dots.py",
-        "sums_at + (r * columns + n) * lanes, columns * lanes)",
-        "sums_at + (r * columns + n) * lanes, wide * lanes)",
+        "sums_row=columns * lanes,",
+        "sums_row=wide * lanes,",
         "the sums of a tile's rows lie as close as the tile is wide",
         (BACKWARD,),
         r"c[123] .* nchw",
@@ -87,8 +87,8 @@ MUTANTS = [
     Mutant(
         "taps-odd",
         "micro/taps.py",
-        "v.load(v.at(y, other), masks[1]), odd))",
-        "v.load(v.at(y, other), masks[1]), 0))",
+        "return v.build.fadd(total, v.every_second(*pair, odd))",
+        "return v.build.fadd(total, v.every_second(*pair, 0))",
         "odd outputs go on with the sums of the even ones",
         (BACKWARD,),
         r"k4x4f6 s1x2.* nchw|g2 .*nchw",
@@ -123,8 +123,8 @@ MUTANTS = [
     Mutant(
         "transform-kept",
         "micro/transform.py",
-        "kept_too = v.known(i) < kept",
-        "kept_too = v.known(i) <= kept",
+        "kept_too = v.known(i) < there.kept",
+        "kept_too = v.known(i) <= there.kept",
         "one row below the last that is kept is written",
         WINOGRAD,
         r"h9w7|h5w13|h26w30",
@@ -195,7 +195,7 @@ MUTANTS = [
     Mutant(
         "windows-bands",
         "micro/windows.py",
-        "with run.taps(first, last) as (r, q):",
+        "with run.taps(way.first, way.last) as (r, q):",
         "with run.taps() as (r, q):",
         "a window across a border gives to the rows of both bands, from each",
         (MAX_BACKWARD,),

@@ -27,7 +27,7 @@ MUTANTS = [
     ),
     Mutant(
         "pool-tall",
-        "algorithms/direct/pool/windows.py",
+        "algorithms/direct/pool/windows_forward.py",
         "tall = min(n.height, (n.band - 1) * n.row_step + (n.window_rows - 1) * n.row_dilation + 1)",
         "tall = min(n.height, (n.band - 1) * n.row_step + (n.window_rows - 1) * n.row_dilation)",
         "the buffer of a band is one row too small",
@@ -36,7 +36,7 @@ MUTANTS = [
     ),
     Mutant(
         "pool-wide",
-        "algorithms/direct/pool/windows.py",
+        "algorithms/direct/pool/windows_backward.py",
         "wide = min(n.rows, (n.band + extent - 2) // n.row_step + 1)",
         "wide = min(n.rows, (n.band + extent - 2) // n.row_step)",
         "the buffer of a band's gradients is one row of windows too small",
@@ -45,7 +45,7 @@ MUTANTS = [
     ),
     Mutant(
         "pool-room",
-        "algorithms/direct/pool/windows.py",
+        "algorithms/direct/pool/windows_backward.py",
         "room_dx = (n.band * n.width + lanes) * lanes",
         "room_dx = n.band * n.width * lanes",
         "squares are read beyond the buffer of a narrow band",
@@ -54,7 +54,7 @@ MUTANTS = [
     ),
     Mutant(
         "pool-bottom",
-        "algorithms/direct/pool/windows.py",
+        "algorithms/direct/pool/windows_backward.py",
         "bottom = min(n.height, (late - 1) * n.row_step - n.top + extent)",
         "bottom = min(n.height, late * n.row_step - n.top + extent)",
         "more rows are copied than the buffer has room for",
@@ -63,7 +63,7 @@ MUTANTS = [
     ),
     Mutant(
         "pool-given",
-        "algorithms/direct/pool/windows.py",
+        "algorithms/direct/pool/given.py",
         "dx[at + indices[start + c] * n.channels + c] += dy[start + c]",
         "dx[at + indices[start + c] * n.channels + c] = dy[start + c]",
         "of windows that share a maximum the last alone gives its gradient",

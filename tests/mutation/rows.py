@@ -26,8 +26,8 @@ MUTANTS = [
     Mutant(
         "planes-relu",
         "algorithms/direct/grouped/outputs.py",
-        "relu and s == n.sources - 1)",
-        "relu and s == 0)",
+        "starts, ends = biased and s == 0, relu and s == n.sources - 1",
+        "starts, ends = biased and s == 0, relu and s == 0",
         "a ReLU after the first channel of a group, not after the last",
         (FORWARD,),
         r"k4x4f6 .*g2",
@@ -61,7 +61,7 @@ MUTANTS = [
     ),
     Mutant(
         "depthwise-lower",
-        "algorithms/direct/grouped/depthwise.py",
+        "algorithms/direct/grouped/pixels.py",
         "outputs = next_tile(min(row.beyond, bottom) - q, OUTPUTS) if inner else 1",
         "outputs = next_tile(bottom - q, OUTPUTS) if inner else 1",
         "a tile at the left or right edge goes on below the rows that meet all taps",
@@ -79,7 +79,7 @@ MUTANTS = [
     ),
     Mutant(
         "depthwise-height",
-        "algorithms/direct/grouped/depthwise.py",
+        "algorithms/direct/grouped/pixels.py",
         "height = min(row.beyond, block.bottom) - q if row.inner <= q < row.beyond else 1",
         "height = row.beyond - q if row.inner <= q < row.beyond else 1",
         "a block of dw goes on into the rows of the next one",
@@ -143,8 +143,8 @@ MUTANTS = [
     Mutant(
         "along-merge",
         "micro/phases.py",
-        "unmasked = in_order.choose(rows - 1, 0)",
-        "unmasked = in_order.choose(rows, 0)",
+        "unmasked = in_order.choose(n.rows - 1, 0)",
+        "unmasked = in_order.choose(n.rows, 0)",
         "the last row of dx is written beyond its end",
         (BACKWARD,),
         r"c[123] .*s2.* nchw",
@@ -152,7 +152,7 @@ MUTANTS = [
     Mutant(
         "along-panel",
         "micro/panels.py",
-        "x_panel, out_panel = v.at(x_here, p * wide), v.at(out_here, p * apart)",
+        "x_panel, out_panel = v.at(x_here, p * wide), v.at(out_here, p * n.apart)",
         "x_panel, out_panel = v.at(x_here, p * wide), v.at(out_here, p * wide)",
         "the panels of pixels lie one over the other",
         (FORWARD,),

@@ -42,8 +42,8 @@ MUTANTS = [
     Mutant(
         "winograd-relu",
         "algorithms/winograd/pieces.py",
-        "_result_down(side, results, y, strip_down, n.relu)",
-        "_result_down(side, results, y, strip_down, 0)",
+        "_result_down(side, results, y, read, written, there, n.width, count, n.relu)",
+        "_result_down(side, results, y, read, written, there, n.width, count, 0)",
         "no ReLU in NHWC",
         ("conv_forward/winograd",),
         r"k3x3",

@@ -14,6 +14,7 @@ from jitconv.jit.numbers import unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.interleave import interleave
 from jitconv.micro.tile import WIDEST
+from jitconv.micro.transform import Places
 from jitconv.specs import ConvSpec
 
 CHUNK = 16
@@ -68,10 +69,12 @@ FILTER_NUMBERS = len(Filters._fields)
 def _transform(side, w, at, tap, step, out, to, apart, channels, count):
     """Transform the taps of some channels and `count` filters that lie side by side."""
     width = WIDEST * (VECTOR_BYTES // w.itemsize)
+    read = Places(at=at, down=3 * tap, right=tap, step=step)
+    written = Places(at=to, down=(side + 2) * apart, right=apart, step=width)
     if side == LARGE:
-        FILTER_4(w, at, 3 * tap, tap, step, out, to, (side + 2) * apart, apart, width, channels, count)
+        FILTER_4(w, out, read, written, channels, count)
     else:
-        FILTER_2(w, at, 3 * tap, tap, step, out, to, (side + 2) * apart, apart, width, channels, count)
+        FILTER_2(w, out, read, written, channels, count)
 
 
 @inlined

@@ -17,7 +17,7 @@ from jitconv.algorithms._shared.memory import clear, fetch
 from jitconv.jit.loops import inlined
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.tile import WIDEST
-from jitconv.micro.transform import across, down, transform
+from jitconv.micro.transform import Columns, There, across, down, transform
 from jitconv.micro.transpose import pixels_to_planes
 
 LARGE, SMALL = 4, 2
@@ -127,64 +127,12 @@ def strip_size(n):
     return (n.side + 3) * (n.tiles * n.side + 2) * n.channels
 
 
-class Down(NamedTuple):
-    """What the transform of columns of an image reads and writes."""
-
-    at: int
-    """Where the first of the rows begins, and the elements from row to row."""
-    row: int
-    zeros_at: int
-    """Where in the buffer zeros are, for rows that are not there: only first..last-1 are."""
-    first: int
-    last: int
-    to: int
-    """Where in the buffer the results begin, and the elements from row to row."""
-    to_row: int
-    numbers: int
-    """Of a row."""
-
-
 @inlined
-def _picture_down(side, x, rows, n):
-    patch = side + 2
+def _picture_down(side, x, rows, read, written, there, numbers):
     if side == LARGE:
-        PICTURE_DOWN_4(
-            x,
-            n.at,
-            n.row,
-            0,
-            rows,
-            n.zeros_at,
-            n.first,
-            n.last,
-            rows,
-            n.to,
-            n.to_row,
-            0,
-            patch,
-            1,
-            n.numbers,
-            0,
-        )
+        PICTURE_DOWN_4(x, rows, rows, read, written, there, 1, numbers, 0)
     else:
-        PICTURE_DOWN_2(
-            x,
-            n.at,
-            n.row,
-            0,
-            rows,
-            n.zeros_at,
-            n.first,
-            n.last,
-            rows,
-            n.to,
-            n.to_row,
-            0,
-            patch,
-            1,
-            n.numbers,
-            0,
-        )
+        PICTURE_DOWN_2(x, rows, rows, read, written, there, 1, numbers, 0)
 
 
 @inlined
@@ -204,33 +152,24 @@ def transform_strip(x, rows, patches, n, strip, to):
         for i in range(patch):
             clear(rows[i * row : i * row + begin])
             clear(rows[i * row + end : (i + 1) * row])
-        down = Down(
-            at=image + top * n.row + max(0, -n.left) * channels,
-            row=n.row,
-            zeros_at=blank,
-            first=max(0, -top),
-            last=n.height - top,
-            to=begin,
-            to_row=row,
-            numbers=end - begin,
-        )
-        _picture_down(side, x, rows, down)
+        read = Columns(at=image + top * n.row + max(0, -n.left) * channels, apart=n.row, step=0)
+        written = Columns(at=begin, apart=row, step=0)
+        there = There(first=max(0, -top), last=n.height - top, zeros_at=blank, kept=patch)
+        _picture_down(side, x, rows, read, written, there, end - begin)
     else:
         steps, size, wide = (n.row, n.column, n.channel), (n.height, n.width), row // channels
         fetch(x, image, steps, size, top, -n.left, patch, wide, channels, rows)
-        down = Down(at=0, row=row, zeros_at=0, first=0, last=patch, to=0, to_row=row, numbers=row)
-        _picture_down(side, rows, rows, down)
+        columns = Columns(at=0, apart=row, step=0)
+        there = There(first=0, last=patch, zeros_at=0, kept=patch)
+        _picture_down(side, rows, rows, columns, columns, there, row)
     # the numbers that were rows of a patch each give a row of its points
     for i in range(patch):
-        at, place = i * row, to + i * patch * n.apart
+        read = Columns(at=i * row, apart=channels, step=side * channels)
+        written = Columns(at=to + i * patch * n.apart, apart=n.apart, step=n.pitch)
         if side == LARGE:
-            PICTURE_ACROSS_4(
-                rows, at, channels, side * channels, patches, place, n.apart, n.pitch, n.tiles, channels
-            )
+            PICTURE_ACROSS_4(rows, patches, read, written, n.tiles, channels)
         else:
-            PICTURE_ACROSS_2(
-                rows, at, channels, side * channels, patches, place, n.apart, n.pitch, n.tiles, channels
-            )
+            PICTURE_ACROSS_2(rows, patches, read, written, n.tiles, channels)
 
 
 @inlined
@@ -240,30 +179,12 @@ def results_size(n, like):
     return pixels * WIDEST * VECTOR_BYTES // like.itemsize
 
 
-class StripDown(NamedTuple):
-    """What the transform of the columns of results reads and writes."""
-
-    row: int
-    """Elements of the buffer from row to row."""
-    to: int
-    """Where the first result goes, and the elements from row to row and from column to column."""
-    to_row: int
-    to_column: int
-    kept: int
-    """Rows of results that there are."""
-    width: int
-    filters: int
-
-
 @inlined
-def _result_down(side, results, out, n, relu):
-    pitch = WIDEST * (VECTOR_BYTES // results.itemsize)
+def _result_down(side, results, out, read, written, there, width, filters, relu):
     if side == LARGE:
-        RESULT_DOWN_4(results, 0, n.row, pitch, results, 0, 0, side + 2, out, n.to, n.to_row, n.to_column,
-                      n.kept, n.width, n.filters, relu)  # fmt: skip
+        RESULT_DOWN_4(results, results, out, read, written, there, width, filters, relu)
     else:
-        RESULT_DOWN_2(results, 0, n.row, pitch, results, 0, 0, side + 2, out, n.to, n.to_row, n.to_column,
-                      n.kept, n.width, n.filters, relu)  # fmt: skip
+        RESULT_DOWN_2(results, results, out, read, written, there, width, filters, relu)
 
 
 @inlined
@@ -278,28 +199,21 @@ def write_strip(products, results, y, n, strip, at, f):
     count = min(pitch, n.filters - f)
     # the numbers of a row of points give the columns of its results
     for i in range(patch):
-        begin, to = at + i * patch * n.apart, i * line
+        read = Columns(at=at + i * patch * n.apart, apart=n.apart, step=pitch)
+        written = Columns(at=i * line, apart=pitch, step=side * pitch)
         if side == LARGE:
-            RESULT_ACROSS_4(products, begin, n.apart, pitch, results, to, pitch, side * pitch, n.tiles, count)
+            RESULT_ACROSS_4(products, results, read, written, n.tiles, count)
         else:
-            RESULT_ACROSS_2(products, begin, n.apart, pitch, results, to, pitch, side * pitch, n.tiles, count)
+            RESULT_ACROSS_2(products, results, read, written, n.tiles, count)
     kept = min(side, n.height - oh)
     to = strip // n.strips * n.image + oh * n.row + f * n.channel
+    read = Columns(at=0, apart=line, step=pitch)
+    there = There(first=0, last=patch, zeros_at=0, kept=kept)
     if n.channel == 1:
-        strip_down = StripDown(
-            row=line, to=to, to_row=n.row, to_column=n.column, kept=kept, width=n.width, filters=count
-        )
-        _result_down(side, results, y, strip_down, n.relu)
+        written = Columns(at=to, apart=n.row, step=n.column)
+        _result_down(side, results, y, read, written, there, n.width, count, n.relu)
     else:  # rows without a gap: one piece of a plane
         pixels = patch * line
-        strip_down = StripDown(
-            row=line,
-            to=pixels,
-            to_row=n.width * pitch,
-            to_column=pitch,
-            kept=kept,
-            width=n.width,
-            filters=count,
-        )
-        _result_down(side, results, results, strip_down, n.relu)
+        written = Columns(at=pixels, apart=n.width * pitch, step=pitch)
+        _result_down(side, results, results, read, written, there, n.width, count, n.relu)
         pixels_to_planes(results, pixels, pitch, count, kept * n.width, y, to, n.channel)

@@ -26,7 +26,7 @@ from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import borrowed
 from jitconv.micro.plane_reduce import plane_sums
 from jitconv.micro.tile import WIDEST, tiles_across, width_of
-from jitconv.micro.transform import transform
+from jitconv.micro.transform import Places, transform
 from jitconv.micro.transpose import pixels_to_planes
 
 PIECE_4 = transform(
@@ -105,18 +105,20 @@ SUM_NUMBERS = len(Sums._fields)
 def _pieces(dy, pieces, first, last, numbers):
     """Transform the pieces of dy of strips first..last-1: (point, tile, filter)."""
     n = Pieces(*unpacked(numbers, PIECE_NUMBERS))
-    width, filters, apart = n.tiles * n.side, n.filters, n.apart
-    row, down = width * filters, (n.side + 2) * apart
+    width, filters = n.tiles * n.side, n.filters
+    row = width * filters
     for strip in prange(first, last):
         rows = buffer(n.side * row, dy)
         image, top = strip // n.strips * n.image, strip % n.strips * n.side
         steps, size = (n.row, n.column, n.channel), (n.height, n.width)
         fetch(dy, image, steps, size, top, 0, n.side, width, filters, rows)
-        to, step, pitch = (strip - first) * n.tiles * n.pitch, n.side * filters, n.pitch
+        read = Places(at=0, down=row, right=filters, step=n.side * filters)
+        to = (strip - first) * n.tiles * n.pitch
+        written = Places(at=to, down=(n.side + 2) * n.apart, right=n.apart, step=n.pitch)
         if n.side == LARGE:
-            PIECE_4(rows, 0, row, filters, step, pieces, to, down, apart, pitch, n.tiles, filters)
+            PIECE_4(rows, pieces, read, written, n.tiles, filters)
         else:
-            PIECE_2(rows, 0, row, filters, step, pieces, to, down, apart, pitch, n.tiles, filters)
+            PIECE_2(rows, pieces, read, written, n.tiles, filters)
 
 
 def _sums(patches, pieces, sums, count, begun, numbers):
@@ -151,14 +153,16 @@ def write_taps(sums, taps, dw, n, unit):
     chunks = (n.channels + n.chunk - 1) // n.chunk
     f, c = unit // chunks * width, unit % chunks * n.chunk
     columns, height = min(width, n.filters - f), min(n.chunk, n.channels - c)
-    at, apart, across = unit * points_of(n.side) * n.apart, n.apart, (n.side + 2) * n.apart
+    at = unit * points_of(n.side) * n.apart
+    read = Places(at=at, down=(n.side + 2) * n.apart, right=n.apart, step=width)
     out, to, right, down = dw, n.w_first + c * n.w_channel + f, n.w_tap, n.w_channel
     if n.w_filter != 1:
         out, to, right, down = taps, max(0, -n.w_tap) * (TAPS - 1) * width, n.w_tap * width, TAPS * width
+    written = Places(at=to, down=3 * right, right=right, step=down)
     if n.side == LARGE:
-        TAPS_4(sums, at, across, apart, width, out, to, 3 * right, right, down, height, columns)
+        TAPS_4(sums, out, read, written, height, columns)
     else:
-        TAPS_2(sums, at, across, apart, width, out, to, 3 * right, right, down, height, columns)
+        TAPS_2(sums, out, read, written, height, columns)
     if n.w_filter != 1:
         place = f * n.w_filter + c * n.w_channel
         pixels_to_planes(taps, 0, width, columns, height * TAPS, dw, place, n.w_filter)

@@ -30,41 +30,38 @@ class Sparse(NamedTuple):
 
 
 class Patch(NamedTuple):
-    """The arguments of `add_patch`, in their order."""
+    """Where `add_patch` reads and adds."""
 
-    sums: Any
-    to: Any
-    sums_row: Any
-    """Elements from row to row of the sums."""
-    x: Any
-    start: Any
-    x_row: Any
-    rows: Any
-    low: Any
+    to: int
+    sums_row: int
+    """Elements from row to row of the sums, and of x."""
+    start: int
+    x_row: int
+    rows: int
+    low: int
     """The first element of a row that is in the picture, and the one after the last."""
-    high: Any
-    slope: Any
+    high: int
 
 
-@emitted(record=Patch)
-def add_patch(v, its):
-    """Write ``sums[to + k] += slope · x[start + k]``, low <= k < high, for some rows; see `Patch`.
+@emitted()
+def add_patch(v, slope, sums, x, patch):
+    """Write ``sums[to + k] += slope · x[start + k]``, low <= k < high, for the rows of a `Patch`.
 
     Sums are whole vectors, of x is nothing read but the patch.
     """
-    factor = v.splat(its.slope)
+    factor = v.splat(slope)
     # a vector of columns after the other, each along all rows: they have one mask
-    with v.range(0, its.high, v.lanes) as k:
-        inside = v.within(k - its.low, its.high - its.low)
+    with v.range(0, patch.high, v.lanes) as k:
+        inside = v.within(k - patch.low, patch.high - patch.low)
 
         def row(_: Any, places: Any, k: Any = k, inside: Any = inside) -> Any:
-            place = v.at(its.sums, places[0], k)
-            patch = v.load(v.at(its.x, places[1], k), inside)
-            v.store(v.fused(factor, patch, v.load(place)), place)
-            return [its.sums_row + places[0], its.x_row + places[1]]
+            place = v.at(sums, places[0], k)
+            values = v.load(v.at(x, places[1], k), inside)
+            v.store(v.fused(factor, values, v.load(place)), place)
+            return [patch.sums_row + places[0], patch.x_row + places[1]]
 
         # places are carried from row to row: with products of its number a call took up to 6 % longer
-        v.loop(0, its.rows, 1, [its.to, its.start], row)
+        v.loop(0, patch.rows, 1, [patch.to, patch.start], row)
 
 
 class Numbers(NamedTuple):
@@ -111,10 +108,16 @@ def _weights(dy, indices, x, sums, db, n):
                 first, last = max(0, -top), min(n.kh, n.height - top)
                 low = min(max(0, -left), n.kw) * n.channels  # a patch may be in the padding alone
                 high = max(0, min(n.kw, n.width - left)) * n.channels
-                start = ((picture * n.height + top + first) * n.width + left) * n.channels
-                to = ((block * n.filters + f) * n.kh + first) * n.sums_row
-                x_row = n.width * n.channels
-                add_patch(sums, to, n.sums_row, x, start, x_row, last - first, low, high, dy[i])
+                patch = Patch(
+                    to=((block * n.filters + f) * n.kh + first) * n.sums_row,
+                    sums_row=n.sums_row,
+                    start=((picture * n.height + top + first) * n.width + left) * n.channels,
+                    x_row=n.width * n.channels,
+                    rows=last - first,
+                    low=low,
+                    high=high,
+                )
+                add_patch(dy[i], sums, x, patch)
 
 
 WEIGHTS = Kernel(_weights)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from jitconv.jit.loops import inlined
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.move import copy
-from jitconv.micro.panels import to_panels
-from jitconv.micro.phases import split_phases
+from jitconv.micro.panels import Panels, to_panels
+from jitconv.micro.phases import PhaseRows, split_phases
 from jitconv.micro.tile import WIDEST, width_of
 
 
@@ -29,11 +29,13 @@ def copy_panels(x, at, x_row, rows, pixels, out):
     lanes = VECTOR_BYTES // x.itemsize
     panel = WIDEST * lanes
     whole = pixels // panel
-    to_panels(WIDEST, x, at, x_row, rows, whole, panel, out, 0, rows * panel)
+    wide = Panels(rows=rows, panels=whole, columns=panel, x_row=x_row, apart=rows * panel)
+    to_panels(WIDEST, x, at, out, 0, wide)
     done = whole * panel
     if done < pixels:
         vectors = width_of(pixels - done, lanes)
-        to_panels(vectors, x, at + done, x_row, rows, 1, pixels - done, out, done * rows, 0)
+        narrow = Panels(rows=rows, panels=1, columns=pixels - done, x_row=x_row, apart=0)
+        to_panels(vectors, x, at + done, out, done * rows, narrow)
 
 
 @inlined
@@ -53,11 +55,11 @@ def copy_strided(x, at, image, rows, begin, end, zero, neighbours, out):
     pitch = height * image.columns + VECTOR_BYTES // x.itemsize
     down = image.row_step * image.width
     at += first * down
+    split = PhaseRows(rows=height, length=2 * image.columns - 1, x_row=down, out_row=image.columns)
     for k in range(rows):
         here, to = at + k * image.height * image.width, k * pitch
         if image.column_step == 2:
-            count = 2 * image.columns - 1
-            split_phases(2, 1, x, here, down, height, count, neighbours, to, image.columns, zero)
+            split_phases(2, 1, x, here, neighbours, to, zero, split)
         else:
             for r in range(height):
                 for j in range(image.columns):

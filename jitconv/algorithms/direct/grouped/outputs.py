@@ -21,7 +21,7 @@ from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.numbers import unpacked
-from jitconv.micro.taps import OUTPUTS, PLAIN, READS_APART, WRITES_APART, correlation
+from jitconv.micro.taps import OUTPUTS, PLAIN, READS_APART, WRITES_APART, Tile, correlation
 from jitconv.specs import ConvSpec
 
 correlate = correlation("outputs", lanes_are_channels=False)
@@ -98,7 +98,7 @@ def _correlate(x, w, bias, y, biased, relu, numbers):
     """A task has `block` rows of each phase, of one group of an image."""
     n, plane = Numbers(*unpacked(numbers, NUMBERS)), Plane(*unpacked(numbers[NUMBERS:], PLANE))
     tables = numbers[NUMBERS + PLANE :]
-    row_taps, column_taps = tables[plane.row_taps_at :], tables[plane.column_taps_at :]
+    row_taps = tables[plane.row_taps_at :]
     part = plane.width if n.in_place else (plane.width + plane.column_step - 1) // plane.column_step
     pitch = plane.width if n.in_place else part * plane.column_step
     most = min(plane.height, (n.block - 1) * plane.row_step + n.greatest - n.least + 1)
@@ -166,13 +166,28 @@ def _correlate(x, w, bias, y, biased, relu, numbers):
                             count = plane.out_width if form == WRITES_APART else column.results
                             # the first source begins the sums, others add to them, the last may end them
                             for s in range(n.sources):
-                                w_at = g * n.w_group + s * n.w_source + t * n.w_target
-                                correlate(outputs, form, sharing, source, x_at + s * x_plane,
-                                          plane.row_step * pitch, row_taps, a0, a1,
-                                          column_taps, column.begin, column.end, end_column, part,
-                                          w, w_at, bias, filter_, biased and s == 0, s > 0,
-                                          target, c_at, c_step, count,
-                                          relu and s == n.sources - 1)  # fmt: skip
+                                starts, ends = biased and s == 0, relu and s == n.sources - 1
+                                tile = Tile(
+                                    x_at=x_at + s * x_plane,
+                                    x_step=plane.row_step * pitch,
+                                    rows_at=plane.row_taps_at,
+                                    first_row=a0,
+                                    last_row=a1,
+                                    columns_at=plane.column_taps_at,
+                                    first_column=column.begin,
+                                    middle_column=column.end,
+                                    last_column=end_column,
+                                    limit=part,
+                                    w_at=g * n.w_group + s * n.w_source + t * n.w_target,
+                                    bias_at=filter_,
+                                    biased=starts,
+                                    added=s > 0,
+                                    y_at=c_at,
+                                    y_step=c_step,
+                                    length=count,
+                                    relu=ends,
+                                )
+                                correlate(outputs, form, sharing, source, w, bias, target, tables, tile)
                         if not n.written:
                             for i in range(outputs):
                                 line = target[i * share : (i + 1) * share]

@@ -27,7 +27,7 @@ from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.numbers import unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.taps import PLAIN, READS_APART
-from jitconv.micro.taps_gradient import BLOCK, gradient
+from jitconv.micro.taps_gradient import BLOCK, Region, gradient
 from jitconv.specs import ConvSpec
 
 correlate_gradient = gradient("outputs", lanes_are_channels=False)
@@ -87,7 +87,7 @@ def _gradients(x, dy, dw, db, wanted, summed, numbers):
     """
     n, plane = Numbers(*unpacked(numbers, NUMBERS)), Plane(*unpacked(numbers[NUMBERS:], PLANE))
     tables = numbers[NUMBERS + PLANE :]
-    row_taps, column_taps = tables[plane.row_taps_at :], tables[plane.column_taps_at :]
+    row_taps = tables[plane.row_taps_at :]
     lanes = VECTOR_BYTES // x.itemsize
     part_width = plane.width if n.in_place else (plane.width + plane.column_step - 1) // plane.column_step
     pitch = plane.width if n.in_place else part_width * plane.column_step
@@ -148,13 +148,27 @@ def _gradients(x, dy, dw, db, wanted, summed, numbers):
                             # as many taps at once as there are registers for their sums
                             for a in range(a0, a1, BLOCK):
                                 for b in range(0, plane.column_taps, BLOCK):
+                                    region = Region(
+                                        x_at=x_at,
+                                        x_down=plane.row_step * pitch,
+                                        x_right=1,
+                                        dy_at=here + q * plane.out_width,
+                                        dy_down=plane.out_width,
+                                        dy_right=1,
+                                        rows_at=plane.row_taps_at,
+                                        first_row=a,
+                                        columns_at=plane.column_taps_at,
+                                        first_column=b,
+                                        limit=part_width,
+                                        sums_at=sums_at,
+                                        down=height,
+                                        across=plane.out_width,
+                                        length=lanes,
+                                    )
+                                    tall, wide = min(BLOCK, a1 - a), min(BLOCK, plane.column_taps - b)
                                     correlate_gradient(
-                                        min(BLOCK, a1 - a), min(BLOCK, plane.column_taps - b), form, 0,
-                                        source, x_at, plane.row_step * pitch, 1,
-                                        upstream, here + q * plane.out_width, plane.out_width, 1,
-                                        row_taps, a, column_taps, b, part_width,
-                                        sums, sums_at, height, plane.out_width, lanes,
-                                    )  # fmt: skip
+                                        tall, wide, form, 0, source, upstream, sums, tables, region
+                                    )
                         q += height
             if summed:
                 for f in range(n.group_f):

@@ -1,7 +1,7 @@
 """A depthwise convolution of small planes in NCHW: too short to fill vectors, they are turned into pixels.
 
 A task copies the planes of some channels into pixels of as many channels, squares of them transposed in
-registers, and does what `depthwise.py` does.
+registers, and does with them what `depthwise.py` does.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from numba import prange
 from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms.direct.axes import Axis
 from jitconv.algorithms.direct.blocks import BLOCKS
-from jitconv.algorithms.direct.grouped.depthwise import (
-    TASKS,
+from jitconv.algorithms.direct.grouped.depthwise import TASKS
+from jitconv.algorithms.direct.grouped.groups import depthwise
+from jitconv.algorithms.direct.grouped.pixels import (
     Block,
     GradientBlock,
     add_block,
@@ -23,7 +24,6 @@ from jitconv.algorithms.direct.grouped.depthwise import (
     correlate_block,
     of_pixels,
 )
-from jitconv.algorithms.direct.grouped.groups import depthwise
 from jitconv.algorithms.direct.grouped.plane import PLANE, Plane
 from jitconv.arrays import Array
 from jitconv.jit import Kernel

@@ -13,7 +13,7 @@ from jitconv.algorithm import Algorithm, Plan, never_refuses, no_workspace
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.pooling import counts
 from jitconv.algorithms._shared.tasks import at_once
-from jitconv.algorithms.direct.pool import planes, windows
+from jitconv.algorithms.direct.pool import given, planes, windows, windows_backward, windows_forward
 from jitconv.algorithms.direct.pool import rows as pool_rows
 from jitconv.algorithms.direct.pool.split import (
     backward_tasks,
@@ -140,7 +140,7 @@ def _windows(op: str, build: Callable[[PoolSpec], Plan]) -> Variant:
 def _max_forward(spec: PoolSpec) -> Plan:
     work, none = serial_time("max_pool_forward", spec), NO_DIVISORS[spec.dtype]
     what = windows.WINNERS if spec.indices else windows.MAXIMA
-    run, numbers = windows.FORWARD.of(work), windows.window_numbers(spec, what, forward_tasks(spec))
+    run, numbers = windows_forward.FORWARD.of(work), windows.window_numbers(spec, what, forward_tasks(spec))
     return lambda x, y, indices: run(x, y, NO_INDICES if indices is None else indices, none, numbers)
 
 
@@ -148,22 +148,25 @@ def _max_backward(spec: PoolSpec) -> Plan:
     work, none = serial_time("max_pool_backward", spec), NO_DIVISORS[spec.dtype]
     rule, tasks = pool_rows.RULES[spec.ties], backward_tasks("max_pool_backward", spec)
     numbers = windows.window_numbers(spec, rule, tasks, adding=not tiling(spec))
-    run = windows.BACKWARD.of(work)
+    run = windows_backward.BACKWARD.of(work)
     return lambda dy, x, indices, dx: run(dy, x, dx, none, numbers)
 
 
 def _given_backward(spec: PoolSpec) -> Plan:
-    work, numbers = serial_time("max_pool_backward", spec), windows.given_numbers(spec)
+    work, numbers = serial_time("max_pool_backward", spec), given.given_numbers(spec)
 
     def plan(dy: Array, x: Array, indices: Array, dx: Array) -> None:
-        windows.GIVEN_BACKWARD(work, dy.ravel(), indices.ravel(), dx.ravel(), numbers)
+        given.GIVEN_BACKWARD(work, dy.ravel(), indices.ravel(), dx.ravel(), numbers)
 
     return plan
 
 
 def _avg_forward(spec: PoolSpec) -> Plan:
     work, over = serial_time("avg_pool_forward", spec), divisors(spec)
-    run, numbers = windows.FORWARD.of(work), windows.window_numbers(spec, windows.MEANS, forward_tasks(spec))
+    run, numbers = (
+        windows_forward.FORWARD.of(work),
+        windows.window_numbers(spec, windows.MEANS, forward_tasks(spec)),
+    )
     return lambda x, y: run(x, y, NO_INDICES, over, numbers)
 
 
@@ -171,7 +174,7 @@ def _avg_backward(spec: PoolSpec) -> Plan:
     work, over = serial_time("avg_pool_backward", spec), divisors(spec)
     tasks = backward_tasks("avg_pool_backward", spec)
     numbers = windows.window_numbers(spec, windows.SPREAD, tasks, adding=not tiling(spec))
-    run = windows.BACKWARD.of(work)
+    run = windows_backward.BACKWARD.of(work)
     return lambda dy, dx: run(dy, dy, dx, over, numbers)
 
 

@@ -14,7 +14,7 @@ from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.algorithms.direct.pool.split import tiling
 from jitconv.jit import Kernel
 from jitconv.micro.interleave import lanes
-from jitconv.micro.window_rows import ALL, COLUMNS, FIRST, SPLIT, row_maxima, row_routes
+from jitconv.micro.window_rows import ALL, COLUMNS, FIRST, SPLIT, Lines, row_maxima, row_routes
 from jitconv.specs import PoolSpec
 
 TASKS = BLOCKS.tasks
@@ -47,7 +47,7 @@ def _maxima(pictures, results, rows, columns, windows):
     for task in prange(TASKS):
         first, last = task * lines // TASKS, (task + 1) * lines // TASKS
         at, to = first * rows * columns * windows, first * windows
-        row_maxima(columns, x, at, rows, last - first, windows, y, to)
+        row_maxima(columns, x, at, y, to, Lines(lines=last - first, windows=windows, rows=rows))
 
 
 def _routes(upstream, pictures, gradients, rows, columns, windows, rule):
@@ -56,7 +56,8 @@ def _routes(upstream, pictures, gradients, rows, columns, windows, rule):
     for task in prange(TASKS):
         first, last = task * lines // TASKS, (task + 1) * lines // TASKS
         at, start = first * rows * columns * windows, first * windows
-        row_routes(columns, rule, x, at, rows, last - first, windows, dy, start, dx, at)
+        own = Lines(lines=last - first, windows=windows, rows=rows)
+        row_routes(columns, rule, x, at, dy, start, dx, at, own)
 
 
 MAXIMA, ROUTES = Kernel(_maxima), Kernel(_routes)

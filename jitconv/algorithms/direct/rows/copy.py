@@ -7,7 +7,7 @@ import numpy as np
 from jitconv.algorithms._shared.memory import clear
 from jitconv.jit.loops import inlined
 from jitconv.jit.vectors import VECTOR_BYTES
-from jitconv.micro.phases import merge_phases, split_phases
+from jitconv.micro.phases import PhaseRows, merge_phases, split_phases
 from jitconv.specs import ConvSpec
 
 VECTOR_STEPS = (1, 2, 4)
@@ -37,14 +37,16 @@ def copy_rows(x, at, planes, size, begin, tall, column_step, places, out, out_ro
     height, width = size
     first = min(tall, max(0, -begin))
     last = max(first, min(tall, height - begin))
+    rows = last - first
+    split = PhaseRows(rows=rows, length=width, x_row=width, out_row=out_row)
     for plane in range(planes):
         to = plane * tall * out_row
         clear(out[to : to + first * out_row])
         clear(out[to + last * out_row : to + tall * out_row])
         source = at + (plane * height + begin + first) * width
-        rows, to = last - first, to + first * out_row
+        to += first * out_row
         if column_step in VECTOR_STEPS:
-            split_phases(column_step, column_step, x, source, width, rows, width, out, to, out_row, places)
+            split_phases(column_step, column_step, x, source, out, to, places, split)
             continue
         for r in range(rows):
             for phase in range(min(column_step, width)):
@@ -57,7 +59,8 @@ def copy_rows(x, at, planes, size, begin, tall, column_step, places, out, out_ro
 def merge_rows(x, at, x_row, rows, column_step, places, out, to, width):
     """Undo `copy_rows` for some rows: their phases of columns are merged to rows that follow one another."""
     if column_step in VECTOR_STEPS:
-        merge_phases(column_step, x, at, x_row, rows, places, out, to, width, width)
+        merged = PhaseRows(rows=rows, length=width, x_row=x_row, out_row=width)
+        merge_phases(column_step, x, at, out, to, places, merged)
         return
     for r in range(rows):
         for phase in range(min(column_step, width)):

@@ -25,7 +25,7 @@ from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
-from jitconv.micro.dots import TALL, all_dots, lane_sums
+from jitconv.micro.dots import TALL, Lines, all_dots, lane_sums
 from jitconv.specs import ConvSpec
 
 SCRATCH_BYTES = BLOCKS.rows_dw_copied_bytes
@@ -102,6 +102,14 @@ def _filters(pictures, upstream, products, bias_sums, numbers):
         for unit in range(part * units // n.parts, (part + 1) * units // n.parts):
             image, begin = unit // blocks, unit % blocks * n.block
             lines = min(n.block, n.rows - begin)
+            rows = Lines(
+                lines=lines,
+                length=n.columns,
+                a_row=plane,
+                a_line=n.columns,
+                b_at=0,
+                b_line=n.row_step * n.copied_row,
+            )
             for g in range(n.groups):
                 f = g * n.group_f
                 at = (image * filters + f) * plane + begin * n.columns
@@ -111,8 +119,7 @@ def _filters(pictures, upstream, products, bias_sums, numbers):
                 copy_rows(
                     x, source, n.group_c, size, top, n.tall, n.column_step, places, scratch, n.copied_row
                 )
-                all_dots(n.group_f, dy, at, plane, n.columns, depth, scratch, 0, n.row_step * n.copied_row,
-                         offsets, lines, n.columns, sums, f * depth * lanes)  # fmt: skip
+                all_dots(n.group_f, depth, dy, at, scratch, offsets, sums, f * depth * lanes, rows)
         lane_sums(sums, filters * depth, dw, part * filters * depth)
 
 
