@@ -185,7 +185,7 @@ class PackedCorrelation:
         itemsize = np.dtype(dtype).itemsize
         batch, size, channels, steps = pictures
         (rows, columns), down = geometry.counts, geometry.steps[0]
-        top, left, height, width = window = geometry.window
+        top, left, height, width = geometry.window
         bottom = (rows - 1) * down + max(geometry.rows)
         inside = top >= 0 and left >= 0 and bottom < size[0] and left + width <= size[1]
         fetched = not (inside and steps[3] == 1)
@@ -210,7 +210,7 @@ class PackedCorrelation:
             once = batch * tall * width * channels
             self._first = steps, size, batch, (-top, -left), tall, width, channels
             steps, size = (tall * width * channels, width * channels, channels, 1), (tall, width)
-            fetched, window = False, (0, 0, height, width)
+            fetched, top, left = False, 0, 0
         scratch = ((block - 1) * down + height) * width * channels if fetched else 0
         tasks = at_once(work, batch * -(-rows // block) * splits)
         self.elements = once + tasks * (scratch + block * put_back)
@@ -222,7 +222,10 @@ class PackedCorrelation:
             *steps,
             *results.steps,
             results.at,
-            *window,
+            top,
+            left,
+            height,
+            width,
             *size,
             *geometry.counts,
             *geometry.steps,
