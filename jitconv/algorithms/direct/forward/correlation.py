@@ -217,18 +217,27 @@ class PackedCorrelation:
         """Of the pictures that are fetched once, and of the buffers of the tasks that run at once."""
         parts = _parts(geometry.depth, PASS_BYTES // (panel_width * itemsize))
         depth = geometry.depth // parts
-        table = _segments(geometry, parts, width * channels, channels)
+        table = geometry.segments(parts, width * channels, channels)
         numbers = Numbers(
-            *steps,
-            *results.steps,
-            results.at,
-            top,
-            left,
-            height,
-            width,
-            *size,
-            *geometry.counts,
-            *geometry.steps,
+            x_image=steps[0],
+            x_row=steps[1],
+            x_column=steps[2],
+            x_channel=steps[3],
+            y_image=results.steps[0],
+            y_row=results.steps[1],
+            y_column=results.steps[2],
+            y_channel=results.steps[3],
+            y_at=results.at,
+            top=top,
+            left=left,
+            tall=height,
+            wide=width,
+            height=size[0],
+            width=size[1],
+            rows=rows,
+            columns=columns,
+            row_step=down,
+            column_step=geometry.steps[1],
             fetched=fetched,
             batch=batch,
             channels=channels,
@@ -262,20 +271,6 @@ class PackedCorrelation:
                 run(pictures, packed, bias, out, numbers)
 
         return fetched
-
-
-def _segments(geometry: Correlation, parts: int, row: int, column: int) -> list[tuple[int, int]]:
-    """Return of each part of each segment its place in what a row of results needs, and its first filter row.
-
-    `row` and `column` are the elements from row to row and from column to column there.
-    """
-    top, left, _, _ = geometry.window
-    depth = geometry.depth // parts
-    return [
-        ((down - top) * row + (across - left) * column + part * depth, begin + part * depth)
-        for down, across, begin in zip(geometry.rows, geometry.columns, geometry.begins, strict=True)
-        for part in range(parts)
-    ]
 
 
 def _shares(

@@ -36,6 +36,19 @@ class Correlation:
         width = (self.counts[1] - 1) * self.steps[1] + max(self.columns) - left + self.reach
         return top, left, max(self.rows) - top + 1, width
 
+    def segments(self, parts: int, row: int, column: int) -> list[tuple[int, int]]:
+        """Return of each part of each segment its place in a window, and its first filter row.
+
+        `row` and `column` are the elements from row to row and from column to column there.
+        """
+        top, left, _, _ = self.window
+        depth = self.depth // parts
+        return [
+            ((down - top) * row + (across - left) * column + part * depth, begin + part * depth)
+            for down, across, begin in zip(self.rows, self.columns, self.begins, strict=True)
+            for part in range(parts)
+        ]
+
 
 class Pictures(NamedTuple):
     """What is correlated."""
