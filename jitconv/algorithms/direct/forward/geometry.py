@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.specs import ConvSpec
 
-LEAST_COLUMNS = 24
-"""Pixels of a row from which tiles of some 6 rows have nearly one height. A choice."""
+LEAST_COLUMNS = BLOCKS.packed_least_columns
 
 
 @dataclass(frozen=True, slots=True)
