@@ -9,6 +9,9 @@ from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.tile import (
     TALLEST,
     UNROLLED,
+    At,
+    Product,
+    Tiles,
     padded_columns,
     tile,
     tile_across,
@@ -16,12 +19,12 @@ from jitconv.micro.tile import (
     tiles_across,
     vectors_of,
     width_of,
-)  # fmt: skip
+)
 
 PLAIN = {"depth": 1}
 BIAS = {"depth": UNROLLED, "started": "one row", "b_masked": 1, "floor": 1}
-ROWS = {"depth": 2 * UNROLLED + 3, "started": "each row", "segments": 2, "count": 2, "gap": 2, "b_masked": 1}
-NOTHING = {"depth": 1, "started": "each row", "segments": 0, "count": 2}
+ROWS = {"depth": 2 * UNROLLED + 3, "started": "each row", "segments": 2, "tiles": 2, "gap": 2, "b_masked": 1}
+NOTHING = {"depth": 1, "started": "each row", "segments": 0, "tiles": 2}
 WIDE = {"depth": UNROLLED + 1, "segments": 3, "floor": 1, "gap": 1}
 """Kinds of calls: where a kind says nothing, one tile begins with 0, and its rows lie close."""
 
@@ -42,28 +45,48 @@ def multiplied(case, kind, rows, vectors, columns, *, across, many=None):
     `many` is the number of rows for the pieces that cut them into tiles themselves; else `rows` is that of a
     tile.
     """
-    kind = {"count": 1, "segments": 1, "started": None, "b_masked": 0, "floor": 0, "gap": 0, **kind}
+    kind = {"tiles": 1, "segments": 1, "started": None, "b_masked": 0, "floor": 0, "gap": 0, **kind}
     depth, segments, gap, lanes = kind["depth"], kind["segments"], kind["gap"], case.lanes
-    height = many or rows * kind["count"]
+    height = many or rows * kind["tiles"]
     a, b = case.integers(segments, height, depth), case.integers(segments, depth, columns)
-    a_apart = (height if across else depth) + gap
-    a_segment, b_step = a_apart * (depth if across else height) + gap, columns + gap
-    a_steps = (a_segment, 1, a_apart) if across else (a_segment, a_apart, 1)
+    sums = np.einsum("srk,skc->rc", a, b)
+    a_step = (height if across else depth) + gap
+    a_segment, b_step = a_step * (depth if across else height) + gap, columns + gap
+    a_steps = (a_segment, 1, a_step) if across else (a_segment, a_step, 1)
     # the last segment comes first, and one that is not asked for comes before it
     table = [(10**9, 10**9), *((s * a_segment, s * (depth + 1)) for s in reversed(range(segments)))]
     start = case.integers(1 if kind["started"] == "one row" else height, columns)
     start = start if kind["started"] else case.poison(0, 0)
-    start_row = 0 if kind["started"] == "one row" else columns + gap
+    # without masks whole vectors of b are read
+    room = 0 if kind["b_masked"] else vectors * lanes - columns
+    a, b = case.given("a", a, a_steps), case.given("b", b, ((depth + 1) * b_step, b_step, 1), room=room)
+    first = case.given("start", start, (columns + gap, 1))
     c = case.output("c", (height, columns), (columns + gap, 1))
-    case.call(
-        *((many, vectors) if many else (kind["count"],)), *case.given("a", a, a_steps), a_apart,
-        *case.given("b", b, ((depth + 1) * b_step, b_step, 1),
-                    room=0 if kind["b_masked"] else vectors * lanes - columns), b_step,
-        kind["b_masked"], case.table("segments", table).reshape(-1), 1, segments + 1, depth,
-        *case.given("start", start, (columns + gap, 1)), start_row, int(kind["started"] is not None), *c,
-        columns + gap, columns, kind["floor"],
-    )  # fmt: skip
-    total = np.einsum("srk,skc->rc", a, b) + (start if kind["started"] else 0)
+    at = At(
+        a=a.at,
+        b=b.at,
+        c=c.at,
+        start=first.at,
+        start_step=0 if kind["started"] == "one row" else columns + gap,
+        started=kind["started"] is not None,
+    )
+    product = Product(
+        a_step=a_step,
+        b_step=b_step,
+        b_masked=kind["b_masked"],
+        c_step=columns + gap,
+        columns=columns,
+        first=1,
+        last=segments + 1,
+        depth=depth,
+        relu=kind["floor"],
+    )
+    arrays = a.array, b.array, case.table("segments", np.ravel(table)), first.array, c.array
+    if many:
+        case.call(many, vectors, *arrays, at, product)
+    else:
+        case.call(*arrays, Tiles(kind["tiles"], *at), product)
+    total = sums + (start if kind["started"] else 0)
     c.must_sum_to(np.maximum(total, 0) if kind["floor"] else total)
 
 
@@ -97,9 +120,20 @@ def lifted(case, *, across):
     b[0, :: case.lanes] = np.nan
     b[0, 1 :: case.lanes] = -np.inf
     c = case.output("c", (rows, b.size))
-    case.call(1, *case.given("a", np.ones(rows, case.dtype)), 1, *case.given("b", b), b.size, 1,
-              case.table("segments", [0, 0]), 0, 1, 1, *case.given("start", case.poison(0)), 0, 0, *c, b.size,
-              b.size, 1)  # fmt: skip
+    ones, given = case.given("a", np.ones(rows, case.dtype)), case.given("b", b)
+    at = Tiles(tiles=1, a=ones.at, b=given.at, c=c.at, start=0, start_step=0, started=0)
+    product = Product(
+        a_step=1,
+        b_step=b.size,
+        b_masked=1,
+        c_step=b.size,
+        columns=b.size,
+        first=0,
+        last=1,
+        depth=1,
+        relu=1,
+    )
+    case.call(ones.array, given.array, case.table("segments", [0, 0]), case.poison(0), c.array, at, product)
     c.must_sum_to(np.where(b < 0, 0, b))
 
 

@@ -8,13 +8,15 @@ import pytest
 
 from jitconv.jit.libraries import assembly
 from jitconv.jit.vectors import VECTOR_BYTES
-from jitconv.micro.tile import TALLEST, UNROLLED, WIDEST, tile
+from jitconv.micro.tile import TALLEST, UNROLLED, WIDEST, Product, Tiles, tile
 
 
 @numba.njit
 def run(a, segments, c):
     """Call the tile, so that it is compiled."""
-    tile(1, 1, 1, a, 0, 1, a, 0, 1, 1, segments, 0, 1, 1, a, 0, 0, 0, c, 0, 1, 1, 0)
+    at = Tiles(tiles=1, a=0, b=0, c=0, start=0, start_step=0, started=0)
+    product = Product(a_step=1, b_step=1, b_masked=1, c_step=1, columns=1, first=0, last=1, depth=1, relu=0)
+    tile(1, 1, a, a, segments, a, c, at, product)
 
 
 MASKED = re.compile(r"vmaskmov|\{%k")

@@ -16,7 +16,7 @@ from numba import prange
 from jitconv.jit import Kernel
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import aligned
-from jitconv.micro.tile import TALLEST, WIDEST, tile
+from jitconv.micro.tile import TALLEST, WIDEST, Product, Tiles, tile
 
 COPY_BYTES = 256 * 2**20
 """Beyond the last-level cache."""
@@ -41,34 +41,22 @@ class Ceiling:
 
 
 def _multiply(a, b, c, parts, rounds, segments):
-    lanes = VECTOR_BYTES // a.itemsize
+    width = WIDEST * (VECTOR_BYTES // a.itemsize)
+    product = Product(
+        a_step=DEPTH,
+        b_step=width,
+        b_masked=0,
+        c_step=width,
+        columns=width,
+        first=0,
+        last=SEGMENTS,
+        depth=DEPTH,
+        relu=0,
+    )
     for part in prange(parts):
+        at = Tiles(tiles=1, a=0, b=0, c=part * ROWS * width, start=0, start_step=0, started=0)
         for _ in range(rounds):
-            tile(
-                ROWS,
-                WIDEST,
-                1,
-                a,
-                0,
-                DEPTH,
-                b,
-                0,
-                WIDEST * lanes,
-                0,
-                segments,
-                0,
-                SEGMENTS,
-                DEPTH,
-                c,
-                0,
-                0,
-                0,
-                c,
-                part * ROWS * WIDEST * lanes,
-                WIDEST * lanes,
-                WIDEST * lanes,
-                0,
-            )
+            tile(ROWS, WIDEST, a, b, segments, c, c, at, product)
 
 
 def _copy(source, target, parts):

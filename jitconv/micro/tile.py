@@ -13,7 +13,7 @@ Learning Convolutions on SIMD Architectures", 2018.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from jitconv.jit.loops import inlined
 from jitconv.jit.vectors import VECTOR_BYTES, emitted
@@ -64,60 +64,92 @@ def width_of(columns, lanes):
     return vectors
 
 
+class At(NamedTuple):
+    """Where the rows of a call begin in a, b and c, and what their sums begin with."""
+
+    a: int
+    b: int
+    c: int
+    start: int
+    start_step: int
+    """Elements from row to row of start: 0 repeats one row, as for a bias."""
+    started: int
+    """0 for sums that begin with 0."""
+
+
+class Tiles(NamedTuple):
+    """As `At`, of so many tiles one below the other.
+
+    With a call for each tile n16h56w56c64 k1x1f256 reached 0.71 of the multiply-adds' ceiling, with one for
+    all 0.79 (two runs, two Zen 3 cores).
+    """
+
+    tiles: int
+    a: int
+    b: int
+    c: int
+    start: int
+    start_step: int
+    started: int
+
+
+class Product(NamedTuple):
+    """How a, b and c lie, and what is added: the same for all calls of a product."""
+
+    a_step: int
+    """Elements from row to row of a; from k to k it is 1. Across the other way round: those from k to k."""
+    b_step: int
+    """From k to k; a row's columns are neighbours."""
+    b_masked: int
+    """Not 0 if reading whole vectors of b could read beyond the array."""
+    c_step: int
+    """From row to row."""
+    columns: int
+    """What is beyond them is neither read nor written."""
+    first: int
+    """Segments first..last-1 are added."""
+    last: int
+    depth: int
+    """Values of k in each segment, at least 1."""
+    relu: int
+    """Not 0 to put 0 in the place of negative sums."""
+
+
 def _tile(name: str, across: bool) -> Any:
     @emitted(name, _SIZES)
-    def tile(v, rows, vectors, count, a, a_at, a_apart, b, b_at, b_step, b_masked,
-             segments, first, last, depth, start, start_at, start_row, started,
-             c, c_at, c_row, columns, relu):  # fmt: skip
+    def tile(v, rows, vectors, a, b, segments, start, c, at, product):
         """Run some tiles, one below the other.
 
         Parameters
         ----------
         rows, vectors : int
             Of a tile; `vectors` a key of `TALLEST`, `rows` at most its value.
-        count : int
-            How many tiles: with a call for each n16h56w56c64 k1x1f256 reached 0.71 of the multiply-adds'
-            ceiling, with one for all 0.79 (two runs, two Zen 3 cores).
-        a : array of one axis; a_at, a_apart : int
-            Where the first element is, and the step from row to row; from k to k it is 1. Of
-            `tile_across` it is the step from k to k; from row to row it is 1.
-        b : array of one axis; b_at, b_step : int
-            Where the first row is, and the step from k to k; a row's columns are contiguous.
-        b_masked : int
-            Not 0 if reading whole vectors of b could read beyond the array.
+        a, b, start, c : arrays of one axis
+            The factors, what the sums begin with, and where they go.
         segments : int64 array of one axis
-            For each segment two numbers: what is added to `a_at`, and how many rows of b are before its own.
-        first, last, depth : int
-            Segments first..last-1 are added, `depth` values of k in each (at least 1).
-        start, start_at, start_row : array and int
-            What the sums begin with: 0 for `start_row` repeats one row, as for a bias.
-        started : int
-            0 for sums that begin with 0.
-        c, c_at, c_row : array and int
-            Where the sums go.
-        columns : int
-            How many columns there are; what is beyond them is neither read nor written.
-        relu : int
-            Not 0 to put 0 in the place of negative sums.
+            For each segment two numbers: what is added to the place in a, and how many rows of b are before
+            its own.
+        at : Tiles
+        product : Product
         """
         sizes = [(r, n) for r in range(rows) for n in range(vectors)]
         unrolled = 1 if across else UNROLLED
         chains = 2 if unrolled > 1 and len(sizes) < IN_FLIGHT else 1
 
-        def address(base: Any, at: Any, row_step: Any, tile: Any, r: int, n: int) -> Any:
+        def address(base: Any, place: Any, step: Any, tile: Any, r: int, n: int) -> Any:
             row = tile * rows + r
-            return v.at(base, at + row_step * row + n * v.lanes)
+            return v.at(base, place + step * row + n * v.lanes)
 
-        inside = v.masks(columns, vectors)
+        inside = v.masks(product.columns, vectors)
         everywhere = [None] * vectors
-        whole = columns >= vectors * v.lanes
-        part = ~whole & (b_masked != 0)
+        whole = product.columns >= vectors * v.lanes
+        part = ~whole & (product.b_masked != 0)
 
         def step(a_k: Any, b_k: Any, masks: list[Any], sums: list[Any], chain: int) -> None:
             """Add the products of one k to the chain of sums that begins with number `chain`."""
             columns_of_b = [v.load(v.at(b_k, n * v.lanes), masks[n]) for n in range(vectors)]
             for r in range(rows):
-                value = v.splat(v.build.load(v.at(a_k, r if across else a_apart * r)))
+                value = v.splat(v.build.load(v.at(a_k, r if across else product.a_step * r)))
                 for n in range(vectors):
                     place = chain + r * vectors + n
                     sums[place] = v.fused(value, columns_of_b[n], sums[place])
@@ -127,7 +159,7 @@ def _tile(name: str, across: bool) -> Any:
                 a_k, b_k, *sums = carried
                 for k in range(count):
                     step(a_k, b_k, masks, sums, k % chains * len(sizes))
-                    a_k, b_k = v.at(a_k, a_apart if across else 1), v.at(b_k, b_step)
+                    a_k, b_k = v.at(a_k, product.a_step if across else 1), v.at(b_k, product.b_step)
                 return [a_k, b_k, *sums]
 
             return body
@@ -137,43 +169,43 @@ def _tile(name: str, across: bool) -> Any:
 
             def segment(number: Any, sums: list[Any]) -> list[Any]:
                 pair = v.at(segments, number * 2)
-                skipped = v.entry(pair, 1) * b_step
-                carried = [v.at(a_tile, v.entry(pair)), v.at(b, b_at, skipped), *sums]
-                most = depth - depth % unrolled
+                skipped = v.entry(pair, 1) * product.b_step
+                carried = [v.at(a_tile, v.entry(pair)), v.at(b, at.b, skipped), *sums]
+                most = product.depth - product.depth % unrolled
                 carried = v.loop(0, most, unrolled, carried, steps(unrolled, masks))
                 if unrolled > 1:
-                    carried = v.loop(most, depth, 1, carried, steps(1, masks))
+                    carried = v.loop(most, product.depth, 1, carried, steps(1, masks))
                 return carried[2:]
 
-            return v.loop(first, last, 1, sums, segment)
+            return v.loop(product.first, product.last, 1, sums, segment)
 
         def initial(tile: Any, masks: list[Any]) -> list[Any]:
-            return [v.load(address(start, start_at, start_row, tile, r, n), masks[n]) for r, n in sizes]
+            return [v.load(address(start, at.start, at.start_step, tile, r, n), masks[n]) for r, n in sizes]
 
         def stored(tile: Any, masks: list[Any], sums: list[Any]) -> list[Any]:
             for (r, n), total in zip(sizes, sums, strict=True):
-                v.store(total, address(c, c_at, c_row, tile, r, n), masks[n])
+                v.store(total, address(c, at.c, product.c_step, tile, r, n), masks[n])
             return []
 
-        with v.range(count) as tile:
+        with v.range(at.tiles) as tile:
             # the lines of c are fetched while the sums are computed: stores need not wait for them
             for r in range(rows):
                 for n in range(0, vectors, max(1, LINE // VECTOR_BYTES)):
-                    v.prefetch(address(c, c_at, c_row, tile, r, n), written=True)
+                    v.prefetch(address(c, at.c, product.c_step, tile, r, n), written=True)
             sums = v.either(
-                started != 0,
+                at.started != 0,
                 lambda: v.either(whole, lambda: initial(tile, everywhere), lambda: initial(tile, inside)),
                 lambda: [v.zeros] * len(sizes),
             )
             below = tile * rows
-            a_tile = v.at(a, a_at, below if across else below * a_apart)
+            a_tile = v.at(a, at.a, below if across else below * product.a_step)
             begin = sums + [v.zeros] * (len(sizes) * (chains - 1))
             sums = v.either(
                 part, lambda: added(a_tile, inside, begin), lambda: added(a_tile, everywhere, begin)
             )
             if chains == 2:
                 sums = v.sums(sums[: len(sizes)], sums[len(sizes) :])
-            sums = v.relu(sums, relu)
+            sums = v.relu(sums, product.relu)
             v.either(whole, lambda: stored(tile, everywhere, sums), lambda: stored(tile, inside, sums))
 
     return tile
@@ -184,20 +216,33 @@ tile, tile_across = _tile("tile", across=False), _tile("tile_across", across=Tru
 
 def _tiles(tile: Any, across: bool) -> Any:
     @inlined
-    def tiles(count, vectors, a, a_at, a_apart, b, b_at, b_step, b_masked, segments, first, last, depth,
-              start, start_at, start_row, started, c, c_at, c_row, columns, relu):  # fmt: skip
+    def tiles(count, vectors, a, b, segments, start, c, at, product):
         """Fill `count` rows by tiles of nearly one height."""
         left = (count + _HEIGHTS[vectors] - 1) // _HEIGHTS[vectors]
         rows = (count + left - 1) // left
         higher = count - left * (rows - 1)
-        tile(rows, vectors, higher, a, a_at, a_apart, b, b_at, b_step, b_masked, segments, first, last, depth,
-             start, start_at, start_row, started, c, c_at, c_row, columns, relu)  # fmt: skip
+        upper = Tiles(
+            tiles=higher,
+            a=at.a,
+            b=at.b,
+            c=at.c,
+            start=at.start,
+            start_step=at.start_step,
+            started=at.started,
+        )
+        tile(rows, vectors, a, b, segments, start, c, upper, product)
         if higher < left:
             done = higher * rows
-            a_done = done if across else done * a_apart
-            tile(rows - 1, vectors, left - higher, a, a_at + a_done, a_apart, b, b_at, b_step, b_masked,
-                 segments, first, last, depth, start, start_at + done * start_row, start_row, started,
-                 c, c_at + done * c_row, c_row, columns, relu)  # fmt: skip
+            lower = Tiles(
+                tiles=left - higher,
+                a=at.a + (done if across else done * product.a_step),
+                b=at.b,
+                c=at.c + done * product.c_step,
+                start=at.start + done * at.start_step,
+                start_step=at.start_step,
+                started=at.started,
+            )
+            tile(rows - 1, vectors, a, b, segments, start, c, lower, product)
 
     return tiles
 

@@ -10,7 +10,7 @@ for all columns, a tile after the other. So a filter's taps need no column matri
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from jitconv.jit.loops import inlined
 from jitconv.jit.vectors import VECTOR_BYTES, emitted
@@ -31,78 +31,103 @@ _SIZES = [(rows, width) for width, tallest in TALLEST.items() for rows in range(
 _HEIGHTS = tuple(TALLEST.get(width, 0) for width in range(WIDE + 1))
 
 
+class Run(NamedTuple):
+    """Where the rows of a call begin in a, b, c and start, and how many columns they have."""
+
+    a: int
+    b: int
+    c: int
+    start: int
+    columns: int
+
+
+class LineProduct(NamedTuple):
+    """How a, b and c lie, and what is added: the same for all calls of a product."""
+
+    lines: int
+    """Each of all rows and columns; then the elements from line to line of b and of c."""
+    b_line_step: int
+    c_line_step: int
+    a_step: int
+    """Elements from row to row of a; from k to k it is 1."""
+    c_step: int
+    """From row to row."""
+    depth: int
+    """Values of k."""
+    started: int
+    """0 for sums that begin with 0."""
+    relu: int
+    """Not 0 to put 0 in the place of negative sums."""
+
+
 @inlined
-def along_rows(count, lines, a, a_at, a_apart, b, b_at, b_line, offsets, depth, start, start_at, started,
-               c, c_at, c_row, c_line, columns, relu):  # fmt: skip
+def along_rows(count, a, b, offsets, start, c, run, product):
     """Fill `count` rows of any number of columns: the last tiles are narrower.
 
     b can be read `WIDE` vectors beyond the last column.
     """
     lanes = VECTOR_BYTES // b.itemsize
-    whole = columns // (WIDE * lanes) * (WIDE * lanes)
+    whole = run.columns // (WIDE * lanes) * (WIDE * lanes)
     if whole:
-        along(count, lines, WIDE, a, a_at, a_apart, b, b_at, b_line, offsets, depth, start, start_at,
-              started, c, c_at, c_row, c_line, whole, relu)  # fmt: skip
+        some = Run(a=run.a, b=run.b, c=run.c, start=run.start, columns=whole)
+        along(count, WIDE, a, b, offsets, start, c, some, product)
     done = whole
-    while done < columns:
-        vectors = width_of(columns - done, lanes)
+    while done < run.columns:
+        vectors = width_of(run.columns - done, lanes)
         # the last vectors begin within the ones before: no masks, where a row has as many
-        here = max(0, min(done, columns - vectors * lanes))
-        along(count, lines, vectors, a, a_at, a_apart, b, b_at + here, b_line, offsets, depth, start,
-              start_at, started, c, c_at + here, c_row, c_line, min(columns - here, vectors * lanes),
-              relu)  # fmt: skip
+        here = max(0, min(done, run.columns - vectors * lanes))
+        columns = min(run.columns - here, vectors * lanes)
+        rest = Run(a=run.a, b=run.b + here, c=run.c + here, start=run.start, columns=columns)
+        along(count, vectors, a, b, offsets, start, c, rest, product)
         done += vectors * lanes
 
 
 @inlined
-def along(count, lines, vectors, a, a_at, a_apart, b, b_at, b_line, offsets, depth, start, start_at, started,
-          c, c_at, c_row, c_line, columns, relu):  # fmt: skip
+def along(count, vectors, a, b, offsets, start, c, run, product):
     """Fill `count` rows by tiles of nearly one height."""
     left = (count + _HEIGHTS[vectors] - 1) // _HEIGHTS[vectors]
     done = 0
     while left > 0:
         rows = (count - done + left - 1) // left
-        tile_along(rows, vectors, a, a_at + done * a_apart, a_apart, b, b_at, b_line, lines, offsets, depth,
-                   start, start_at + done, started, c, c_at + done * c_row, c_row, c_line, columns,
-                   relu)  # fmt: skip
+        some = Run(
+            a=run.a + done * product.a_step,
+            b=run.b,
+            c=run.c + done * product.c_step,
+            start=run.start + done,
+            columns=run.columns,
+        )
+        tile_along(rows, vectors, a, b, offsets, start, c, some, product)
         done += rows
         left -= 1
 
 
 @emitted("tile_along", _SIZES)
-def tile_along(v, rows, vectors, a, a_at, a_apart, b, b_at, b_line, lines, offsets, depth, start, start_at,
-               started, c, c_at, c_row, c_line, columns, relu):  # fmt: skip
+def tile_along(v, rows, vectors, a, b, offsets, start, c, run, product):
     """Run tiles of `vectors` vectors, a key of `TALLEST`, along the columns of some lines.
 
     Parameters
     ----------
-    a, a_at, a_apart : array of one axis, and int
-        Where the first element is, and the step from row to row; from k to k it is 1.
-    b, b_at : array of one axis, and int
-        Whole vectors of b can be read, of the last columns too.
-    lines, b_line, c_line : int
-        How many lines, each of all rows and columns, and their steps in b and in c.
+    a, b : arrays of one axis
+        The factors. Whole vectors of b can be read, of the last columns too.
     offsets : int64 array of one axis
-        For each k < depth, what is added to `b_at`.
-    start, start_at, started : array and int
-        What the sums of each row begin with, one number; 0 for `started` is for sums that begin with 0.
-    c, c_at, c_row : array and int
-        Where the sums go.
-    relu : int
-        Not 0 to put 0 in the place of negative sums.
+        For each k, what is added to the place in b.
+    start, c : arrays of one axis
+        What the sums of each row begin with, one number, and where they go.
+    run : Run
+    product : LineProduct
     """
     sizes = [(r, n) for r in range(rows) for n in range(vectors)]
-    most = depth - depth % UNROLLED
+    most = product.depth - product.depth % UNROLLED
     chains = 1  # of sums for each result: as many as keep `IN_FLIGHT` multiply-adds under way
     while chains < UNROLLED and chains * len(sizes) < IN_FLIGHT:
         chains *= 2
 
     def initial() -> list[Any]:
-        values = [v.splat(v.build.load(v.at(start, start_at, r))) for r in range(rows)]
+        values = [v.splat(v.build.load(v.at(start, run.start, r))) for r in range(rows)]
         return [values[r] for r, _ in sizes]
 
     def row(a_k: Any, r: int) -> Any:
-        return v.splat(v.build.load(v.at(a_k, a_apart * r)))
+        return v.splat(v.build.load(v.at(a_k, product.a_step * r)))
 
     def column(b_k: Any, n: int) -> Any:
         return v.load(v.at(b_k, n * v.lanes))
@@ -135,22 +160,22 @@ def tile_along(v, rows, vectors, a, a_at, a_apart, b, b_at, b_line, lines, offse
         return body
 
     def tile(line: Any, column: Any, masks: list[Any]) -> None:
-        c_here = v.at(c, c_at, column, line * c_line)
+        c_here = v.at(c, run.c, column, line * product.c_line_step)
         # what 27 taps write waits for memory: 25 filters took 872 -> 833 µs, in float32 465 -> 408
         for r in range(rows):
             for n in range(0, vectors, max(1, LINE // VECTOR_BYTES)):
-                v.prefetch(v.at(c_here, c_row * r + n * v.lanes), written=True)
-        sums = v.either(started != 0, initial, lambda: [v.zeros] * len(sizes))
+                v.prefetch(v.at(c_here, product.c_step * r + n * v.lanes), written=True)
+        sums = v.either(product.started != 0, initial, lambda: [v.zeros] * len(sizes))
         sums = sums + [v.zeros] * (len(sizes) * (chains - 1))
-        b_here = v.at(b, b_at, column, line * b_line)
-        carried = v.loop(0, most, UNROLLED, [v.at(a, a_at), *sums], steps(b_here, UNROLLED))
-        sums = v.loop(most, depth, 1, carried, steps(b_here, 1))[1:]
+        b_here = v.at(b, run.b, column, line * product.b_line_step)
+        carried = v.loop(0, most, UNROLLED, [v.at(a, run.a), *sums], steps(b_here, UNROLLED))
+        sums = v.loop(most, product.depth, 1, carried, steps(b_here, 1))[1:]
         while len(sums) > len(sizes):
             half = len(sums) // 2
             sums = v.sums(sums[:half], sums[half:])
-        for (r, n), total in zip(sizes, v.relu(sums, relu), strict=True):
-            v.store(total, v.at(c_here, c_row * r + n * v.lanes), masks[n])
+        for (r, n), total in zip(sizes, v.relu(sums, product.relu), strict=True):
+            v.store(total, v.at(c_here, product.c_step * r + n * v.lanes), masks[n])
 
-    with v.range(lines) as line:
-        whole = columns - columns % (vectors * v.lanes)
-        v.each(columns, lambda column, masks: tile(line, column, masks), vectors=vectors, whole=whole)
+    with v.range(product.lines) as line:
+        whole = run.columns - run.columns % (vectors * v.lanes)
+        v.each(run.columns, lambda column, masks: tile(line, column, masks), vectors=vectors, whole=whole)

@@ -12,8 +12,8 @@ MUTANTS = [
     Mutant(
         "tile-start",
         "micro/tile.py",
-        "start, start_at + done * start_row,",
-        "start, start_at,",
+        "start=at.start + done * at.start_step,",
+        "start=at.start,",
         "the lower tiles begin with the sums of the first rows",
         (FORWARD,),
         "",
@@ -31,8 +31,8 @@ MUTANTS = [
     Mutant(
         "tile-across",
         "micro/tile.py",
-        "a_done = done if across else done * a_apart",
-        "a_done = done * a_apart",
+        "(done if across else done * product.a_step)",
+        "done * product.a_step",
         "the lower tiles of rows that lie side by side read others",
         (BACKWARD,),
         "",
@@ -41,7 +41,7 @@ MUTANTS = [
     Mutant(
         "tile-rest",
         "micro/tile.py",
-        "carried = v.loop(most, depth, 1, carried, steps(1, masks))",
+        "carried = v.loop(most, product.depth, 1, carried, steps(1, masks))",
         "pass",
         "the values of k beyond the last four are left out",
         (FORWARD,),

@@ -125,8 +125,8 @@ MUTANTS = [
     Mutant(
         "along-start",
         "micro/tile_rows.py",
-        "start, start_at + done, started, c, c_at + done * c_row,",
-        "start, start_at, started, c, c_at + done * c_row,",
+        "start=run.start + done,",
+        "start=run.start,",
         "the lower tiles begin with the bias of the first rows",
         (FORWARD,),
         r"bias.* nchw|nchw.* bias",

@@ -69,8 +69,8 @@ MUTANTS = [
     Mutant(
         "winograd-weights-mask",
         "algorithms/winograd/weights.py",
-        "masked, at = columns < vectors * lanes, (unit * points + point) * n.apart",
-        "masked, at = False, (unit * points + point) * n.apart",
+        "b_masked=columns < vectors * lanes,",
+        "b_masked=False,",
         "pieces are read beyond the last one",
         ("conv_backward/winograd",),
         r"h26w30c12|h24w24",
@@ -127,10 +127,8 @@ MUTANTS = [
     Mutant(
         "fft-across",
         "algorithms/fft/kernels.py",
-        "tiles_across(t.rows, vectors, a, t.a, n.a_step, b, t.b + f, n.b_step, masked, segments, 0,\n"
-        "                         segments.size // 2, n.depth, start, t.start + f,",
-        "tiles_across(t.rows, vectors, a, t.a, n.a_step, b, t.b + f, n.b_step, masked, segments, 0,\n"
-        "                         segments.size // 2, n.depth, start, t.start,",
+        "start=t.start + f,",
+        "start=t.start,",
         "every panel of filters goes on with the sums of the first",
         ("conv_backward/fft",),
         "",

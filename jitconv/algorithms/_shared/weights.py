@@ -21,7 +21,7 @@ from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.move import copy
 from jitconv.micro.panels import pack_rows
-from jitconv.micro.tile import TALLEST, WIDEST, tiles_across, width_of
+from jitconv.micro.tile import TALLEST, WIDEST, At, Product, tiles_across, width_of
 from jitconv.specs import ConvSpec
 
 BLOCK_PIXELS = 6144 // VECTOR_BYTES
@@ -104,22 +104,41 @@ def _gradient(x, dy, dw, table, runs, parts, numbers):
                     for row in range(first, last):
                         at, to = x_at + table[2 * row], (row - first) * n.columns * CHUNK
                         gather_pixels(x, at, n.x_step, n.columns, count, gathered, to)
+                    a_at, a_step, begun, ended, segment = 0, CHUNK, 0, 1, depth
+                else:
+                    a_at, a_step, begun, ended, segment = x_at, n.x_step, first, last, n.columns
                 for low in range(0, group_f, panel_width):
                     some = min(panel_width, group_f - low)
                     vectors = width_of(some, lanes)
                     width = vectors * lanes
                     dw_at = number * size + dw_row * n.filters + g * group_f + low
                     b_at = (g * group_width + low) * depth
-                    if n.gathered:
-                        tiles_across(count, vectors, gathered, 0, CHUNK, packed, b_at, width, 0, one, 0, 1,
-                                     depth, dw, dw_at, n.filters, first > begin, dw, dw_at, n.filters, some,
-                                     0)  # fmt: skip
-                    else:
+                    if not n.gathered:
                         # the table counts rows of b from the first of all, the block's own come first here
                         b_at -= first * n.columns * width
-                        tiles_across(count, vectors, x, x_at, n.x_step, packed, b_at, width, 0, table, first,
-                                     last, n.columns, dw, dw_at, n.filters, first > begin, dw, dw_at,
-                                     n.filters, some, 0)  # fmt: skip
+                    begins = At(
+                        a=a_at,
+                        b=b_at,
+                        c=dw_at,
+                        start=dw_at,
+                        start_step=n.filters,
+                        started=first > begin,
+                    )
+                    product = Product(
+                        a_step=a_step,
+                        b_step=width,
+                        b_masked=0,
+                        c_step=n.filters,
+                        columns=some,
+                        first=begun,
+                        last=ended,
+                        depth=segment,
+                        relu=0,
+                    )
+                    if n.gathered:
+                        tiles_across(count, vectors, gathered, packed, one, dw, dw, begins, product)
+                    else:
+                        tiles_across(count, vectors, x, packed, table, dw, dw, begins, product)
 
 
 GRADIENT = Kernel(_gradient)

@@ -178,9 +178,9 @@ def _products(
         depth=depth,
         a_step=problem.channels,
         b_step=columns,
-        start_row=columns,
+        start_step=columns,
         started=more,
-        c_row=columns,
+        c_step=columns,
         relu=False,
     )
     kernel = PRODUCTS_ACROSS if across else PRODUCTS

@@ -14,7 +14,7 @@ from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
 from jitconv.jit.numbers import unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
-from jitconv.micro.tile import WIDEST, tiles, tiles_across, width_of
+from jitconv.micro.tile import WIDEST, At, Product, tiles, tiles_across, width_of
 
 
 class Numbers(NamedTuple):
@@ -26,11 +26,11 @@ class Numbers(NamedTuple):
     """From row to row of a; of `_products_across` from k to k."""
     b_step: int
     """From k to k."""
-    start_row: int
+    start_step: int
     """0 where one row serves all: a bias."""
     started: int
     """Not 0 for sums that begin with `start`."""
-    c_row: int
+    c_step: int
     relu: int
 
 
@@ -54,6 +54,28 @@ def task_of(tasks, number):
     return Task(*unpacked(tasks[TASK * number : TASK * (number + 1)], TASK))
 
 
+@inlined
+def part_of(t, n, f):
+    """Return where the columns of a task begin, from f on."""
+    return At(a=t.a, b=t.b + f, c=t.c + f, start=t.start + f, start_step=n.start_step, started=n.started)
+
+
+@inlined
+def product_of(n, columns, masked, segments):
+    """Return how so many columns of a task are added."""
+    return Product(
+        a_step=n.a_step,
+        b_step=n.b_step,
+        b_masked=masked,
+        c_step=n.c_step,
+        columns=columns,
+        first=0,
+        last=segments.size // 2,
+        depth=n.depth,
+        relu=n.relu,
+    )
+
+
 def _products(a, b, start, c, segments, tasks, numbers):
     """c[row, column] = start[row, column] + Σ_segment Σ_k a[row, k] · b[k, column], for each task.
 
@@ -67,9 +89,8 @@ def _products(a, b, start, c, segments, tasks, numbers):
             count = min(WIDEST * lanes, t.columns - f)
             vectors = width_of(count, lanes)
             masked = count < vectors * lanes
-            tiles(t.rows, vectors, a, t.a, n.a_step, b, t.b + f, n.b_step, masked, segments, 0,
-                  segments.size // 2, n.depth, start, t.start + f, n.start_row, n.started,
-                  c, t.c + f, n.c_row, count, n.relu)  # fmt: skip
+            product = product_of(n, count, masked, segments)
+            tiles(t.rows, vectors, a, b, segments, start, c, part_of(t, n, f), product)
 
 
 def _products_across(a, b, start, c, segments, tasks, numbers):
@@ -82,9 +103,8 @@ def _products_across(a, b, start, c, segments, tasks, numbers):
             count = min(WIDEST * lanes, t.columns - f)
             vectors = width_of(count, lanes)
             masked = count < vectors * lanes
-            tiles_across(t.rows, vectors, a, t.a, n.a_step, b, t.b + f, n.b_step, masked, segments, 0,
-                         segments.size // 2, n.depth, start, t.start + f, n.start_row, n.started,
-                         c, t.c + f, n.c_row, count, n.relu)  # fmt: skip
+            product = product_of(n, count, masked, segments)
+            tiles_across(t.rows, vectors, a, b, segments, start, c, part_of(t, n, f), product)
 
 
 def _cut(x, strides, size, grid, first, tiles, down, right, channels, out):

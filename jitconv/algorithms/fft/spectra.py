@@ -86,8 +86,8 @@ class Analysis:
             rows=self._points, columns=(tiles, at.columns, self._half, self._parts),
         )  # fmt: skip
         return (
-            (across, numbers(depth=width, b_step=columns, c_row=height * 2 * lanes)),
-            (down, numbers(depth=2 * height, b_step=lanes, c_row=self._parts * plane)),
+            (across, numbers(depth=width, b_step=columns, c_step=height * 2 * lanes)),
+            (down, numbers(depth=2 * height, b_step=lanes, c_step=self._parts * plane)),
         )
 
 
@@ -134,8 +134,8 @@ class Synthesis:
         )  # fmt: skip
         lanes = panel(columns, np.dtype(self._dtype).itemsize)
         return (
-            (up, numbers(depth=2 * self._points, b_step=plane, c_row=self._half * 2 * lanes)),
-            (back, numbers(depth=2 * self._half, b_step=lanes, c_row=columns, biased=biased, relu=relu)),
+            (up, numbers(depth=2 * self._points, b_step=plane, c_step=self._half * 2 * lanes)),
+            (back, numbers(depth=2 * self._half, b_step=lanes, c_step=columns, biased=biased, relu=relu)),
         )
 
 
@@ -172,10 +172,10 @@ def tasks(
     return table.reshape(-1)
 
 
-def numbers(*, depth: int, b_step: int, c_row: int, biased: bool = False, relu: bool = False) -> Array:
+def numbers(*, depth: int, b_step: int, c_step: int, biased: bool = False, relu: bool = False) -> Array:
     """Return the numbers of `PRODUCTS` with a matrix of `depth` columns, without gaps, to the left."""
     its = Numbers(
-        depth=depth, a_step=depth, b_step=b_step, start_row=0, started=biased, c_row=c_row, relu=relu
+        depth=depth, a_step=depth, b_step=b_step, start_step=0, started=biased, c_step=c_step, relu=relu
     )
     return flat(its)
 

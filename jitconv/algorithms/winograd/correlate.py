@@ -37,11 +37,11 @@ from jitconv.algorithms.winograd.pieces import (
 from jitconv.algorithms.winograd.sizes import PANEL, PANEL_CHANNELS, Sizes
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
-from jitconv.jit.loops import buffer
+from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import aligned, borrowed
-from jitconv.micro.tile import WIDEST, tiles, width_of
+from jitconv.micro.tile import WIDEST, At, Product, tiles, width_of
 
 
 class Products(NamedTuple):
@@ -72,6 +72,41 @@ FILTERS_AT = PRODUCTS_AT + PRODUCT_NUMBERS
 """The numbers of a correlation are a `Patches`, a `Results`, a `Products` and a `Filters`."""
 
 
+@inlined
+def multiply(patches, transformed, bias, products, table, n, count, point, panel):
+    """products[point, panel, tile, lane] = Σ_c patches[point, tile, c] · filters[panel, point, c, lane]."""
+    lanes = VECTOR_BYTES // patches.itemsize
+    width = WIDEST * lanes
+    f = panel * width
+    columns = min(width, n.filters - f)
+    at = At(
+        a=point * n.patches_apart,
+        b=(panel * points_of(n.side) + point) * n.filters_apart,
+        c=point * n.apart + f * count,
+        start=f,
+        start_step=0,
+        started=bias.size > 0 and point == bias_point(n.side),
+    )
+    product = product_of(n, columns, width, n.channels)
+    tiles(count, width_of(columns, lanes), patches, transformed, table, bias, products, at, product)
+
+
+@inlined
+def product_of(n, columns, width, depth):
+    """Return how the products of a panel of so many columns, and of so many channels, are added."""
+    return Product(
+        a_step=n.pitch,
+        b_step=width,
+        b_masked=0,
+        c_step=width,
+        columns=columns,
+        first=0,
+        last=1,
+        depth=depth,
+        relu=0,
+    )
+
+
 def _fused(x, transformed, bias, y, numbers):
     """Run tasks of some strips, each from patch to result within the second-level cache."""
     n = Products(*unpacked(numbers[PRODUCTS_AT:], PRODUCT_NUMBERS))
@@ -80,7 +115,6 @@ def _fused(x, transformed, bias, y, numbers):
     lanes = VECTOR_BYTES // x.itemsize
     width = WIDEST * lanes
     panels, points = (n.filters + width - 1) // width, points_of(n.side)
-    biased, biased_point = bias.size > 0, bias_point(n.side)
     table = np.zeros(2, np.int64)
     for task in prange((n.strips + n.task - 1) // n.task):
         first = task * n.task
@@ -94,13 +128,7 @@ def _fused(x, transformed, bias, y, numbers):
         # a product of matrices for each point; its patches stay in the cache for all panels of filters
         for point in range(points):
             for panel in range(panels):
-                f = panel * width
-                columns = min(width, n.filters - f)
-                w_at = (panel * points + point) * n.filters_apart
-                tiles(count, width_of(columns, lanes), patches, point * n.patches_apart, n.pitch,
-                      transformed, w_at, width, 0, table, 0, 1, n.channels,
-                      bias, f, 0, biased and point == biased_point,
-                      products, point * n.apart + f * count, width, columns, 0)  # fmt: skip
+                multiply(patches, transformed, bias, products, table, n, count, point, panel)
         for strip in range(first, last):
             for f in range(0, n.filters, width):
                 at = f * count + (strip - first) * n.tiles * width
@@ -121,17 +149,10 @@ def _products(patches, transformed, bias, products, count, numbers):
     lanes = VECTOR_BYTES // patches.itemsize
     width = WIDEST * lanes
     panels, points = (n.filters + width - 1) // width, points_of(n.side)
-    biased, biased_point = bias.size > 0, bias_point(n.side)
     table = np.zeros(2, np.int64)
     for unit in prange(points * panels):
         point, panel = unit // panels, unit % panels
-        f = panel * width
-        columns = min(width, n.filters - f)
-        w_at = (panel * points + point) * n.filters_apart
-        tiles(count, width_of(columns, lanes), patches, point * n.patches_apart, n.pitch,
-              transformed, w_at, width, 0, table, 0, 1, n.channels,
-              bias, f, 0, biased and point == biased_point,
-              products, point * n.apart + f * count, width, columns, 0)  # fmt: skip
+        multiply(patches, transformed, bias, products, table, n, count, point, panel)
 
 
 def _results(products, y, first, last, numbers):
@@ -161,6 +182,7 @@ def _panels(patches, w, bias, y, numbers):
         products, results = buffer(points * n.apart, w), buffer(results_size(of_y, w), w)
         f = panel * width
         columns = min(width, n.filters - f)
+        vectors = width_of(columns, lanes)
         if biased:
             for t in range(count):
                 products[bias_at + t * width : bias_at + t * width + columns] = bias[f : f + columns]
@@ -172,10 +194,16 @@ def _panels(patches, w, bias, y, numbers):
                 transform_filters(w, transformed, gathered, of_w, step, part, end, f, to)
             for point in range(points):
                 to = point * n.apart
-                tiles(count, width_of(columns, lanes), patches, point * n.patches_apart + c, n.pitch,
-                      transformed, point * step, width, 0, table, 0, 1, depth,
-                      products, to, width, c > 0 or (biased and to == bias_at),
-                      products, to, width, columns, 0)  # fmt: skip
+                at = At(
+                    a=point * n.patches_apart + c,
+                    b=point * step,
+                    c=to,
+                    start=to,
+                    start_step=width,
+                    started=c > 0 or (biased and to == bias_at),
+                )
+                product = product_of(n, columns, width, depth)
+                tiles(count, vectors, patches, transformed, table, products, products, at, product)
         for strip in range(n.strips):
             write_strip(products, results, y, of_y, strip, strip * n.tiles * width, f)
 

@@ -25,7 +25,7 @@ from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import borrowed
 from jitconv.micro.plane_reduce import plane_sums
-from jitconv.micro.tile import WIDEST, tiles_across, width_of
+from jitconv.micro.tile import WIDEST, At, Product, tiles_across, width_of
 from jitconv.micro.transform import Places, transform
 from jitconv.micro.transpose import pixels_to_planes
 
@@ -137,10 +137,27 @@ def _sums(patches, pieces, sums, count, begun, numbers):
         f, c = unit // chunks * width, unit % chunks * n.chunk
         columns, height = min(width, n.filters - f), min(n.chunk, n.channels - c)
         vectors = width_of(columns, lanes)
-        masked, at = columns < vectors * lanes, (unit * points + point) * n.apart
-        tiles_across(height, vectors, patches, point * n.patches_apart + c, n.patches_pitch,
-                     pieces, point * n.pieces_apart + f, n.pieces_pitch, masked, table, 0, 1, count,
-                     sums, at, width, begun, sums, at, width, columns, 0)  # fmt: skip
+        to = (unit * points + point) * n.apart
+        at = At(
+            a=point * n.patches_apart + c,
+            b=point * n.pieces_apart + f,
+            c=to,
+            start=to,
+            start_step=width,
+            started=begun,
+        )
+        product = Product(
+            a_step=n.patches_pitch,
+            b_step=n.pieces_pitch,
+            b_masked=columns < vectors * lanes,
+            c_step=width,
+            columns=columns,
+            first=0,
+            last=1,
+            depth=count,
+            relu=0,
+        )
+        tiles_across(height, vectors, patches, pieces, table, sums, sums, at, product)
 
 
 @inlined

@@ -24,7 +24,7 @@ from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.jit.workspace import LINE
-from jitconv.micro.tile import WIDEST, tiles_across, width_of
+from jitconv.micro.tile import WIDEST, At, Product, tiles_across, width_of
 from jitconv.micro.transpose import planes_to_pixels
 from jitconv.specs import ConvSpec
 
@@ -134,11 +134,22 @@ def _gradient(x, dy, dw, parts, numbers):
                     count = min(panel_width, columns - k)
                     vectors = width_of(count, lanes)
                     pixels_of_columns(x, n, taps, g * columns + k, count, first, depth, rows, inputs)
+                    product = Product(
+                        a_step=CHUNK,
+                        b_step=vectors * lanes,
+                        b_masked=0,
+                        c_step=columns,
+                        columns=count,
+                        first=0,
+                        last=1,
+                        depth=depth,
+                        relu=0,
+                    )
                     for f in range(0, group_f, CHUNK):
-                        at = (number * n.filters + g * group_f + f) * columns + k
-                        tiles_across(min(CHUNK, group_f - f), vectors, upstream, depth * f, CHUNK,
-                                     inputs, 0, vectors * lanes, 0, table, 0, 1, depth,
-                                     dw, at, columns, first > low, dw, at, columns, count, 0)  # fmt: skip
+                        some = min(CHUNK, group_f - f)
+                        to = (number * n.filters + g * group_f + f) * columns + k
+                        at = At(a=depth * f, b=0, c=to, start=to, start_step=columns, started=first > low)
+                        tiles_across(some, vectors, upstream, inputs, table, dw, dw, at, product)
 
 
 GRADIENT = Kernel(_gradient)

@@ -7,7 +7,8 @@ import numpy as np
 from jitconv.algorithms._shared.filters import filter_strides, taps
 from jitconv.algorithms._shared.views import strides
 from jitconv.algorithms.direct.axes import taps_of_phase
-from jitconv.algorithms.direct.forward.correlation import Correlation, PackedCorrelation, merge_rows
+from jitconv.algorithms.direct.forward.correlation import PackedCorrelation
+from jitconv.algorithms.direct.forward.geometry import Correlation, Pictures, Results, merge_rows
 from jitconv.algorithms.direct.forward.pack import packer
 from jitconv.arrays import Array
 from jitconv.micro.tile import padded_columns
@@ -93,10 +94,13 @@ def phase(
     )
     layout = spec.layout if spec.stride == (1, 1) else "NHWC"
     n, down, across, deep = strides(spec.h, spec.w, spec.c, spec.layout)
+    pictures = Pictures(spec.n, (spec.oh, spec.ow), spec.f, strides(spec.oh, spec.ow, spec.f, layout))
+    results = Results(
+        filters=spec.c,
+        steps=(n, down * spec.stride[0], across * spec.stride[1], deep),
+        at=row * down + column * across,
+    )
+    panel_rows = spec.kh * spec.kw * group_f
     return PackedCorrelation(
-        geometry, batch=spec.n, size=(spec.oh, spec.ow), channels=spec.f, filters=spec.c,
-        groups=spec.groups, strides=strides(spec.oh, spec.ow, spec.f, layout),
-        out_strides=(n, down * spec.stride[0], across * spec.stride[1], deep),
-        out_at=row * down + column * across, dtype=spec.dtype,
-        panel_rows=spec.kh * spec.kw * group_f,
-    )  # fmt: skip
+        geometry, pictures, results, groups=spec.groups, dtype=spec.dtype, panel_rows=panel_rows
+    )

@@ -22,7 +22,7 @@ from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
-from jitconv.micro.tile import WIDEST, padded_columns, tiles, width_of
+from jitconv.micro.tile import WIDEST, At, Product, padded_columns, tiles, width_of
 from jitconv.specs import ConvSpec
 
 
@@ -99,12 +99,23 @@ def _scatter(dy, packed, dx, numbers):
         first = max(0, -((halo - top - n.top) // n.row_step))
         last = min(n.rows, (bottom - 1 + n.top) // n.row_step + 1)
         for oh in range(first, last):
-            at = (image * n.rows + oh) * n.columns * n.filters
+            dy_at = (image * n.rows + oh) * n.columns * n.filters
             for low in range(0, taps, panel_width):
                 count = min(panel_width, taps - low)
                 vectors = width_of(count, lanes)
-                tiles(n.columns, vectors, dy, at, n.filters, packed, low * n.filters, vectors * lanes, 0,
-                      table, 0, 1, n.filters, dy, 0, 0, 0, products, low, padded, count, 0)  # fmt: skip
+                product = Product(
+                    a_step=n.filters,
+                    b_step=vectors * lanes,
+                    b_masked=0,
+                    c_step=padded,
+                    columns=count,
+                    first=0,
+                    last=1,
+                    depth=n.filters,
+                    relu=0,
+                )
+                at = At(a=dy_at, b=low * n.filters, c=low, start=0, start_step=0, started=0)
+                tiles(n.columns, vectors, dy, packed, table, dy, products, at, product)
             for kh in range(n.kh):
                 ih = oh * n.row_step - n.top + kh * n.row_dilation
                 if top <= ih < bottom:

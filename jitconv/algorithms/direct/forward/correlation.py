@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,38 +17,18 @@ from jitconv.algorithms._shared.layout import fetched_nhwc
 from jitconv.algorithms._shared.memory import fetch, put
 from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms.direct.blocks import BLOCKS
+from jitconv.algorithms.direct.forward.geometry import Correlation, Pictures, Results
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.kernels import threads_pay
 from jitconv.jit.loops import buffer
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
-from jitconv.micro.tile import WIDEST, tiles, width_of
-from jitconv.specs import ConvSpec
+from jitconv.micro.tile import WIDEST, At, Product, tiles, width_of
 
 SCRATCH_BYTES = BLOCKS.packed_rows_bytes
 PASS_BYTES = BLOCKS.packed_filters_bytes
-LEAST_COLUMNS = BLOCKS.packed_least_columns
 TASKS = BLOCKS.tasks
-
-
-@dataclass(frozen=True, slots=True)
-class Correlation:
-    """The geometry of one correlation, in elements.
-
-    Output (n, q, j, f) sums over segments s and d < depth: picture (n, q·down + row[s], j·across +
-    column[s], …), d elements further on, times filter row begins[s] + d.
-    """
-
-    rows: tuple[int, ...]
-    columns: tuple[int, ...]
-    begins: tuple[int, ...]
-    depth: int
-    steps: tuple[int, int]
-    counts: tuple[int, int]
-    """Output rows and columns."""
-    reach: int
-    """Columns that a segment spans: the taps that lie side by side in `depth`."""
 
 
 class Numbers(NamedTuple):
@@ -123,13 +102,14 @@ def _correlate(pictures, packed, bias, results, numbers):
             height = (last - first - 1) * n.row_step + n.tall
             scratch = buffer(height * n.wide * n.channels, source)
             begin = 0
-            fetch(source, image * n.x_image, (n.x_row, n.x_column, n.x_channel), (n.height, n.width),
-                  first * n.row_step + n.top, n.left, height, n.wide, n.channels, scratch)  # fmt: skip
+            steps, size = (n.x_row, n.x_column, n.x_channel), (n.height, n.width)
+            top = first * n.row_step + n.top
+            fetch(source, image * n.x_image, steps, size, top, n.left, height, n.wide, n.channels, scratch)
         else:
             scratch = source
             begin = image * n.x_image + (first * n.row_step + n.top) * n.x_row + n.left * n.x_column
         target = out if in_place else buffer((last - first) * n.columns * panel_width, source)
-        c_row = n.y_column if in_place else panel_width
+        c_step = n.y_column if in_place else panel_width
         for g in range(n.groups):
             for panel in range(split, panels, n.splits):
                 low = panel * panel_width
@@ -142,24 +122,32 @@ def _correlate(pictures, packed, bias, results, numbers):
                 # a pass of the panel's rows stays in the cache while all rows of results use it
                 for begun in range(0, segments, n.segments_of_a_pass):
                     ended = min(begun + n.segments_of_a_pass, segments)
-                    relu = n.relu > 0 and ended == segments
+                    product = Product(
+                        a_step=n.column_step * n.channels,
+                        b_step=step,
+                        b_masked=masked,
+                        c_step=c_step,
+                        columns=count,
+                        first=begun,
+                        last=ended,
+                        depth=n.depth,
+                        relu=n.relu > 0 and ended == segments,
+                    )
                     for q in range(first, last):
                         a_at = begin + (q - first) * n.row_step * n.wide * n.channels + g * group_c
                         c_at = (q - first) * n.columns * panel_width
                         if in_place:
                             c_at = n.y_at + image * n.y_image + q * n.y_row + f
                         if begun == 0:
-                            tiles(n.columns, vectors, scratch, a_at, n.column_step * n.channels, packed, b_at,
-                                  step, masked, table, begun, ended, n.depth, bias, f, 0, biased,
-                                  target, c_at, c_row, count, relu)  # fmt: skip
+                            at = At(a=a_at, b=b_at, c=c_at, start=f, start_step=0, started=biased)
+                            tiles(n.columns, vectors, scratch, packed, table, bias, target, at, product)
                         else:
-                            tiles(n.columns, vectors, scratch, a_at, n.column_step * n.channels, packed, b_at,
-                                  step, masked, table, begun, ended, n.depth, target, c_at, c_row, 1,
-                                  target, c_at, c_row, count, relu)  # fmt: skip
+                            at = At(a=a_at, b=b_at, c=c_at, start=c_at, start_step=c_step, started=1)
+                            tiles(n.columns, vectors, scratch, packed, table, target, target, at, product)
                 if not in_place:
-                    put(target, panel_width, count, last - first, n.columns, out,
-                        n.y_at + image * n.y_image + first * n.y_row + f * n.y_channel,
-                        n.y_row, n.y_column, n.y_channel)  # fmt: skip
+                    to = n.y_at + image * n.y_image + first * n.y_row + f * n.y_channel
+                    steps = n.y_row, n.y_column, n.y_channel
+                    put(target, panel_width, count, last - first, n.columns, out, to, *steps)
 
 
 CORRELATE = Kernel(_correlate)
@@ -174,67 +162,87 @@ class PackedCorrelation:
     """
 
     def __init__(
-        self, geometry: Correlation, *, batch: int, size: tuple[int, int], channels: int, filters: int,
-        groups: int, strides: tuple[int, int, int, int], out_strides: tuple[int, int, int, int], out_at: int,
-        dtype: str, b_step: int = 0, panel_rows: int = 0, relu: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        geometry: Correlation,
+        pictures: Pictures,
+        results: Results,
+        *,
+        groups: int,
+        dtype: str,
+        b_step: int = 0,
+        panel_rows: int = 0,
+        relu: bool = False,
+    ) -> None:
         itemsize = np.dtype(dtype).itemsize
-        top, left = min(geometry.rows), min(geometry.columns)
-        down, across = geometry.steps
-        height = max(geometry.rows) - top + 1
-        width = (geometry.counts[1] - 1) * across + max(geometry.columns) - left + geometry.reach
-        bottom = (geometry.counts[0] - 1) * down + max(geometry.rows)
+        batch, size, channels, steps = pictures
+        (rows, columns), down = geometry.counts, geometry.steps[0]
+        top, left, height, width = geometry.window
+        bottom = (rows - 1) * down + max(geometry.rows)
         inside = top >= 0 and left >= 0 and bottom < size[0] and left + width <= size[1]
-        fetched = not (inside and strides[3] == 1)
+        fetched = not (inside and steps[3] == 1)
         if not fetched:
             width = size[1]
-        rows = geometry.counts[0]
         panel_width = WIDEST * VECTOR_BYTES // itemsize
-        put_back = 0 if out_strides[3] == 1 else geometry.counts[1] * panel_width
+        put_back = 0 if results.steps[3] == 1 else columns * panel_width
         row_bytes = (down * width * channels + put_back) * itemsize
         halo = (height - down) * width * channels * itemsize
         block = max(1, (SCRATCH_BYTES - halo) // row_bytes)
-        work = batch * rows * geometry.counts[1] * len(geometry.rows) * geometry.depth * filters // 40
+        weights = len(geometry.rows) * geometry.depth * results.filters
+        work = batch * rows * columns * weights // 40
         wanted = TASKS if threads_pay(work) else 1
-        panels = -(-(filters // groups) // panel_width)
-        weights = len(geometry.rows) * geometry.depth * filters
-        blocks, splits = _shares(batch, rows, -(-rows // block), panels, wanted,
-                                 filters_weigh_more=weights > math.prod(size) * channels)  # fmt: skip
+        panels = -(-(results.filters // groups) // panel_width)
+        more = weights > math.prod(size) * channels
+        blocks, splits = _shares(batch, rows, -(-rows // block), panels, wanted, filters_weigh_more=more)
         block = -(-rows // blocks)
         self._first, once = None, 0
         if fetched and splits > 1:
             # once for all shares of the panels: eight fetched 49 pixels of 2048 channels eight times
             tall = (rows - 1) * down + height
             once = batch * tall * width * channels
-            self._first = strides, size, batch, (-top, -left), tall, width, channels
-            strides, size = (tall * width * channels, width * channels, channels, 1), (tall, width)
-            fetched, window = False, (0, 0, height, width)
-        else:
-            window = (top, left, height, width)
+            self._first = steps, size, batch, (-top, -left), tall, width, channels
+            steps, size = (tall * width * channels, width * channels, channels, 1), (tall, width)
+            fetched, top, left = False, 0, 0
         scratch = ((block - 1) * down + height) * width * channels if fetched else 0
         tasks = at_once(work, batch * -(-rows // block) * splits)
         self.elements = once + tasks * (scratch + block * put_back)
         """Of the pictures that are fetched once, and of the buffers of the tasks that run at once."""
         parts = _parts(geometry.depth, PASS_BYTES // (panel_width * itemsize))
         depth = geometry.depth // parts
-        table = np.array(
-            [
-                (((row - top) * width + column - left) * channels + part * depth, begin + part * depth)
-                for row, column, begin in zip(geometry.rows, geometry.columns, geometry.begins, strict=True)
-                for part in range(parts)
-            ],
-            np.int64,
-        ).reshape(-1)
-        segments_of_a_pass = max(1, PASS_BYTES // (depth * panel_width * itemsize))
-        self._numbers = flat(
-            Numbers(
-                *strides, *out_strides, out_at, *window, *size, *geometry.counts, *geometry.steps,
-                fetched=fetched, batch=batch, channels=channels, filters=filters, groups=groups, block=block,
-                splits=splits, panel_rows=panel_rows or table.size // 2 * depth, b_step=b_step,
-                segments_of_a_pass=segments_of_a_pass, depth=depth, relu=relu,
-            ),
-            table,
-        )  # fmt: skip
+        table = geometry.segments(parts, width * channels, channels)
+        numbers = Numbers(
+            x_image=steps[0],
+            x_row=steps[1],
+            x_column=steps[2],
+            x_channel=steps[3],
+            y_image=results.steps[0],
+            y_row=results.steps[1],
+            y_column=results.steps[2],
+            y_channel=results.steps[3],
+            y_at=results.at,
+            top=top,
+            left=left,
+            tall=height,
+            wide=width,
+            height=size[0],
+            width=size[1],
+            rows=rows,
+            columns=columns,
+            row_step=down,
+            column_step=geometry.steps[1],
+            fetched=fetched,
+            batch=batch,
+            channels=channels,
+            filters=results.filters,
+            groups=groups,
+            block=block,
+            splits=splits,
+            panel_rows=panel_rows or len(table) * depth,
+            b_step=b_step,
+            segments_of_a_pass=max(1, PASS_BYTES // (depth * panel_width * itemsize)),
+            depth=depth,
+            relu=relu,
+        )
+        self._numbers = flat(numbers, table)
         self._no_bias = np.empty(0, dtype)
         self._run = CORRELATE.of(work)
 
@@ -274,16 +282,3 @@ def _parts(depth: int, most: int) -> int:
     """Return into how many equal parts of about `most` a segment's depth is cut, if it can be."""
     wanted = -(-depth // most)
     return next((parts for parts in range(wanted, 2 * wanted) if depth % parts == 0), 1)
-
-
-def merge_rows(spec: ConvSpec) -> ConvSpec:
-    """Return the same problem with some rows merged, if it is 1x1 of stride 1.
-
-    A tile has pixels of one row, and of 7 they would be 4 and 3; from `LEAST_COLUMNS` pixels on the heights
-    of tiles are nearly equal.
-    """
-    if (spec.kh, spec.kw, *spec.stride, *spec.pad) != (1, 1, 1, 1, 0, 0, 0, 0):
-        return spec
-    joined = next(rows for rows in range(1, spec.h + 1) if spec.h % rows == 0 and
-                  (rows * spec.w >= LEAST_COLUMNS or rows == spec.h))  # fmt: skip
-    return replace(spec, h=spec.h // joined, w=spec.w * joined)

@@ -28,15 +28,15 @@ def turn(filters, taps, at, strides, first, last, count, packed, to, group_c):
     width = width_of(count, VECTOR_BYTES // filters.itemsize) * (VECTOR_BYTES // filters.itemsize)
     if strides[0] == 1:
         for t in range(taps.size):
-            planes_to_pixels(filters, taps[t] + at + first, strides[1], count, last - first, packed,
-                             to + (t * group_c + first) * width, width)  # fmt: skip
+            place, here = taps[t] + at + first, to + (t * group_c + first) * width
+            planes_to_pixels(filters, place, strides[1], count, last - first, packed, here, width)
     else:
         turned = taps[0] > taps[taps.size - 1]
         begin, tap = min(taps[0], taps[taps.size - 1]) + at, group_c * width
+        here, step = (to + (taps.size - 1) * tap, -tap) if turned else (to, tap)
         for c in range(first, last):
-            planes_to_pixels(filters, begin + c * strides[0], strides[1], count, taps.size, packed,
-                             to + ((taps.size - 1) * tap if turned else 0) + c * width,
-                             -tap if turned else tap)  # fmt: skip
+            place = begin + c * strides[0]
+            planes_to_pixels(filters, place, strides[1], count, taps.size, packed, here + c * width, step)
     for t in range(taps.size):
         for c in range(first, last):
             for i in range(count, width):

@@ -10,7 +10,8 @@ from jitconv.algorithm import Plan
 from jitconv.algorithms._shared.filters import filter_strides, taps
 from jitconv.algorithms._shared.views import strides
 from jitconv.algorithms.direct.blocks import BLOCKS
-from jitconv.algorithms.direct.forward.correlation import Correlation, PackedCorrelation, merge_rows
+from jitconv.algorithms.direct.forward.correlation import PackedCorrelation
+from jitconv.algorithms.direct.forward.geometry import Correlation, Pictures, Results, merge_rows
 from jitconv.algorithms.direct.forward.pack import packer
 from jitconv.arrays import Array
 from jitconv.jit.vectors import VECTOR_BYTES
@@ -74,12 +75,11 @@ def correlation(spec: ConvSpec, b_step: int = 0, *, relu: bool = False) -> Packe
         counts=(spec.oh, spec.ow),
         reach=spec.kw if side_by_side else 1,
     )
+    pictures = Pictures(spec.n, (spec.h, spec.w), spec.c, strides(spec.h, spec.w, spec.c, spec.layout))
+    results = Results(spec.f, strides(spec.oh, spec.ow, spec.f, spec.layout))
     return PackedCorrelation(
-        geometry, batch=spec.n, size=(spec.h, spec.w), channels=spec.c, filters=spec.f, groups=spec.groups,
-        strides=strides(spec.h, spec.w, spec.c, spec.layout),
-        out_strides=strides(spec.oh, spec.ow, spec.f, spec.layout), out_at=0,
-        dtype=spec.dtype, b_step=b_step, relu=relu,
-    )  # fmt: skip
+        geometry, pictures, results, groups=spec.groups, dtype=spec.dtype, b_step=b_step, relu=relu
+    )
 
 
 def forward_packer(spec: ConvSpec) -> Callable[[Array], Array]:

@@ -28,7 +28,7 @@ from jitconv.jit import Kernel, team
 from jitconv.jit.loops import buffer
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
-from jitconv.micro.tile import WIDEST, tiles, width_of
+from jitconv.micro.tile import WIDEST, At, Product, tiles, width_of
 from jitconv.specs import ConvSpec
 
 PANEL_BYTES = BLOCKS.pixels_panel_bytes
@@ -145,15 +145,31 @@ def _pixels(pictures, w, bias, results, numbers):
                         count = min(panel_width, end - p)
                         vectors = width_of(count, lanes)
                         y_at = (number * n.filters + filter_) * pixels + p
-                        b_at = (p - begin) * depth
+                        a_at, b_at = filter_ * whole + first, (p - begin) * depth
+                        product = Product(
+                            a_step=whole,
+                            b_step=vectors * lanes,
+                            b_masked=0,
+                            c_step=pixels,
+                            columns=count,
+                            first=0,
+                            last=1,
+                            depth=depth,
+                            relu=relu,
+                        )
                         if part == 0:
-                            tiles(rows, vectors, w, filter_ * whole, whole, scratch, b_at,
-                                  vectors * lanes, 0, zero, 0, 1, depth, bias, filter_ * panel_width,
-                                  panel_width, n.biased, y, y_at, pixels, count, relu)  # fmt: skip
+                            at = At(
+                                a=a_at,
+                                b=b_at,
+                                c=y_at,
+                                start=filter_ * panel_width,
+                                start_step=panel_width,
+                                started=n.biased,
+                            )
+                            tiles(rows, vectors, w, scratch, zero, bias, y, at, product)
                         else:
-                            tiles(rows, vectors, w, filter_ * whole + first, whole, scratch, b_at,
-                                  vectors * lanes, 0, zero, 0, 1, depth, y, y_at, pixels, 1,
-                                  y, y_at, pixels, count, relu)  # fmt: skip
+                            at = At(a=a_at, b=b_at, c=y_at, start=y_at, start_step=pixels, started=1)
+                            tiles(rows, vectors, w, scratch, zero, y, y, at, product)
 
 
 PIXELS = Kernel(_pixels)
@@ -175,10 +191,9 @@ class Pixels:
         tasks = spec.n * blocks
         splits = max(1, min(-(-TASKS // tasks), spec.f // spec.groups // ROWS))
         self._work = spec.madds // 40
-        taps = np.array([
-            (kh * spec.dilation[0] - spec.pad[0], kw * spec.dilation[1] - spec.pad[2])
-            for kh in range(spec.kh) for kw in range(spec.kw)
-        ], np.int64)  # fmt: skip
+        rows = [kh * spec.dilation[0] - spec.pad[0] for kh in range(spec.kh)]
+        columns = [kw * spec.dilation[1] - spec.pad[2] for kw in range(spec.kw)]
+        taps = np.array([(row, column) for row in rows for column in columns], np.int64)
         self._splits, self._taps, self._tasks = splits, spec.kh * spec.kw, tasks
         self._spec, self._blocks = spec, blocks
         self._one, self._offsets = one, taps[::-1] if spec.flip_kernel else taps
@@ -213,9 +228,22 @@ class Pixels:
         if key not in self._made:
             spec = self._spec
             numbers = Numbers(
-                batch=spec.n, channels=spec.c, height=spec.h, width=spec.w, filters=spec.f, rows=spec.oh,
-                columns=spec.ow, row_step=spec.stride[0], column_step=spec.stride[1], groups=spec.groups,
-                one=self._one, blocks=self._blocks, splits=splits, most=self._most, biased=biased, relu=relu,
-            )  # fmt: skip
+                batch=spec.n,
+                channels=spec.c,
+                height=spec.h,
+                width=spec.w,
+                filters=spec.f,
+                rows=spec.oh,
+                columns=spec.ow,
+                row_step=spec.stride[0],
+                column_step=spec.stride[1],
+                groups=spec.groups,
+                one=self._one,
+                blocks=self._blocks,
+                splits=splits,
+                most=self._most,
+                biased=biased,
+                relu=relu,
+            )
             self._made[key] = flat(numbers, self._offsets)
         return self._made[key]

@@ -21,7 +21,7 @@ from jitconv.jit.loops import buffer
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.panels import PANELS_AT_ONCE, pack_rows
-from jitconv.micro.tile import WIDEST, tiles, width_of
+from jitconv.micro.tile import WIDEST, At, Product, tiles, width_of
 from jitconv.specs import ConvSpec
 
 PASS_BYTES = BLOCKS.streamed_filters_bytes
@@ -73,17 +73,26 @@ def _stream(pictures, w, bias, results, numbers):
             for low in range(0, count, panel_width):
                 some, f = min(panel_width, count - low), begin + low
                 vectors = width_of(some, lanes)
+                product = Product(
+                    a_step=n.column_step,
+                    b_step=vectors * lanes,
+                    b_masked=0,
+                    c_step=n.filters,
+                    columns=some,
+                    first=0,
+                    last=1,
+                    depth=n.depth,
+                    relu=0,
+                )
                 for row in range(n.batch * n.rows):
                     a_at = row // n.rows * n.image + row % n.rows * n.row_step + table[2 * s]
                     c_at = row * n.columns * n.filters + f
                     if s == 0:
-                        tiles(n.columns, vectors, source, a_at, n.column_step, packed, low * n.depth,
-                              vectors * lanes, 0, one, 0, 1, n.depth, bias, f, 0, biased,
-                              out, c_at, n.filters, some, 0)  # fmt: skip
+                        at = At(a=a_at, b=low * n.depth, c=c_at, start=f, start_step=0, started=biased)
+                        tiles(n.columns, vectors, source, packed, one, bias, out, at, product)
                     else:
-                        tiles(n.columns, vectors, source, a_at, n.column_step, packed, low * n.depth,
-                              vectors * lanes, 0, one, 0, 1, n.depth, out, c_at, n.filters, 1,
-                              out, c_at, n.filters, some, 0)  # fmt: skip
+                        at = At(a=a_at, b=low * n.depth, c=c_at, start=c_at, start_step=n.filters, started=1)
+                        tiles(n.columns, vectors, source, packed, one, out, out, at, product)
 
 
 STREAM = Kernel(_stream)
@@ -111,11 +120,13 @@ class Streamed:
         most = PASS_BYTES // (PANELS_AT_ONCE * WIDEST * VECTOR_BYTES)
         parts = next(parts for parts in range(-(-run // most), run + 1) if run % parts == 0)
         depth = run // parts
+        (down, across), kernel_width = spec.dilation, 1 if side_by_side else spec.kw
+        taps = [(kh, kw) for kh in range(spec.kh) for kw in range(kernel_width)]
         table = [
-            ((kh * spec.dilation[0] * width + kw * spec.dilation[1]) * spec.c + part * depth,
-             (kh * spec.kw + kw) * spec.c + part * depth)
-            for kh in range(spec.kh) for kw in range(1 if side_by_side else spec.kw) for part in range(parts)
-        ]  # fmt: skip
+            (place * spec.c + part * depth, tap * spec.c + part * depth)
+            for place, tap in ((kh * down * width + kw * across, kh * spec.kw + kw) for kh, kw in taps)
+            for part in range(parts)
+        ]
         batch, rows, columns = spec.n, spec.oh, spec.ow
         if (spec.kh, spec.kw, *spec.stride, *spec.pad) == (1, 1, 1, 1, 0, 0, 0, 0):
             batch, rows, columns = 1, 1, spec.n * spec.oh * spec.ow

@@ -28,7 +28,7 @@ from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
-from jitconv.micro.tile_rows import WIDE, along_rows
+from jitconv.micro.tile_rows import WIDE, LineProduct, Run, along_rows
 from jitconv.specs import ConvSpec
 
 SCRATCH_BYTES = BLOCKS.rows_dx_copied_bytes
@@ -85,6 +85,8 @@ def _pictures(upstream, packed, gradients, numbers):
     tasks = min(units, MOST_TASKS)
     no_start, left = packed, np.full(1, n.left)
     merged = n.column_step > 1
+    out_row = n.unmerged_row if merged else n.width
+    out_plane = n.block * n.row_step * n.unmerged_row if merged else plane
     for task in prange(tasks):
         scratch = buffer(n.group_f * n.tall * n.copied_row + WIDE * lanes, dy)
         unmerged = buffer(n.group_c * n.block * n.row_step * n.unmerged_row * merged, dy)
@@ -107,18 +109,34 @@ def _pictures(upstream, packed, gradients, numbers):
                         phase = row * n.column_step + column
                         first, depth = firsts[phase], firsts[phase + 1] - firsts[phase]
                         w_at = (g * offsets.size + first) * n.group_c
+                        product = LineProduct(
+                            lines=lines,
+                            b_line_step=n.copied_row,
+                            c_line_step=n.row_step * out_row,
+                            a_step=depth,
+                            c_step=out_plane,
+                            depth=depth,
+                            started=0,
+                            relu=0,
+                        )
                         if merged:
                             # whole vectors, what is beyond the last pixel is not merged
                             width = (n.width - column + n.column_step - 1) // n.column_step
-                            along_rows(n.group_c, lines, packed, w_at, depth, scratch, n.left, n.copied_row,
-                                       offsets[first:], depth, no_start, 0, 0, unmerged,
-                                       row * n.unmerged_row + places[column],
-                                       n.block * n.row_step * n.unmerged_row, n.row_step * n.unmerged_row,
-                                       (width + lanes - 1) // lanes * lanes, 0)  # fmt: skip
+                            run = Run(
+                                a=w_at,
+                                b=n.left,
+                                c=row * n.unmerged_row + places[column],
+                                start=0,
+                                columns=(width + lanes - 1) // lanes * lanes,
+                            )
+                            along_rows(
+                                n.group_c, packed, scratch, offsets[first:], no_start, unmerged, run, product
+                            )
                         else:
-                            along_rows(n.group_c, lines, packed, w_at, depth, scratch, n.left, n.copied_row,
-                                       offsets[first:], depth, no_start, 0, 0, out, to + row * n.width, plane,
-                                       n.row_step * n.width, n.width, 0)  # fmt: skip
+                            run = Run(a=w_at, b=n.left, c=to + row * n.width, start=0, columns=n.width)
+                            along_rows(
+                                n.group_c, packed, scratch, offsets[first:], no_start, out, run, product
+                            )
                 if merged:
                     rows = min(n.block * n.row_step, n.height - begin * n.row_step)
                     for c in range(n.group_c):

@@ -22,7 +22,7 @@ from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
-from jitconv.micro.tile_rows import WIDE, along_rows
+from jitconv.micro.tile_rows import WIDE, LineProduct, Run, along_rows
 from jitconv.specs import ConvSpec
 
 SCRATCH_BYTES = BLOCKS.rows_copied_bytes
@@ -96,7 +96,16 @@ def _by_rows(pictures, w, bias, results, numbers):
         # units: (image, block, share), so that the shares of a block are of one task
         for unit in range(task * units // tasks, (task + 1) * units // tasks):
             image, begin = unit // n.splits // blocks, unit // n.splits % blocks * n.block
-            lines = min(n.block, n.rows - begin)
+            product = LineProduct(
+                lines=min(n.block, n.rows - begin),
+                b_line_step=n.row_step * n.copied_row,
+                c_line_step=n.columns,
+                a_step=depth,
+                c_step=n.rows * n.columns,
+                depth=depth,
+                started=n.biased,
+                relu=n.relu,
+            )
             low, high = unit % n.splits * share, min((unit % n.splits + 1) * share, n.group_f)
             for g in range(n.groups):
                 source, top = (image * n.groups + g) * n.group_c * plane, begin * n.row_step - n.top
@@ -105,11 +114,8 @@ def _by_rows(pictures, w, bias, results, numbers):
                 )
                 f = g * n.group_f + low
                 at = ((image * n.groups * n.group_f + f) * n.rows + begin) * n.columns
-                along_rows(
-                    high - low, lines, flat_w, f * depth, depth, scratch, 0, n.row_step * n.copied_row,
-                    offsets, depth, bias, f, n.biased, out, at, n.rows * n.columns, n.columns, n.columns,
-                    n.relu,
-                )  # fmt: skip
+                run = Run(a=f * depth, b=0, c=at, start=f, columns=n.columns)
+                along_rows(high - low, flat_w, scratch, offsets, bias, out, run, product)
 
 
 BY_ROWS = Kernel(_by_rows)
