@@ -1,4 +1,4 @@
-"""The transforms of 3x3 filters, read where they lie in any layout, turned round or not."""
+"""The transforms of 3x3 filters, read as they are stored in any layout, rotated by 180 degrees or not."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TAPS = 9
 
 
 class Steps(NamedTuple):
-    """How filters lie in memory."""
+    """How filters are stored."""
 
     first: int
     """Where the first tap of the first filter is."""
@@ -39,8 +39,8 @@ def forward_steps(spec: ConvSpec) -> Steps:
     return Steps(place(0, 0, spec), place(0, 1, spec) - place(0, 0, spec), channel, filter_)
 
 
-def turned_steps(spec: ConvSpec) -> Steps:
-    """Return the same of filters turned by 180 degrees whose channels and filters have changed places."""
+def rotated_steps(spec: ConvSpec) -> Steps:
+    """Return the same of filters rotated by 180 degrees whose channels and filters have changed places."""
     first, tap, channel, filter_ = forward_steps(spec)
     return Steps(first + (TAPS - 1) * tap, -tap, filter_, channel)
 

@@ -44,10 +44,6 @@ TAPS_4 = transform("taps_4", [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1
 PIECE_2 = transform("piece_2", [[1, 0], [1 / 2, 1 / 2], [1 / 2, -1 / 2], [0, 1]])
 TAPS_2 = transform("taps_2", [[1, 1, 1, 0], [0, 1, -1, 0], [0, 1, 1, 1]])
 
-LEAST_TILES = 32
-"""With fewer tiles reading and writing the sums takes longer than a sum over pixels does: an estimate from
-their bytes."""
-
 
 class Pieces(NamedTuple):
     """How strips of dy are transformed to pieces: (point, tile, filter)."""
