@@ -55,6 +55,7 @@ NOT_TUNABLE = {
     "algorithms/direct/rows/copy.py": ("VECTOR_STEPS",),
     "algorithms/fft/spectra.py": ("ONE_SEGMENT",),
     "algorithms/fft/tiling.py": ("PLANES",),
+    "algorithms/fft/variants.py": ("NEEDS",),
     "algorithms/winograd/backward.py": ("UNPADDED",),
     "algorithms/winograd/filters.py": ("TAPS",),
     "jit/forks.py": ("FORKED_WITHOUT_EXEC",),

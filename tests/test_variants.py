@@ -47,12 +47,13 @@ def test_the_chosen_one_is_the_first_that_serves(algorithm):
 
 
 def forced():
-    """Give (op, name, problem) of each variant of direct, with a problem that it serves."""
+    """Give (op, name, problem) of each variant, with a problem that it serves."""
     for algorithm in WITH_VARIANTS:
         for one in algorithm.variants.listed:
             for case in cases(algorithm.op):
                 spec = case.spec
-                if spec.n and case.values == "normal" and case.memory == "plain" and one.serves(spec) is None:
+                plain = spec.n and case.values == "normal" and case.memory == "plain"
+                if plain and (algorithm.why_not(spec) or one.serves(spec)) is None:
                     if not {"dx": "x", "dw": "w"}.get(one.part, "") or spec.wrt == ("x", "w", "b"):
                         yield pytest.param(
                             algorithm.op, f"{algorithm.name}/{one.title}", spec,

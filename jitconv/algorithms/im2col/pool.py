@@ -143,7 +143,8 @@ def _workspace(op: str, blocks: Blocks[PoolSpec]) -> int:
     if op.startswith("avg"):
         return (blocks.patch_bytes if forward else gathered) + outputs * itemsize
     found = (4 if forward and spec.indices else 3) * place + 2
-    search = block + max(blocks.patch_bytes, outputs * found)
+    broadcast = spec.kh * spec.kw + 2 * place + 1  # `np.argmax` copies which elements are inside
+    search = block + max(blocks.patch_bytes, outputs * max(found, broadcast))
     if forward:  # the columns of one block are kept until those of the next are made
         several = (blocks.images, blocks.rows) != (spec.n, spec.oh)
         return max(search, several * (2 * block + blocks.patch_bytes + outputs * place))
