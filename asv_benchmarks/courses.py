@@ -89,9 +89,13 @@ def pool_gradient_loops(dy, x):
 
 
 def report(
-    name: str, loops: Callable[..., Any], pictures: tuple[Any, ...], fast: Callable[[], Any],
-    joined: Callable[[list[Any]], tuple[Any, ...]], flops: float = 0,
-) -> None:  # fmt: skip
+    name: str,
+    loops: Callable[..., Any],
+    pictures: tuple[Any, ...],
+    fast: Callable[[], Any],
+    joined: Callable[[list[Any]], tuple[Any, ...]],
+    flops: float = 0,
+) -> None:
     """Print both times and their ratio, once the results agree."""
     slow, quick, results, rates = [], [], [], []
     alone = ceiling.multiply_adds("float64", 2)
@@ -140,21 +144,32 @@ def main() -> None:
     _, cache = conv_forward_fast(x, w, b, param)
     flops = 2.0 * dy.size * w[0].size
     report(
-        "conv forward", lambda x: conv_loops(x, w, b, 2, 1), (x,),
-        lambda: conv_forward_fast(x, w, b, param)[0], pictures_joined, flops,
-    )  # fmt: skip
+        "conv forward",
+        lambda x: conv_loops(x, w, b, 2, 1),
+        (x,),
+        lambda: conv_forward_fast(x, w, b, param)[0],
+        pictures_joined,
+        flops,
+    )
     report(
-        "conv backward", lambda dy, x: conv_gradient_loops(dy, x, w, 2, 1), (dy, x),
-        lambda: conv_backward_fast(dy, cache), gradients_joined, 2 * flops,
-    )  # fmt: skip
+        "conv backward",
+        lambda dy, x: conv_gradient_loops(dy, x, w, 2, 1),
+        (dy, x),
+        lambda: conv_backward_fast(dy, cache),
+        gradients_joined,
+        2 * flops,
+    )
     x, dy = rng.standard_normal((100, 3, 32, 32)), rng.standard_normal((100, 3, 16, 16))
     param = {"pool_height": 2, "pool_width": 2, "stride": 2}
     _, cache = max_pool_forward_fast(x, param)
     report("max pool forward", pool_loops, (x,), lambda: max_pool_forward_fast(x, param)[0], pictures_joined)
     report(
-        "max pool backward", pool_gradient_loops, (dy, x), lambda: max_pool_backward_fast(dy, cache),
+        "max pool backward",
+        pool_gradient_loops,
+        (dy, x),
+        lambda: max_pool_backward_fast(dy, cache),
         pictures_joined,
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

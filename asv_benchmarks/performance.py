@@ -52,9 +52,22 @@ LARGE = 0.2e9
 
 
 FIELDS = (
-    "command", "op", "problem", "times", "algorithm", "seconds", "spread", "rate", "ceiling", "share",
-    "peer", "peer_seconds", "peer_spread", "ratio", "noisy",
-)  # fmt: skip
+    "command",
+    "op",
+    "problem",
+    "times",
+    "algorithm",
+    "seconds",
+    "spread",
+    "rate",
+    "ceiling",
+    "share",
+    "peer",
+    "peer_seconds",
+    "peer_spread",
+    "ratio",
+    "noisy",
+)
 """Columns of the table; times in seconds, rates in GFLOP/s or GB/s. What is not known is empty."""
 
 WIDEST_RATIO = 32
@@ -81,9 +94,15 @@ class Row:
     def of(cls, line: dict[str, str]) -> Row:
         """Return what a line says."""
         return cls(
-            line["command"], line["op"], line["problem"], parse(line["problem"]), line["algorithm"],
-            float(line["share"]), float(line["ratio"]) if line["ratio"] else None, line["noisy"] == "1",
-        )  # fmt: skip
+            line["command"],
+            line["op"],
+            line["problem"],
+            parse(line["problem"]),
+            line["algorithm"],
+            float(line["share"]),
+            float(line["ratio"]) if line["ratio"] else None,
+            line["noisy"] == "1",
+        )
 
     @property
     def mobile(self) -> bool:
@@ -141,14 +160,21 @@ RATIOS = [
         for batch, images in ((1, "one image"), (16, "16 images"))
     ),
     Group("… of these: forward, 3×3, stride 1, 64 channels or more, 16 images", _winograds, 1.2),
-    Group("… of these: backward, 4 input channels or fewer",
-          lambda r: r.plain and r.op == "conv_backward" and r.spec.c <= 4, 1.2),
-    Group("depthwise layers of MobileNetV2, forward and backward",
-          lambda r: r.mobile and r.spec.groups > 1, 0.8),
+    Group(
+        "… of these: backward, 4 input channels or fewer",
+        lambda r: r.plain and r.op == "conv_backward" and r.spec.c <= 4,
+        1.2,
+    ),
+    Group(
+        "depthwise layers of MobileNetV2, forward and backward", lambda r: r.mobile and r.spec.groups > 1, 0.8
+    ),
     Group("conv_forward and conv_backward in float64", lambda r: r.spec.dtype == "float64", 0.8),
     *(
-        Group(f"plans against ONNX Runtime, {layout}",
-              lambda r, layout=layout: "--plan" in r.command and r.spec.layout == layout, 0.9)
+        Group(
+            f"plans against ONNX Runtime, {layout}",
+            lambda r, layout=layout: "--plan" in r.command and r.spec.layout == layout,
+            0.9,
+        )
         for layout in ("NHWC", "NCHW")
     ),
     *(
@@ -156,16 +182,22 @@ RATIOS = [
         for op in ("max_pool_forward", "max_pool_backward", "avg_pool_forward", "avg_pool_backward")
         for layout in ("NHWC", "NCHW")
     ),
-]  # fmt: skip
+]
 
 SHARES = [
-    Group("`direct`, of the rate of multiply-adds; layers above 0.2 GFLOP",
-          lambda r: "--algorithm direct" in r.command and r.large),
-    Group("poolings that move more than 64 MiB, NHWC, of a copy",
-          lambda r: not r.conv and r.spec.layout == "NHWC" and r.large),
-    Group("poolings that move more than 64 MiB, NCHW, of a copy",
-          lambda r: not r.conv and r.spec.layout == "NCHW" and r.large),
-]  # fmt: skip
+    Group(
+        "`direct`, of the rate of multiply-adds; layers above 0.2 GFLOP",
+        lambda r: "--algorithm direct" in r.command and r.large,
+    ),
+    Group(
+        "poolings that move more than 64 MiB, NHWC, of a copy",
+        lambda r: not r.conv and r.spec.layout == "NHWC" and r.large,
+    ),
+    Group(
+        "poolings that move more than 64 MiB, NCHW, of a copy",
+        lambda r: not r.conv and r.spec.layout == "NCHW" and r.large,
+    ),
+]
 
 PREFACE = """# Performance
 
@@ -277,9 +309,12 @@ def _collect(folder: Path) -> None:
         ceilings[line["op"].startswith("conv")].append(float(line["ceiling"]))
     fma, copy = (np.quantile(ceilings[conv], (0.05, 0.5, 0.95)).tolist() for conv in (True, False))
     facts = next(iter(runs.values()))["machine"] | {
-        "torch": version("torch"), "onnxruntime": version("onnxruntime"), "fma": fma, "copy": copy,
+        "torch": version("torch"),
+        "onnxruntime": version("onnxruntime"),
+        "fma": fma,
+        "copy": copy,
         "date": datetime.date.today().isoformat(),
-    }  # fmt: skip
+    }
     MACHINE.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 

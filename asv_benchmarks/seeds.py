@@ -54,9 +54,15 @@ def main() -> None:
         model = recipe.network(seed=seed, **options)
         before = dead(model, task.train)
         history = fit(
-            model, task.train, given.epochs or recipe.epochs, batch=recipe.batch,
-            optimiser=Adam(given.rate or recipe.rate), l2=recipe.l2, seed=seed, progress=False,
-        )  # fmt: skip
+            model,
+            task.train,
+            given.epochs or recipe.epochs,
+            batch=recipe.batch,
+            optimiser=Adam(given.rate or recipe.rate),
+            l2=recipe.l2,
+            seed=seed,
+            progress=False,
+        )
         last = history.epochs[-1]
         tested.append(evaluate(model, task.test).accuracy)
         seconds.append(sum(one.seconds for one in history.epochs))

@@ -37,17 +37,29 @@ class Same(tnn.Module):
 
 def signs() -> tnn.Module:
     return tnn.Sequential(
-        Same(4), tnn.Conv2d(3, 8, 4), tnn.ReLU(), tnn.MaxPool2d(8),
-        Same(2), tnn.Conv2d(8, 16, 2), tnn.ReLU(), tnn.MaxPool2d(4),
-        tnn.Flatten(), tnn.Linear(64, 6),
-    )  # fmt: skip
+        Same(4),
+        tnn.Conv2d(3, 8, 4),
+        tnn.ReLU(),
+        tnn.MaxPool2d(8),
+        Same(2),
+        tnn.Conv2d(8, 16, 2),
+        tnn.ReLU(),
+        tnn.MaxPool2d(4),
+        tnn.Flatten(),
+        tnn.Linear(64, 6),
+    )
 
 
 def three_layer() -> tnn.Module:
     return tnn.Sequential(
-        tnn.Conv2d(3, 32, 7, padding=3), tnn.ReLU(), tnn.MaxPool2d(2),
-        tnn.Flatten(), tnn.Linear(8192, 500), tnn.ReLU(), tnn.Linear(500, 10),
-    )  # fmt: skip
+        tnn.Conv2d(3, 32, 7, padding=3),
+        tnn.ReLU(),
+        tnn.MaxPool2d(2),
+        tnn.Flatten(),
+        tnn.Linear(8192, 500),
+        tnn.ReLU(),
+        tnn.Linear(500, 10),
+    )
 
 
 PROBLEMS = {"signs": (signs, 64, 0.0, 9e-3), "three_layer": (three_layer, 50, 1e-3, 1e-3)}

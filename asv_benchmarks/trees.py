@@ -15,7 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 TURN_SECONDS = 0.03
@@ -23,9 +23,17 @@ TURNS = 12
 OPS = ("conv_forward", "conv_backward", "max_pool_forward", "max_pool_backward", "avg_pool_forward")
 
 
-def serve() -> None:
-    """Answer lines of JSON: a problem is made ready, then each empty line is a turn."""
+def serve(entries: list[str]) -> None:
+    """Answer lines of JSON: a problem is made ready, then each empty line is a turn.
+
+    `entries` of the table of blocks, such as ``tasks=4``, are changed first.
+    """
     import numpy as np
+
+    if changed := {name: json.loads(value) for name, _, value in (one.partition("=") for one in entries)}:
+        from jitconv.algorithms.direct import blocks
+
+        blocks.BLOCKS = blocks.BLOCKS._replace(**changed)
 
     from jitconv.ops import prepare
     from jitconv.specs import parse
@@ -33,17 +41,19 @@ def serve() -> None:
     run = None
     for line in sys.stdin:
         if problem := line.strip():
-            op, text, layout = json.loads(problem)
+            op, text, layout, algorithm = json.loads(problem)
             spec = parse(text, layout=layout)
             rng = np.random.default_rng(0)
             operands = [
                 None if one is None else rng.standard_normal(one[0]).astype(one[1])
                 for one in spec.operands(op)
             ]
-            call = prepare(op, spec)
+            call = prepare(op, spec, algorithm)
             run = lambda call=call, operands=operands: call.run(operands)  # noqa: E731
             run()
-            print(json.dumps(call.explanation.choice.name), flush=True)
+            choice = call.explanation.choice
+            variants = getattr(choice.algorithm, "variants", None)
+            print(json.dumps([choice.name, variants.title(spec) if variants else ""]), flush=True)
         else:
             laps: list[float] = []
             end = time.perf_counter() + TURN_SECONDS
@@ -55,14 +65,18 @@ def serve() -> None:
 
 
 class Tree:
-    """A process that imports one tree."""
+    """A process that imports one tree, with entries of its table of blocks changed."""
 
-    def __init__(self, path: str) -> None:
-        environment = {**os.environ, "PYTHONPATH": os.path.abspath(path), "JITCONV_PLUGINS": ""}
+    def __init__(self, path: str, entries: Sequence[str] = (), **environment: str) -> None:
+        own = {"PYTHONPATH": os.path.abspath(path), "JITCONV_PLUGINS": ""}
         self._process = subprocess.Popen(
-            [sys.executable, os.path.abspath(__file__), "--serve"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=path,
-        )  # fmt: skip
+            [sys.executable, os.path.abspath(__file__), "--serve", *entries],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **own, **environment},
+            cwd=path,
+        )
 
     def ask(self, line: str = "") -> Any:
         """Send a line, and return the answer."""
@@ -71,6 +85,10 @@ class Tree:
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
 
 
 def layers(suites: list[str], batches: list[int]) -> Iterator[tuple[str, str]]:
@@ -100,8 +118,8 @@ def main() -> None:
     ratios: dict[tuple[str, str], list[float]] = {}
     for op, problem in layers(given.suites, given.batch):
         for layout in ("NHWC", "NCHW"):
-            line = json.dumps([op, problem, layout])
-            chosen = [tree.ask(line) for tree in (old, new)]
+            line = json.dumps([op, problem, layout, "auto"])
+            chosen = [tree.ask(line)[0] for tree in (old, new)]
             laps: list[list[float]] = [[], []]
             for _ in range(given.turns):
                 for place, tree in enumerate((old, new)):
@@ -120,4 +138,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    serve() if sys.argv[1:] == ["--serve"] else main()
+    serve(sys.argv[2:]) if sys.argv[1:2] == ["--serve"] else main()

@@ -170,10 +170,15 @@ class Algorithm:
             fields["cost"] = variants.cost
             fields["prepared_cost"] = variants.held_cost if holds else None
         return cls(
-            op, name, workspace=variants.workspace, build=variants.build, variants=variants,
+            op,
+            name,
+            workspace=variants.workspace,
+            build=variants.build,
+            variants=variants,
             prepare=variants.prepare if holds else None,
-            prepared_workspace=variants.held_workspace if holds else None, **fields,
-        )  # fmt: skip
+            prepared_workspace=variants.held_workspace if holds else None,
+            **fields,
+        )
 
     def only(self, name: str) -> Algorithm:
         """Return this algorithm with one of its variants alone, under the name "algorithm/variant".

@@ -5,10 +5,14 @@ from numpy.lib.stride_tricks import as_strided
 
 from jitconv.jit.vectors import VECTOR_BYTES
 
-UNTOUCHED, POISON, ANYTHING = (0x7FD5A5A5, 0x7FFD5A5A5A5A5A5A), (0x7FDEADBE, 0x7FFDEADBEADBEADB), (
-    0x7FCABCAB,
-    0x7FFCABCABCABCABC,
-)  # fmt: skip
+UNTOUCHED, POISON, ANYTHING = (
+    (0x7FD5A5A5, 0x7FFD5A5A5A5A5A5A),
+    (0x7FDEADBE, 0x7FFDEADBEADBEADB),
+    (
+        0x7FCABCAB,
+        0x7FFCABCABCABCABC,
+    ),
+)
 """Quiet NaNs that no operation makes, of 32 and of 64 bits. The first is where nothing may be written, the
 second where nothing that is read may count, the third is expected where a piece may leave what it likes."""
 

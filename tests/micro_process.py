@@ -63,9 +63,14 @@ class Guard:
         guarded = arena.why_not() is None
         shared = [self._control.fileno()] if guarded else []
         self._process = subprocess.Popen(
-            [sys.executable, __file__, *map(str, shared)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self._errors, text=True, env={**os.environ, "JITCONV_PLUGINS": ""}, pass_fds=shared,
-        )  # fmt: skip
+            [sys.executable, __file__, *map(str, shared)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env={**os.environ, "JITCONV_PLUGINS": ""},
+            pass_fds=shared,
+        )
 
     def _died(self, arrays):
         code = self._process.wait()

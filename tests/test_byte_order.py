@@ -31,12 +31,21 @@ def network(dtype):
 @pytest.mark.parametrize(
     ("dtype", "float_dtype"),
     [
-        ("uint8", "float32"), ("int16", "float32"), (">u2", "float32"), ("<u2", "float32"),
-        ("float16", "float32"), ("<f4", "float32"), (">f4", "float32"),
-        ("int32", "float64"), (">i4", "float64"), ("uint64", "float64"),
-        ("<f8", "float64"), (">f8", "float64"), ("longdouble", "float64"),
+        ("uint8", "float32"),
+        ("int16", "float32"),
+        (">u2", "float32"),
+        ("<u2", "float32"),
+        ("float16", "float32"),
+        ("<f4", "float32"),
+        (">f4", "float32"),
+        ("int32", "float64"),
+        (">i4", "float64"),
+        ("uint64", "float64"),
+        ("<f8", "float64"),
+        (">f8", "float64"),
+        ("longdouble", "float64"),
     ],
-)  # fmt: skip
+)
 def test_the_luminance_and_the_edges_of_any_numbers(dtype, float_dtype):
     pixels = DRAWN.integers(0, 128, (6, 7, 3))
     got = grey(pixels.astype(dtype))

@@ -294,8 +294,11 @@ def test_what_leaves_outputs_unwritten_is_wrong(registry, op, problem):
     right_one = right(op)
     rows = verdicts(op, problem, nothing=lambda *_: None, all_but_one=all_but_one, innocent=right_one)
     assert {name: row.verdict for name, row in rows.items()} == {
-        "direct": "ok", "nothing": "wrong", "all_but_one": "wrong", "innocent": "ok",
-    }  # fmt: skip
+        "direct": "ok",
+        "nothing": "wrong",
+        "all_but_one": "wrong",
+        "innocent": "ok",
+    }
 
 
 @pytest.mark.parametrize(

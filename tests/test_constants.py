@@ -1,12 +1,14 @@
 """Every tunable constant says what measured it, or that nothing did."""
 
 import ast
+import itertools
 import re
 from pathlib import Path
 
 import pytest
 
 import jitconv
+from jitconv.algorithms.direct.blocks import Blocks
 
 PACKAGE = Path(jitconv.__file__).parent
 ROOMS = ("algorithms", "jit", "micro", "selector")
@@ -35,6 +37,18 @@ def constants():
                 for one in waiting:
                     yield str(path.relative_to(PACKAGE)), one.targets[0].id, text
                 waiting = []
+
+
+def entries():
+    """Give file, name and text of each entry of the table of blocks."""
+    path = PACKAGE / "algorithms" / "direct" / "blocks.py"
+    (table,) = (
+        one for one in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(one, ast.ClassDef)
+    )
+    for entry, text in itertools.pairwise(table.body):
+        if isinstance(entry, ast.AnnAssign):
+            told = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+            yield str(path.relative_to(PACKAGE)), entry.target.id, text.value.value if told else ""
 
 
 def numeric(node):
@@ -67,12 +81,14 @@ NOT_TUNABLE = {
 }
 """Codes, limits of a format, and what there is of a piece: another number would be wrong, not slower."""
 
-FOUND = [one for one in constants() if one[1] not in NOT_TUNABLE.get(one[0], ())]
+FOUND = [one for one in [*constants(), *entries()] if one[1] not in NOT_TUNABLE.get(one[0], ())]
 
 
 def test_constants_are_found():
     assert len(FOUND) > 80
     assert ("jit/kernels.py", "THREADS_PAY_FROM") in {one[:2] for one in FOUND}
+    told = {name for file, name, _ in FOUND if file == "algorithms/direct/blocks.py"}
+    assert told == set(Blocks._fields)
 
 
 @pytest.mark.parametrize(("file", "name", "text"), FOUND, ids=[f"{file}:{name}" for file, name, _ in FOUND])

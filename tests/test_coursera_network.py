@@ -203,9 +203,13 @@ def test_model_learns_prints_and_draws(tmp_path, capsys):
     np.testing.assert_array_equal(x, before)
     printed = capsys.readouterr().out
     assert [line.split(":")[0] for line in printed.splitlines()] == [
-        "Cost after epoch 0", "Cost after epoch 5", "Cost after epoch 10", "Train Accuracy", "Test Accuracy",
+        "Cost after epoch 0",
+        "Cost after epoch 5",
+        "Cost after epoch 10",
+        "Train Accuracy",
+        "Test Accuracy",
         "Curve of the cost",
-    ]  # fmt: skip
+    ]
     assert printed.endswith(f"Curve of the cost: {tmp_path / 'costs.png'}\n")
     assert (tmp_path / "costs.png").read_bytes().startswith(b"\x89PNG")
     assert [one.name for one in tmp_path.iterdir()] == ["costs.png"]

@@ -27,9 +27,15 @@ def test_a_network_has_right_gradients(normalization, keep):
     np.random.seed(231)
     x, y = np.random.randn(4, 3, 5), np.random.randint(10, size=4)
     model = FullyConnectedNet(
-        [12, 9], input_dim=15, reg=0.3, weight_scale=5e-2, dtype=np.float64, seed=7,
-        dropout_keep_ratio=keep, normalization=normalization,
-    )  # fmt: skip
+        [12, 9],
+        input_dim=15,
+        reg=0.3,
+        weight_scale=5e-2,
+        dtype=np.float64,
+        seed=7,
+        dropout_keep_ratio=keep,
+        normalization=normalization,
+    )
     loss, grads = model.loss(x, y)
     assert grads.keys() == model.params.keys()
     for name, w in model.params.items():
@@ -56,8 +62,11 @@ def test_the_two_layer_network_is_that_of_its_formula():
     np.random.seed(3)
     model = TwoLayerNet(input_dim=4, hidden_dim=5, num_classes=3, weight_scale=1.0, reg=0.5)
     assert {name: array.shape for name, array in model.params.items()} == {
-        "W1": (4, 5), "b1": (5,), "W2": (5, 3), "b2": (3,),
-    }  # fmt: skip
+        "W1": (4, 5),
+        "b1": (5,),
+        "W2": (5, 3),
+        "b2": (3,),
+    }
     np.random.seed(3)
     w1, w2 = np.random.normal(0, 1, (4, 5)), np.random.normal(0, 1, (5, 3))
     x, y = np.arange(8.0).reshape(2, 4), np.array([0, 2])
@@ -115,9 +124,13 @@ def test_cifar_is_loaded_as_the_notebooks_want_it(tmp_path):
     np.testing.assert_array_equal(yte, labels[5])
     data = get_CIFAR10_data(30, 10, 5, folder=tmp_path)
     assert [(name, array.shape) for name, array in data.items()] == [  # in the order of the course
-        ("X_train", (30, 3, 32, 32)), ("y_train", (30,)), ("X_val", (10, 3, 32, 32)), ("y_val", (10,)),
-        ("X_test", (5, 3, 32, 32)), ("y_test", (5,)),
-    ]  # fmt: skip
+        ("X_train", (30, 3, 32, 32)),
+        ("y_train", (30,)),
+        ("X_val", (10, 3, 32, 32)),
+        ("y_val", (10,)),
+        ("X_test", (5, 3, 32, 32)),
+        ("y_test", (5,)),
+    ]
     whole = np.concatenate(pictures[:5])
     wanted = (whole[30:] - whole[:30].mean(axis=0)).transpose(0, 3, 1, 2)
     np.testing.assert_allclose(data["X_val"], wanted, atol=1e-9)

@@ -209,12 +209,19 @@ def step(spoilt, dtype=np.float32, low=0, high=100):
 @pytest.mark.parametrize(
     "values",
     [
-        step(None), step(np.nan), step(np.inf), step(-np.inf), step(1e30), step(-1e30),
-        step(None, low=-150), step(None, low=-150, high=-50),
-        step(65535, np.uint16, 300, 400), step(None, np.int32, 70_000, 70_001),
+        step(None),
+        step(np.nan),
+        step(np.inf),
+        step(-np.inf),
+        step(1e30),
+        step(-1e30),
+        step(None, low=-150),
+        step(None, low=-150, high=-50),
+        step(65535, np.uint16, 300, 400),
+        step(None, np.int32, 70_000, 70_001),
     ],
     ids=["clean", "NaN", "inf", "-inf", "1e30", "-1e30", "below", "below_all", "hot", "faint"],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("name", ["sobel", "laplacian"])
 def test_one_spoilt_pixel_hides_no_step(tmp_path, values, name):
     file = tmp_path / ("photo.png" if values.dtype == np.uint16 else "photo.tif")

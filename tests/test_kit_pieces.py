@@ -127,9 +127,15 @@ def _kinds(op):
 
 SHARED = {"float32", "float64", *(f"n={n}" for n in range(6))}
 PICTURES = {
-    "NHWC", "NCHW", "one pixel", "one channel", "longer than a vector", "lopsided pad",
-    "stride beyond the picture", "dilation beyond the picture",
-}  # fmt: skip
+    "NHWC",
+    "NCHW",
+    "one pixel",
+    "one channel",
+    "longer than a vector",
+    "lopsided pad",
+    "stride beyond the picture",
+    "dilation beyond the picture",
+}
 POOLS = {"first", "ceil=True", "ceil=False"}
 WANTED = {
     "conv_forward": PICTURES | {"pad beyond the kernel", True, False, "bias=True", "bias=False", "groups"},

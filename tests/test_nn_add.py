@@ -110,14 +110,16 @@ def test_layers_within_a_sum_belong_to_one_network():
         (lambda: nn.Add([nn.ReLU()], nn.ReLU()), jitconv.ParameterError, "shortcut must be at least one"),
         (
             lambda: nn.Sequential([nn.Add([nn.Conv2D(4, 3)])], (8, 8, 4)),
-            jitconv.ShapeError, "add1: Add: body and shortcut must give the same shape; of (8, 8, 4)",
+            jitconv.ShapeError,
+            "add1: Add: body and shortcut must give the same shape; of (8, 8, 4)",
         ),
         (
             lambda: nn.Sequential([nn.Add([nn.Flatten()], [nn.Conv2D(4, 9)])], (8, 8, 4)),
-            jitconv.ShapeError, "add1: conv1: conv: the dilated kernel",
+            jitconv.ShapeError,
+            "add1: conv1: conv: the dilated kernel",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_makes_no_sum_is_a_clear_error(make, error, words):
     with pytest.raises(error) as caught:
         make()

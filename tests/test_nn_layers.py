@@ -36,7 +36,9 @@ STACKS = {
     "max pool": [nn.Conv2D(3, 3, pad="same"), nn.ReLU(), nn.MaxPool2D(2)],
     "large max pool": [nn.Conv2D(3, 3, pad="same"), nn.ReLU(), nn.MaxPool2D(8)],
     "large max pool after two": [
-        nn.Conv2D(3, 3, pad="same"), nn.Conv2D(3, 2, pad="same"), nn.MaxPool2D(8, pad="same"),
+        nn.Conv2D(3, 3, pad="same"),
+        nn.Conv2D(3, 2, pad="same"),
+        nn.MaxPool2D(8, pad="same"),
     ],
     "overlapping max pool": [nn.Conv2D(3, 3), nn.ReLU(), nn.MaxPool2D(3, 1, 1, ties="split")],
     "average": [nn.AvgPool2D(3, 2, pad=1)],
@@ -47,14 +49,15 @@ STACKS = {
     "sigmoid": [nn.Conv2D(2, 3), nn.Sigmoid()],
     "sum with the input": [nn.Add([nn.Conv2D(4, 3, pad=1), nn.BatchNorm2D()]), nn.Sigmoid()],
     "sum of two branches": [
-        nn.Conv2D(3, 3, pad=1), nn.ReLU(),
+        nn.Conv2D(3, 3, pad=1),
+        nn.ReLU(),
         nn.Add(
             [nn.Conv2D(5, 3, 2, pad=1), nn.ReLU(), nn.MaxPool2D(2, 1, "same"), nn.Add([nn.Dropout(0.3)])],
             [nn.Conv2D(5, 1, 2, bias=False), nn.BatchNorm2D()],
         ),
     ],
     "sum at first": [nn.Add([nn.Conv2D(4, 3, pad=1), nn.MaxPool2D(3, 1, 1)])],
-}  # fmt: skip
+}
 
 
 def stack(name, layout="NHWC", dtype="float64", **options):
@@ -189,8 +192,11 @@ def test_known_networks_have_the_published_sizes():
     assert sizes == {"signs": 1_310, "three_layer": 4_106_246, "lenet5": 61_706}
     bare = networks.signs(bias=False)
     assert {name: w.shape for name, w in bare.parameters.items()} == {
-        "conv1/w": (4, 4, 3, 8), "conv2/w": (2, 2, 8, 16), "dense1/w": (64, 6), "dense1/b": (6,),
-    }  # fmt: skip
+        "conv1/w": (4, 4, 3, 8),
+        "conv2/w": (2, 2, 8, 16),
+        "dense1/w": (64, 6),
+        "dense1/b": (6,),
+    }
     x = drawn(50, 32, 32, 3).astype(np.float32)
     assert networks.three_layer().step(x, np.arange(50) % 10).loss == pytest.approx(2.302, abs=0.01)
 
@@ -296,10 +302,13 @@ def test_threads_may_predict_with_one_network():
         (lambda: stack("conv").step(drawn(1, 9, 10, 4), np.array([-1])), jitconv.ParameterError, "-1"),
         (lambda: stack("conv").step(drawn(1, 9, 10, 4), np.array([1.0])), jitconv.ParameterError, "float64"),
         (lambda: stack("conv").step(drawn(2, 9, 10, 4), np.array([1])), jitconv.ShapeError, "labels"),
-        (lambda: nn.check_gradients(stack("conv", dtype="float32"), None, None), jitconv.ParameterError,
-         'dtype="float64"'),
+        (
+            lambda: nn.check_gradients(stack("conv", dtype="float32"), None, None),
+            jitconv.ParameterError,
+            'dtype="float64"',
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_is_a_clear_error(call, error, words):
     with pytest.raises(error) as caught:
         call()

@@ -52,8 +52,13 @@ def test_threads_change_no_bit():
     found = []
     for threads in (1, 2):
         with jitconv.config(threads=threads):
-            found.append(conv_backward_at(Sparse(np.tile(dy, (40, 1, 1, 1)), np.tile(indices, (40, 1, 1, 1))),
-                                          np.tile(x, (40, 1, 1, 1)), spec))  # fmt: skip
+            found.append(
+                conv_backward_at(
+                    Sparse(np.tile(dy, (40, 1, 1, 1)), np.tile(indices, (40, 1, 1, 1))),
+                    np.tile(x, (40, 1, 1, 1)),
+                    spec,
+                )
+            )
     assert all(np.array_equal(one, other) for one, other in zip(*found, strict=True))
 
 

@@ -19,9 +19,14 @@ def task():
 def network(seed=0, **options):
     """Return a network with everything that draws or keeps state."""
     layers = [
-        nn.Conv2D(8, 3, pad=1), nn.BatchNorm2D(), nn.ReLU(), nn.MaxPool2D(2), nn.Flatten(), nn.Dropout(0.2),
+        nn.Conv2D(8, 3, pad=1),
+        nn.BatchNorm2D(),
+        nn.ReLU(),
+        nn.MaxPool2D(2),
+        nn.Flatten(),
+        nn.Dropout(0.2),
         nn.Dense(10),
-    ]  # fmt: skip
+    ]
     return nn.Sequential(layers, (8, 8, 1), seed=seed, **options)
 
 

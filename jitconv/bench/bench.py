@@ -97,7 +97,7 @@ def bench(
 
 def _row(
     op: str, layer: Layer, algorithm: str, peer: str | None, seconds: float, errors: bool, plan: bool
-) -> Row:  # fmt: skip
+) -> Row:
     spec = layer.spec
     operands = draw(op, spec, np.random.default_rng(0))
     name, own = _ready(op, spec, algorithm, operands, plan)
@@ -114,9 +114,16 @@ def _row(
     timing, other = timings["own"], timings.get("peer")
     amount = spec.flops(op) if isinstance(spec, ConvSpec) else spec.traffic(op)
     row = Row(
-        op, layer.suite, str(spec), layer.times, name, timing.median, timing.spread,
-        amount / timing.median / 1e9, limit.amount / timings["ceiling"].median / 1e9,
-    )  # fmt: skip
+        op,
+        layer.suite,
+        str(spec),
+        layer.times,
+        name,
+        timing.median,
+        timing.spread,
+        amount / timing.median / 1e9,
+        limit.amount / timings["ceiling"].median / 1e9,
+    )
     if other is not None:
         row.peer_seconds, row.peer_spread = other.median, other.spread
         row.ratio = other.median / timing.median

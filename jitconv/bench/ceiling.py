@@ -44,8 +44,31 @@ def _multiply(a, b, c, parts, rounds, segments):
     lanes = VECTOR_BYTES // a.itemsize
     for part in prange(parts):
         for _ in range(rounds):
-            tile(ROWS, WIDEST, 1, a, 0, DEPTH, b, 0, WIDEST * lanes, 0, segments, 0, SEGMENTS, DEPTH, c, 0, 0,
-                 0, c, part * ROWS * WIDEST * lanes, WIDEST * lanes, WIDEST * lanes, 0)  # fmt: skip
+            tile(
+                ROWS,
+                WIDEST,
+                1,
+                a,
+                0,
+                DEPTH,
+                b,
+                0,
+                WIDEST * lanes,
+                0,
+                segments,
+                0,
+                SEGMENTS,
+                DEPTH,
+                c,
+                0,
+                0,
+                0,
+                c,
+                part * ROWS * WIDEST * lanes,
+                WIDEST * lanes,
+                WIDEST * lanes,
+                0,
+            )
 
 
 def _copy(source, target, parts):

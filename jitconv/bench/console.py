@@ -12,8 +12,17 @@ WITHOUT_LIMIT = 10_000
 """Columns in which any table fits."""
 
 SUBSTITUTES = {
-    "µ": "u", "×": "x", "÷": "/", "·": "*", "±": "+-", "→": "->", "…": "...", "–": "-", "─": "-", "━": "-",
-}  # fmt: skip
+    "µ": "u",
+    "×": "x",
+    "÷": "/",
+    "·": "*",
+    "±": "+-",
+    "→": "->",
+    "…": "...",
+    "–": "-",
+    "─": "-",
+    "━": "-",
+}
 """What is printed where an encoding lacks a character; for any other a question mark."""
 
 

@@ -46,9 +46,7 @@ def picture_jobs(picture: Array, *, layout: str, dtype: str) -> list[Job]:
     edges = ConvSpec(1, h, w, 3, 3, 3, 6, pad=(1, 1, 1, 1), layout=layout, dtype=dtype)
     layer = ConvSpec(1, h, w, 6, 3, 3, 32, pad=(1, 1, 1, 1), layout=layout, dtype=dtype, bias=True)
     tiling = PoolSpec(1, h - h % 2, w - w % 2, 32, 2, 2, stride=(2, 2), layout=layout, dtype=dtype)
-    overlapping = PoolSpec(
-        1, h, w, 32, 3, 3, stride=(2, 2), pad=(1, 1, 1, 1), layout=layout, dtype=dtype
-    )  # fmt: skip
+    overlapping = PoolSpec(1, h, w, 32, 3, 3, stride=(2, 2), pad=(1, 1, 1, 1), layout=layout, dtype=dtype)
 
     x = _laid_out(centred, layout, dtype)
     filters = edge_weights(layout=layout, dtype=dtype)
@@ -142,10 +140,11 @@ def cropped(job: Job, seconds: float) -> Job:
     if spec is job.spec:
         return job
     operands = tuple(
-        None if array is None or shape is None
+        None
+        if array is None or shape is None
         else np.ascontiguousarray(array[tuple(slice(extent) for extent in shape[0])])
         for array, shape in zip(job.operands, spec.operands(job.op), strict=True)
-    )  # fmt: skip
+    )
     return Job(job.op, job.label, spec, operands)
 
 

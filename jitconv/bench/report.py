@@ -136,9 +136,7 @@ def contents(found: Comparison, csv_file: Path | None, plot_file: Path | None) -
 
 def as_json(found: Comparison, about: Mapping[str, Any]) -> str:
     """Return all figures, with the machine they come from; what is not finite is null."""
-    regrets = [
-        {"op": op, "label": label, "regret": value} for (op, label), value in found.regrets().items()
-    ]  # fmt: skip
+    regrets = [{"op": op, "label": label, "regret": value} for (op, label), value in found.regrets().items()]
     facts = {
         **machine(),
         **about,

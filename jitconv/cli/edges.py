@@ -72,7 +72,7 @@ def edges(
         f"{filter} of {picture.name}, {size}: {pictures.algorithm_of(pixels, filter)}, "
         f"{duration(seconds)}. Saved {saved}",
         soft_wrap=True,
-    )  # fmt: skip
+    )
 
 
 def check_ending(file: Path) -> None:

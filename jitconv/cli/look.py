@@ -27,17 +27,25 @@ def plugins(
     with json_writer(STDOUT if as_json else None) as write_json:
         found = registry().plugins
     if as_json:
-        write_json(json.dumps([
-            {
-                "name": one.name,
-                "version": one.version,
-                "state": one.state,
-                "algorithms": [{"op": a.op, "name": a.name, "revision": a.revision} for a in one.algorithms],
-                "error": one.error,
-                "hint": one.hint,
-            }
-            for one in found
-        ], indent=1) + "\n")  # fmt: skip
+        write_json(
+            json.dumps(
+                [
+                    {
+                        "name": one.name,
+                        "version": one.version,
+                        "state": one.state,
+                        "algorithms": [
+                            {"op": a.op, "name": a.name, "revision": a.revision} for a in one.algorithms
+                        ],
+                        "error": one.error,
+                        "hint": one.hint,
+                    }
+                    for one in found
+                ],
+                indent=1,
+            )
+            + "\n"
+        )
         return
     console = plain_console()
     table = Table(box=None, pad_edge=False, header_style="dim")

@@ -69,11 +69,19 @@ def train(
         check_places(*(("--output", folder / f"{name}{end}") for end in (".h5", *ENDINGS)))
         try:
             history = fit(
-                model, training, epochs or recipe.epochs, validation=held, batch=batch,
-                optimiser=Adam(recipe.rate if rate is None else rate), l2=recipe.l2 if l2 is None else l2,
-                seed=seed, patience=patience, checkpoint=checkpoint, resume=resume,
+                model,
+                training,
+                epochs or recipe.epochs,
+                validation=held,
+                batch=batch,
+                optimiser=Adam(recipe.rate if rate is None else rate),
+                l2=recipe.l2 if l2 is None else l2,
+                seed=seed,
+                patience=patience,
+                checkpoint=checkpoint,
+                resume=resume,
                 progress=Progress(recipe.every, console),
-            )  # fmt: skip
+            )
         except KeyboardInterrupt:
             again = shlex.join(["jitconv", *sys.argv[1:], *([] if resume else ["--resume"])])
             console.print(f"Interrupted. To go on from the last whole epoch: {again}", soft_wrap=True)

@@ -66,9 +66,15 @@ def relative_error(a: Array, b: Array) -> float:
 
 
 def check_gradients(
-    model: Sequential, x: Array, labels: Array, *, l2: float = 0.0, samples: int = 20, seed: int = 0,
+    model: Sequential,
+    x: Array,
+    labels: Array,
+    *,
+    l2: float = 0.0,
+    samples: int = 20,
+    seed: int = 0,
     h: float = 1e-5,
-) -> dict[str, float]:  # fmt: skip
+) -> dict[str, float]:
     """Compare a network's gradients with finite differences.
 
     Parameters

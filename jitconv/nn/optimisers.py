@@ -135,6 +135,14 @@ class Adam(Optimiser):
         """See `adam_step`."""
         mean, square = moments
         adam_step(
-            w, dw, mean, square, self.steps, rate=self.rate, beta1=self.beta1, beta2=self.beta2,
-            epsilon=self.epsilon, decay=decay,
-        )  # fmt: skip
+            w,
+            dw,
+            mean,
+            square,
+            self.steps,
+            rate=self.rate,
+            beta1=self.beta1,
+            beta2=self.beta2,
+            epsilon=self.epsilon,
+            decay=decay,
+        )

@@ -139,10 +139,16 @@ def fit(
             rows = _ordered(order, len(history.epochs), len(data), rng)
             history.epochs.append(
                 _epoch(
-                    model, data, validation, _batches(rows, batch), partial(_step, optimiser, schedule, l2),
-                    rng, history, show,
+                    model,
+                    data,
+                    validation,
+                    _batches(rows, batch),
+                    partial(_step, optimiser, schedule, l2),
+                    rng,
+                    history,
+                    show,
                 )
-            )  # fmt: skip
+            )
             history.stopped_early = patience is not None and history.out_of_patience(patience)
             if kept:
                 kept.save(history)
@@ -151,10 +157,15 @@ def fit(
 
 
 def _epoch(
-    model: Sequential, data: Data, validation: Data | None, batches: Iterator[Array],
+    model: Sequential,
+    data: Data,
+    validation: Data | None,
+    batches: Iterator[Array],
     change: Callable[[dict[str, Array], dict[str, Array], float], None],
-    rng: np.random.Generator, history: History, show: Progress,
-) -> Epoch:  # fmt: skip
+    rng: np.random.Generator,
+    history: History,
+    show: Progress,
+) -> Epoch:
     begun = time.perf_counter()
     epoch, parameters = len(history.epochs), model.parameters
     cost = right = seen = 0.0
@@ -180,9 +191,13 @@ def _epoch(
 
 
 def _step(
-    optimiser: Optimiser, schedule: Schedule | None, l2: float, parameters: dict[str, Array],
-    gradients: dict[str, Array], epochs: float,
-) -> None:  # fmt: skip
+    optimiser: Optimiser,
+    schedule: Schedule | None,
+    l2: float,
+    parameters: dict[str, Array],
+    gradients: dict[str, Array],
+    epochs: float,
+) -> None:
     """Take a step of the optimiser, by the share of its rate that is due after so many epochs."""
     rate = optimiser.rate
     if schedule is not None:

@@ -21,27 +21,58 @@ class Gradients(NamedTuple):
 
 
 def _forward_spec(
-    x: Operand, w: Operand, b: Operand | None,
-    stride: Any, pad: Any, dilation: Any, groups: Any, layout: str, flip_kernel: bool,
-) -> ConvSpec:  # fmt: skip
+    x: Operand,
+    w: Operand,
+    b: Operand | None,
+    stride: Any,
+    pad: Any,
+    dilation: Any,
+    groups: Any,
+    layout: str,
+    flip_kernel: bool,
+) -> ConvSpec:
     dtypes = {"x": x[1], "w": w[1]} | ({"b": b[1]} if b else {})
     spec = ConvSpec.of(
-        x[0], w[0], stride=stride, pad=pad, dilation=dilation, groups=groups, layout=layout,
-        dtype=real(dtypes), flip_kernel=flip_kernel, bias=b is not None,
-    )  # fmt: skip
+        x[0],
+        w[0],
+        stride=stride,
+        pad=pad,
+        dilation=dilation,
+        groups=groups,
+        layout=layout,
+        dtype=real(dtypes),
+        flip_kernel=flip_kernel,
+        bias=b is not None,
+    )
     if b and b[0] != (spec.f,):
         raise ShapeError(f"conv: b must be ({spec.f},) to match w {w[0]}; got {b[0]}")
     return spec
 
 
 def _backward_spec(
-    dy: Operand, x: Operand, w: Operand,
-    stride: Any, pad: Any, dilation: Any, groups: Any, layout: str, flip_kernel: bool, wrt: Sequence[str],
-) -> ConvSpec:  # fmt: skip
+    dy: Operand,
+    x: Operand,
+    w: Operand,
+    stride: Any,
+    pad: Any,
+    dilation: Any,
+    groups: Any,
+    layout: str,
+    flip_kernel: bool,
+    wrt: Sequence[str],
+) -> ConvSpec:
     spec = ConvSpec.of(
-        x[0], w[0], stride=stride, pad=pad, dilation=dilation, groups=groups, layout=layout,
-        dtype=real({"x": x[1], "w": w[1], "dy": dy[1]}), flip_kernel=flip_kernel, wrt=wrt,
-    )  # fmt: skip
+        x[0],
+        w[0],
+        stride=stride,
+        pad=pad,
+        dilation=dilation,
+        groups=groups,
+        layout=layout,
+        dtype=real({"x": x[1], "w": w[1], "dy": dy[1]}),
+        flip_kernel=flip_kernel,
+        wrt=wrt,
+    )
     if dy[0] != spec.y_shape:
         raise ShapeError(
             f"conv: dy must be {spec.y_shape} to match x {x[0]} and w {w[0]} with {spec.options}; got {dy[0]}"

@@ -18,23 +18,52 @@ Pad = int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]] | str
 
 
 def _max_forward_spec(
-    x: Operand, window: Any, stride: Any, pad: Any, dilation: Any, ceil_mode: bool, layout: str,
+    x: Operand,
+    window: Any,
+    stride: Any,
+    pad: Any,
+    dilation: Any,
+    ceil_mode: bool,
+    layout: str,
     return_indices: bool,
-) -> PoolSpec:  # fmt: skip
+) -> PoolSpec:
     return PoolSpec.of(
-        x[0], window, stride=stride, pad=pad, dilation=dilation, ceil_mode=ceil_mode, layout=layout,
-        dtype=real({"x": x[1]}), indices=return_indices,
-    )  # fmt: skip
+        x[0],
+        window,
+        stride=stride,
+        pad=pad,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+        layout=layout,
+        dtype=real({"x": x[1]}),
+        indices=return_indices,
+    )
 
 
 def _max_backward_spec(
-    dy: Operand, x: Operand, indices: Operand | None,
-    window: Any, stride: Any, pad: Any, dilation: Any, ceil_mode: bool, layout: str, ties: str,
-) -> PoolSpec:  # fmt: skip
+    dy: Operand,
+    x: Operand,
+    indices: Operand | None,
+    window: Any,
+    stride: Any,
+    pad: Any,
+    dilation: Any,
+    ceil_mode: bool,
+    layout: str,
+    ties: str,
+) -> PoolSpec:
     spec = PoolSpec.of(
-        x[0], window, stride=stride, pad=pad, dilation=dilation, ceil_mode=ceil_mode, layout=layout,
-        dtype=real({"x": x[1], "dy": dy[1]}), ties=ties, indices=indices is not None,
-    )  # fmt: skip
+        x[0],
+        window,
+        stride=stride,
+        pad=pad,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+        layout=layout,
+        dtype=real({"x": x[1], "dy": dy[1]}),
+        ties=ties,
+        indices=indices is not None,
+    )
     _match(dy, spec, f"x {x[0]}")
     if indices and indices[0] != spec.y_shape:
         raise ShapeError(f"pool: indices must be {spec.y_shape}, as dy; got {indices[0]}")
@@ -47,24 +76,51 @@ def _max_backward_spec(
 
 
 def _avg_forward_spec(
-    x: Operand, window: Any, stride: Any, pad: Any, dilation: Any, ceil_mode: bool,
-    count_include_pad: bool, layout: str,
-) -> PoolSpec:  # fmt: skip
+    x: Operand,
+    window: Any,
+    stride: Any,
+    pad: Any,
+    dilation: Any,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    layout: str,
+) -> PoolSpec:
     return PoolSpec.of(
-        x[0], window, stride=stride, pad=pad, dilation=dilation, ceil_mode=ceil_mode,
-        count_include_pad=count_include_pad, layout=layout, dtype=real({"x": x[1]}),
-    )  # fmt: skip
+        x[0],
+        window,
+        stride=stride,
+        pad=pad,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+        count_include_pad=count_include_pad,
+        layout=layout,
+        dtype=real({"x": x[1]}),
+    )
 
 
 def _avg_backward_spec(
-    dy: Operand, x_shape: Any, window: Any, stride: Any, pad: Any, dilation: Any, ceil_mode: bool,
-    count_include_pad: bool, layout: str,
-) -> PoolSpec:  # fmt: skip
+    dy: Operand,
+    x_shape: Any,
+    window: Any,
+    stride: Any,
+    pad: Any,
+    dilation: Any,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    layout: str,
+) -> PoolSpec:
     held("x_shape", x_shape)
     spec = PoolSpec.of(
-        x_shape, window, stride=stride, pad=pad, dilation=dilation, ceil_mode=ceil_mode,
-        count_include_pad=count_include_pad, layout=layout, dtype=real({"dy": dy[1]}),
-    )  # fmt: skip
+        x_shape,
+        window,
+        stride=stride,
+        pad=pad,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+        count_include_pad=count_include_pad,
+        layout=layout,
+        dtype=real({"dy": dy[1]}),
+    )
     _match(dy, spec, f"x_shape {x_shape}")
     return spec
 
@@ -289,7 +345,15 @@ def avg_pool_backward(
            [0.25, 0.25]])
     """
     call = AVG_BACKWARD.call(
-        algorithm, (dy,), shape("x_shape", x_shape), window, stride, pad, dilation, ceil_mode,
-        count_include_pad, layout,
-    )  # fmt: skip
+        algorithm,
+        (dy,),
+        shape("x_shape", x_shape),
+        window,
+        stride,
+        pad,
+        dilation,
+        ceil_mode,
+        count_include_pad,
+        layout,
+    )
     return call.result((dy,))

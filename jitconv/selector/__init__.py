@@ -85,9 +85,13 @@ def _forced(op: str, spec: Spec, candidate: Candidate) -> Candidate:
 
 
 def _best(
-    op: str, spec: Spec, plugins: Registry, candidates: Sequence[Candidate], settings: Settings,
+    op: str,
+    spec: Spec,
+    plugins: Registry,
+    candidates: Sequence[Candidate],
+    settings: Settings,
     prepared: bool,
-) -> Candidate | None:  # fmt: skip
+) -> Candidate | None:
     able = sorted((one for one in candidates if one.verdict == "able"), key=lambda one: one.order)
     if not able:
         return _least_needy(op, spec, candidates, settings)

@@ -108,7 +108,13 @@ class ConvSpec(GridSpec):
         given = f" in x {tuple(x_shape)} and w {tuple(w_shape)}"
         values.extents("conv", {"H": h, "W": w, "C": c, "KH": kh, "KW": kw, "F": f}, given)
         return cls(
-            n, h, w, c, kh, kw, f,
+            n,
+            h,
+            w,
+            c,
+            kh,
+            kw,
+            f,
             **grid.steps((h, w), (kh, kw), stride, pad, dilation),
             groups=groups,
             layout=layout,
@@ -116,7 +122,7 @@ class ConvSpec(GridSpec):
             flip_kernel=values.flag("flip_kernel", flip_kernel),
             bias=bias,
             wrt=values.gradients(wrt),
-        )  # fmt: skip
+        )
 
     @property
     def w_shape(self) -> tuple[int, int, int, int]:

@@ -121,7 +121,12 @@ class PoolSpec(GridSpec):
         values.extents("pool", {"H": h, "W": w, "C": c}, f" in x {tuple(x_shape)}")
         kh, kw = values.pair("window", window, 1)
         return cls(
-            n, h, w, c, kh, kw,
+            n,
+            h,
+            w,
+            c,
+            kh,
+            kw,
             **grid.steps((h, w), (kh, kw), (kh, kw) if stride is None else stride, pad, dilation),
             ceil_mode=values.flag("ceil_mode", ceil_mode),
             count_include_pad=values.flag("count_include_pad", count_include_pad),
@@ -129,7 +134,7 @@ class PoolSpec(GridSpec):
             dtype=dtype,
             ties=values.choice("ties", ties, values.TIES),
             indices=values.flag("return_indices", indices),
-        )  # fmt: skip
+        )
 
     @property
     def options(self) -> str:

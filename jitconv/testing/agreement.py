@@ -33,9 +33,15 @@ def reference(op: str, spec: Spec, operands: Arrays) -> tuple[Array | None, ...]
 
 
 def disagreement(
-    op: str, spec: Spec, algorithm: Algorithm, got: Arrays, wanted: Arrays, *,
-    exact: bool = False, operands: Arrays | None = None,
-) -> tuple[float, str | None]:  # fmt: skip
+    op: str,
+    spec: Spec,
+    algorithm: Algorithm,
+    got: Arrays,
+    wanted: Arrays,
+    *,
+    exact: bool = False,
+    operands: Arrays | None = None,
+) -> tuple[float, str | None]:
     """Return the largest relative error, and what is wrong with the outputs (None if nothing is).
 
     Parameters

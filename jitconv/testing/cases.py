@@ -121,9 +121,14 @@ def _met(spec: Spec) -> Array:
     """Return which pixels lie in a window, in the axes of x."""
     assert not isinstance(spec, WindowSpec)
     sides = zip(
-        (spec.h, spec.w), (spec.oh, spec.ow), (spec.kh, spec.kw), spec.stride, spec.dilation,
-        (spec.pad[0], spec.pad[2]), strict=True,
-    )  # fmt: skip
+        (spec.h, spec.w),
+        (spec.oh, spec.ow),
+        (spec.kh, spec.kw),
+        spec.stride,
+        spec.dilation,
+        (spec.pad[0], spec.pad[2]),
+        strict=True,
+    )
     met = []
     for size, outputs, taps, stride, dilation, before in sides:
         places = np.add.outer(np.arange(outputs) * stride - before, np.arange(taps) * dilation)

@@ -149,17 +149,24 @@ SPECIAL_POOLS = ("n2h7w7c3 k3x3 s2 p1", "n1h12w13c3 k7x7 s1 p3", "n2h5w5c19 k5x5
 """Large windows, whole planes and windows that tile hold a NaN or an infinity too."""
 
 SPECIAL_TIES = (
-    "n2h7w7c3 k3x3 s1 p1 ties=all", "n2h7w7c3 k3x3 s2 p1 ties=split", "n1h6w8c70 k2x2 s2 ties=split",
-)  # fmt: skip
+    "n2h7w7c3 k3x3 s1 p1 ties=all",
+    "n2h7w7c3 k3x3 s2 p1 ties=split",
+    "n1h6w8c70 k2x2 s2 ties=split",
+)
 """Several NaNs in a window, where several maxima count."""
 
 SPECIAL_WINDOWS = ("n5h3w4", "n40h3w4", "n40h3w4 ties=all")
 
 UNMET_CONVS = (
-    "n2h8w8c3 k3x3f4 s2", "n1h8w38c2 k3x2f12 s3x4", "n1h8w8c20 k1x1f12 s2", "n1h6w7c20 k3x3f33 s2x3 d1x2",
-    "n2h8w8c17 k3x3f17 s2 g17", "n2h8w20c2 k3x3f4 s2 g2", "n2h8w8c6 k2x2f4 s3 g2",
+    "n2h8w8c3 k3x3f4 s2",
+    "n1h8w38c2 k3x2f12 s3x4",
+    "n1h8w8c20 k1x1f12 s2",
+    "n1h6w7c20 k3x3f33 s2x3 d1x2",
+    "n2h8w8c17 k3x3f17 s2 g17",
+    "n2h8w20c2 k3x3f4 s2 g2",
+    "n2h8w8c6 k2x2f4 s3 g2",
     "n1h9w10c12 k2x3f8 s1x4 g2",
-)  # fmt: skip
+)
 UNMET_POOLS = "n2h8w8c3 k3x3 s2", "n1h9w10c20 k2x2 s4", "n2h6w7c3 k2x2 s2"
 """Some rows and columns of the picture are in no window."""
 

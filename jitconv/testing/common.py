@@ -8,11 +8,27 @@ from typing import Any
 from jitconv.specs import Spec
 
 FEATURES = {
-    "n": "batch", "h": "height", "w": "width", "c": "channels", "f": "filters", "kh": "kernel height",
-    "kw": "kernel width", "stride": "stride", "dilation": "dilation", "pad": "pad", "groups": "groups",
-    "layout": "layout", "dtype": "dtype", "flip_kernel": "flip_kernel", "bias": "bias", "wrt": "wrt",
-    "ties": "ties", "indices": "indices", "ceil_mode": "ceil_mode", "count_include_pad": "count_include_pad",
-}  # fmt: skip
+    "n": "batch",
+    "h": "height",
+    "w": "width",
+    "c": "channels",
+    "f": "filters",
+    "kh": "kernel height",
+    "kw": "kernel width",
+    "stride": "stride",
+    "dilation": "dilation",
+    "pad": "pad",
+    "groups": "groups",
+    "layout": "layout",
+    "dtype": "dtype",
+    "flip_kernel": "flip_kernel",
+    "bias": "bias",
+    "wrt": "wrt",
+    "ties": "ties",
+    "indices": "indices",
+    "ceil_mode": "ceil_mode",
+    "count_include_pad": "count_include_pad",
+}
 """Fields of a problem, and what they are called."""
 
 LISTED = 4

@@ -51,9 +51,12 @@ class Server:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "jitconv.testing.forkserver", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=self._errors,
-            )  # fmt: skip
+                pass_fds=[theirs.fileno()],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
+            )
         atexit.register(_close)
         ours.settimeout(START_SECONDS)
         self._answer()

@@ -111,12 +111,20 @@ def _conv(op: str, choose: Choose) -> ConvSpec | None:
             pad[2 * axis] += before
             pad[2 * axis + 1] += lacking - before
     spec = ConvSpec(
-        choose.integer(0, 5), *size, groups * group_c, *kernel, groups * group_f,
-        stride=stride, pad=(pad[0], pad[1], pad[2], pad[3]), dilation=dilation, groups=groups,
-        flip_kernel=choose.one_of((False, True)), **shared,
+        choose.integer(0, 5),
+        *size,
+        groups * group_c,
+        *kernel,
+        groups * group_f,
+        stride=stride,
+        pad=(pad[0], pad[1], pad[2], pad[3]),
+        dilation=dilation,
+        groups=groups,
+        flip_kernel=choose.one_of((False, True)),
+        **shared,
         bias=op == "conv_forward" and choose.one_of((False, True)),
         wrt=choose.one_of(WANTED) if op == "conv_backward" else WRT,
-    )  # fmt: skip
+    )
     windows = spec.n * spec.oh * spec.ow * spec.groups
     padded = spec.padded[0] * spec.padded[1] * spec.c * max(1, spec.n)
     return spec if max(windows, padded // 400) <= MOST_WINDOWS and spec.madds <= MOST_PRODUCTS else None
@@ -134,12 +142,19 @@ def _pool(op: str, choose: Choose) -> PoolSpec | None:
     ]
     ties = choose.one_of(TIES) if op == "max_pool_backward" else "first"
     spec = PoolSpec(
-        choose.integer(0, 5), *size, choose.one_of((_channels(choose), choose.one_of(VECTOR_EDGES))), *kernel,
-        stride=stride, pad=(pad[0], pad[1], pad[2], pad[3]), dilation=dilation, **_shared(choose),
+        choose.integer(0, 5),
+        *size,
+        choose.one_of((_channels(choose), choose.one_of(VECTOR_EDGES))),
+        *kernel,
+        stride=stride,
+        pad=(pad[0], pad[1], pad[2], pad[3]),
+        dilation=dilation,
+        **_shared(choose),
         ceil_mode=choose.one_of((False, True)),
         count_include_pad=not op.startswith("avg") or choose.one_of((False, True)),
-        ties=ties, indices=op.startswith("max") and ties == "first" and choose.one_of((False, True)),
-    )  # fmt: skip
+        ties=ties,
+        indices=op.startswith("max") and ties == "first" and choose.one_of((False, True)),
+    )
     return spec if spec.n * spec.oh * spec.ow * spec.c <= 8 * MOST_WINDOWS else None
 
 

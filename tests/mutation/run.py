@@ -77,9 +77,14 @@ def run_command(command: Command, tree: Path) -> tuple[str, str]:
     told = {"PYTHONPATH": str(tree), "JITCONV_CACHE_DIR": str(tree.parent / "cache"), "JITCONV_PLUGINS": ""}
     told |= {"PYTHONDONTWRITEBYTECODE": "1", "OMP_WAIT_POLICY": "passive"}
     process = subprocess.Popen(
-        command.words, cwd=tree, env=os.environ | told, text=True, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        command.words,
+        cwd=tree,
+        env=os.environ | told,
+        text=True,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     try:
         output, _ = process.communicate(timeout=command.seconds)
     except subprocess.TimeoutExpired:

@@ -55,8 +55,12 @@ add(
 )
 
 for _name, _value in {
-    "negative": -1.0, "nan": float("nan"), "infinite": float("inf"), "words": "fast", "true": True
-}.items():  # fmt: skip
+    "negative": -1.0,
+    "nan": float("nan"),
+    "infinite": float("inf"),
+    "words": "fast",
+    "true": True,
+}.items():
     add(
         f"cost_{_name}",
         FORWARD,

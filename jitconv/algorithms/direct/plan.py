@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.jit.kernels import threads_pay
 
-TASKS = 8
-"""At least so many blocks, so that two to eight threads have equal parts, where threads pay at all.
-Not measured."""
-
-MOST_TASKS = 2 * TASKS
-"""Tasks that run several blocks, so that they clear their buffers once for all of them. Not measured."""
+TASKS = BLOCKS.tasks
+MOST_TASKS = BLOCKS.most_tasks
 
 
 def wanted_blocks(work: int) -> int:

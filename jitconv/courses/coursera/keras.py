@@ -120,10 +120,15 @@ class Model:
                 "tf.data.Dataset that the notebook makes of them"
             )
         history = fit(
-            self.network, self._examples("x", x, "y", y), integer("epochs", epochs, 1), batch=batch_size,
+            self.network,
+            self._examples("x", x, "y", y),
+            integer("epochs", epochs, 1),
+            batch=batch_size,
             validation=None if validation_data is None else self._pair(validation_data),
-            optimiser=self._optimiser, seed=seed, progress=bool(verbose),
-        )  # fmt: skip
+            optimiser=self._optimiser,
+            seed=seed,
+            progress=bool(verbose),
+        )
         self.history = Epochs(history)
         return self.history
 
@@ -204,9 +209,14 @@ def happyModel(seed: int = 0) -> Model:  # noqa: N802 (the course's name)
     and epsilon 0.001), ReLU, max pool 2×2, dense to one score.
     """
     layers = [
-        ZeroPad2D(3), Conv2D(32, 7, init="glorot"), BatchNorm2D(0.99, 1e-3), ReLU(), MaxPool2D(2), Flatten(),
+        ZeroPad2D(3),
+        Conv2D(32, 7, init="glorot"),
+        BatchNorm2D(0.99, 1e-3),
+        ReLU(),
+        MaxPool2D(2),
+        Flatten(),
         Dense(1, init="glorot"),
-    ]  # fmt: skip
+    ]
     return Model(Sequential(layers, (64, 64, 3), seed=seed))
 
 

@@ -263,10 +263,15 @@ def model(
     train = _examples("X_train", X_train, "Y_train", Y_train)
     test = _examples("X_test", X_test, "Y_test", Y_test)
     history = fit(
-        network, train, num_epochs, batch=size, optimiser=Adam(learning_rate), seed=seed,
+        network,
+        train,
+        num_epochs,
+        batch=size,
+        optimiser=Adam(learning_rate),
+        seed=seed,
         progress=_Printed(len(train[0]) // size) if print_cost else False,
         order=lambda epoch, m: np.random.RandomState(seed + 1 + epoch).permutation(m),
-    )  # fmt: skip
+    )
     accuracies = [evaluate(network, examples).accuracy for examples in (train, test)]
     if print_cost:
         print(f"Train Accuracy: {accuracies[0]}\nTest Accuracy: {accuracies[1]}")

@@ -65,10 +65,14 @@ def philox(counters: Words, key: tuple[int, int]) -> Words:
     for turn in range(ROUNDS):
         first, second = (words[2 * half] * np.uint64(MULTIPLIERS[half]) for half in (0, 1))
         keys = [np.uint64((key[half] + turn * KEY_STEPS[half]) & 0xFFFFFFFF) for half in (0, 1)]
-        words = np.stack([
-            (second >> shift) ^ words[1] ^ keys[0], second & mask,
-            (first >> shift) ^ words[3] ^ keys[1], first & mask,
-        ])  # fmt: skip
+        words = np.stack(
+            [
+                (second >> shift) ^ words[1] ^ keys[0],
+                second & mask,
+                (first >> shift) ^ words[3] ^ keys[1],
+                first & mask,
+            ]
+        )
     return words.T.astype(np.uint32)
 
 

@@ -59,9 +59,7 @@ def convolve_backward(
     """Return the gradients of `convolve`."""
     x, w, _, conv_param = unpacked(cache, "(x, w, b, conv_param)")
     dy, x, w = real(dout=dout, x=x, w=w)
-    return jitconv.conv_backward(
-        dy, x, w, **_steps(conv_param), layout="NCHW", wrt=wrt, algorithm=algorithm
-    )  # fmt: skip
+    return jitconv.conv_backward(dy, x, w, **_steps(conv_param), layout="NCHW", wrt=wrt, algorithm=algorithm)
 
 
 def _steps(conv_param: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,9 +57,11 @@ def load_tiny_imagenet(path: Folder, dtype: Any = np.float32, subtract_mean: boo
         train += [(folder / "images" / file, label[wnid]) for file in files]
     val = _annotated(top / "val", label)
     tested = top / "test" / "test_annotations.txt"
-    test = _annotated(top / "test", label) if tested.exists() else [
-        (file, 0) for file in sorted((top / "test" / "images").glob("*"))
-    ]  # fmt: skip
+    test = (
+        _annotated(top / "test", label)
+        if tested.exists()
+        else [(file, 0) for file in sorted((top / "test" / "images").glob("*"))]
+    )
     pictures = {
         part: _pictures([file for file, _ in rows], dtype)
         for part, rows in (("train", train), ("val", val), ("test", test))

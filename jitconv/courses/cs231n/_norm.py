@@ -57,9 +57,16 @@ def _batchnorm(
         for name in ("running_mean", "running_var")
     )
     out, cache = functions.batchnorm_forward(
-        x, gamma, beta, 1, mean, var, training=training,
-        momentum=bn_param.get("momentum", 0.9), epsilon=bn_param.get("eps", 1e-5),
-    )  # fmt: skip
+        x,
+        gamma,
+        beta,
+        1,
+        mean,
+        var,
+        training=training,
+        momentum=bn_param.get("momentum", 0.9),
+        epsilon=bn_param.get("eps", 1e-5),
+    )
     bn_param["running_mean"], bn_param["running_var"] = mean, var
     return out, cache
 

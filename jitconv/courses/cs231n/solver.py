@@ -179,9 +179,18 @@ class Solver:
         if self.checkpoint_name is None:
             return
         names = (
-            "model", "update_rule", "lr_decay", "optim_config", "batch_size", "num_train_samples",
-            "num_val_samples", "epoch", "loss_history", "train_acc_history", "val_acc_history",
-        )  # fmt: skip
+            "model",
+            "update_rule",
+            "lr_decay",
+            "optim_config",
+            "batch_size",
+            "num_train_samples",
+            "num_val_samples",
+            "epoch",
+            "loss_history",
+            "train_acc_history",
+            "val_acc_history",
+        )
         path = Path(f"{self.checkpoint_name}_epoch_{self.epoch}.pkl")
         files.write(path, pickle.dumps({name: getattr(self, name) for name in names}))
         if self.verbose:

@@ -10,9 +10,20 @@ from jitconv.nn.layers.padding import ZeroPad2D
 from jitconv.nn.layers.pool import AvgPool2D, MaxPool2D
 
 _ALL: tuple[type[Layer], ...] = (
-    Add, AvgPool2D, BatchNorm2D, Conv2D, Dense, Dropout, Flatten, GroupNorm, LeakyReLU, MaxPool2D, ReLU,
-    Sigmoid, ZeroPad2D,
-)  # fmt: skip
+    Add,
+    AvgPool2D,
+    BatchNorm2D,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GroupNorm,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    Sigmoid,
+    ZeroPad2D,
+)
 
 LAYERS: dict[str, type[Layer]] = {one.__name__: one for one in _ALL}
 """Every layer by its class's name, as files have it."""

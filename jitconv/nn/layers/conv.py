@@ -59,9 +59,12 @@ class Conv2D(Layer):
         _, _, channels = picture(self, shape, setting.layout)
         kh, kw = pair("Conv2D: kernel", self.kernel, 1)
         self._geometry = {
-            "stride": self.stride, "pad": self.pad, "dilation": self.dilation, "groups": self.groups,
+            "stride": self.stride,
+            "pad": self.pad,
+            "dilation": self.dilation,
+            "groups": self.groups,
             "layout": setting.layout,
-        }  # fmt: skip
+        }
         ours = kh, kw, channels // self.groups, self.filters
         self._w_shape = ours if setting.layout == "NHWC" else (ours[3], ours[2], kh, kw)
         self._spec = ConvSpec.of(

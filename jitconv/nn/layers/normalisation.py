@@ -41,10 +41,15 @@ class BatchNorm2D(Layer):
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, Any]:
         """Use this batch's statistics when training, else the running ones."""
         return batchnorm_forward(
-            x, **self.parameters, axis=self._axis, running_mean=self.state["mean"],
-            running_var=self.state["var"], training=rng is not None, momentum=self.momentum,
+            x,
+            **self.parameters,
+            axis=self._axis,
+            running_mean=self.state["mean"],
+            running_var=self.state["var"],
+            training=rng is not None,
+            momentum=self.momentum,
             epsilon=self.epsilon,
-        )  # fmt: skip
+        )
 
     def backward(self, dy: Array, cache: Any, dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         """See `jitconv.nn.functions.batchnorm_backward`."""

@@ -71,10 +71,15 @@ def nodes(spec: ConvSpec, activation: str | None, filters: str = "w") -> list[An
 
     inputs = ["pictures", filters, *(["b"] if spec.bias else [])]
     conv = helper.make_node(
-        "Conv", inputs, ["result" if activation is None else "sums"],
-        kernel_shape=[spec.kh, spec.kw], strides=list(spec.stride), pads=pads(spec),
-        dilations=list(spec.dilation), group=spec.groups,
-    )  # fmt: skip
+        "Conv",
+        inputs,
+        ["result" if activation is None else "sums"],
+        kernel_shape=[spec.kh, spec.kw],
+        strides=list(spec.stride),
+        pads=pads(spec),
+        dilations=list(spec.dilation),
+        group=spec.groups,
+    )
     relu = [] if activation is None else [helper.make_node("Relu", ["sums"], ["result"])]
     return between([conv, *relu], spec)
 

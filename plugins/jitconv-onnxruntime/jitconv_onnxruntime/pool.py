@@ -69,9 +69,15 @@ def _model(operator: str, spec: PoolSpec, **options: Any) -> bytes:
     from onnx import helper
 
     node = helper.make_node(
-        operator, ["pictures"], ["result"], kernel_shape=[spec.kh, spec.kw], strides=list(spec.stride),
-        dilations=list(spec.dilation), pads=pads(spec), **options,
-    )  # fmt: skip
+        operator,
+        ["pictures"],
+        ["result"],
+        kernel_shape=[spec.kh, spec.kw],
+        strides=list(spec.stride),
+        dilations=list(spec.dilation),
+        pads=pads(spec),
+        **options,
+    )
     return model(between([node], spec), {"x": spec.x_shape}, {}, spec.y_shape, spec.dtype)
 
 

@@ -15,6 +15,7 @@ from numba import prange
 
 from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.weights import SLICED_BYTES, SLICES
+from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.algorithms.direct.forward.columns import Image, gather_tap
 from jitconv.arrays import Array
 from jitconv.jit import Kernel, team
@@ -27,17 +28,9 @@ from jitconv.micro.tile import WIDEST, tiles_across, width_of
 from jitconv.micro.transpose import planes_to_pixels
 from jitconv.specs import ConvSpec
 
-BLOCK = 6144 // VECTOR_BYTES
-"""About so many pixels at once: the inputs of a panel, 12 KiB, stay in the first-level cache.
-Not measured."""
-
-CHUNK = 32
-"""Filters that are side by side in a buffer. Not measured."""
-
-LEAST_FILTERS = 256
-"""Of a group, for kernels larger than 1x1: each column is copied KH·KW times. 384, 256 and 192 filters took
-0.81, 0.84 and 1.00 of the time of a copy of the pictures as pixels, 64 to 128 filters 0.88 to 1.55 (eleven
-layers of one picture, one Zen 3 core)."""
+BLOCK = BLOCKS.planes_dw_pixels
+CHUNK = BLOCKS.planes_dw_filters
+LEAST_FILTERS = BLOCKS.planes_dw_least_filters
 
 
 class Numbers(NamedTuple):

@@ -12,13 +12,12 @@ import numpy as np
 from jitconv.algorithm import Plan
 from jitconv.algorithms._shared.bias import bias_gradient
 from jitconv.algorithms._shared.layout import pictures_nhwc
+from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.arrays import Array
 from jitconv.specs import ConvSpec
 from jitconv.variants import Variant
 
-TRANSPOSED_BYTES = 32 * 2**20
-"""Copies of NCHW gradients and images as pixels at once, for conv_backward: they stay in the last-level
-cache, and within the workspace that `auto` allows. A choice."""
+TRANSPOSED_BYTES = BLOCKS.joined_copies_bytes
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from numba import prange
 from jitconv.algorithms._shared.layout import fetched_nhwc
 from jitconv.algorithms._shared.memory import fetch, put
 from jitconv.algorithms._shared.tasks import at_once
+from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.kernels import threads_pay
@@ -26,22 +27,10 @@ from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.tile import WIDEST, tiles, width_of
 from jitconv.specs import ConvSpec
 
-SCRATCH_BYTES = 128 * 1024
-"""Rows of the padded pictures that a task takes at once, with results if those are put back later: they stay
-in the second-level cache while every panel of filters comes by. 96, 128, 192 and 384 KiB reached 0.94, 0.93,
-0.88 and 0.82 of the multiply-adds' ceiling on n1h28w28c512 k1x1f256, and were within 5 % of one another on 14
-other layers (two Zen 3 cores, a second-level cache of 512 KiB)."""
-
-PASS_BYTES = 128 * 1024
-"""Of a panel of filters that are read for all rows of a task before the next: they stay there as well.
-Not measured."""
-
-LEAST_COLUMNS = 24
-"""Pixels of a row from which tiles of some 6 rows have nearly one height. A choice."""
-
-TASKS = 8
-"""At least so many tasks, so that two to eight threads have equal parts, where threads pay at all.
-Not measured."""
+SCRATCH_BYTES = BLOCKS.packed_rows_bytes
+PASS_BYTES = BLOCKS.packed_filters_bytes
+LEAST_COLUMNS = BLOCKS.packed_least_columns
+TASKS = BLOCKS.tasks
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import numpy as np
 from jitconv.algorithm import Plan
 from jitconv.algorithms._shared.filters import filter_strides, taps
 from jitconv.algorithms._shared.views import strides
+from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.algorithms.direct.forward.correlation import Correlation, PackedCorrelation, merge_rows
 from jitconv.algorithms.direct.forward.pack import packer
 from jitconv.arrays import Array
@@ -16,9 +17,7 @@ from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.tile import WIDEST, padded_columns
 from jitconv.specs import ConvSpec
 
-PACK_FROM = 2**22
-"""Multiply-adds from which filters of one panel are packed all the same, to begin with a cache line. Below,
-a call takes less than some 100 µs, and packing 3 to 8 µs of them. A choice."""
+PACK_FROM = BLOCKS.packed_from_madds
 
 
 def one_panel(spec: ConvSpec) -> str | None:

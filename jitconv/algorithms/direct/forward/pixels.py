@@ -15,6 +15,7 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.tasks import at_once
+from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.algorithms.direct.forward.columns import (
     Image,
     copy_panels,
@@ -30,33 +31,13 @@ from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.tile import WIDEST, tiles, width_of
 from jitconv.specs import ConvSpec
 
-PANEL_BYTES = 64 * 1024
-"""A panel of pixels has at most so many products at once. On Zen 3 256, 512 and 1024 products reached 0.83,
-0.88 and 0.90 of the multiply-adds' ceiling on n1h14w14c1024 k1x1f256, 0.80, 0.84 and 0.84 on 1x1 layers of
-512 to 2048 channels: a panel may come from the second-level cache, and rows of filters want to be long."""
-
-PANELS = 4
-"""Panels of pixels of a task, a part of a second-level cache of 512 KiB; 8 and 16 were slower by 1 to 3 %."""
-
-ROWS = 48
-"""Filters that all panels of a task meet before the next ones do; 12 and 24 were slower by 1 to 2 %."""
-
-TASKS = 4
-"""At least so many tasks, if there are filters enough to share: each copies for itself. Not measured."""
-
-LEAST_PIXELS = 32
-"""Pixels of a result from which they fill a tile well enough: half a panel. A choice."""
-
-HELD_PIXELS = 64
-"""Pixels of a plane up to which packed filters that are held meet pixels as rows, also in NCHW: a panel's
-width of pixels leaves much of the last of few panels empty. With 49 pixels 512 -> 2048 channels took 585 µs
-instead of 662, on 16 pictures 8985 instead of 10290, and 2048 -> 512 9247 instead of 10604; with 196 pixels
-1 to 3 % less on one picture, and 2 to 4 % more on 16 (two Zen 3 cores). Under a stride rows stay apart: 7
-pixels are tiles of 4 and 3, which gained nothing."""
-
-PIXELS_OF_FILTERS = 0.5
-"""Pixels of a call, over filters of a group, up to which filters of larger kernels are not packed. On one
-picture 196 of 512 took 11.3 ms, packed 13.8; 169 of 256 took 5.4, packed 4.7."""
+PANEL_BYTES = BLOCKS.pixels_panel_bytes
+PANELS = BLOCKS.pixels_panels
+ROWS = BLOCKS.pixels_filters
+TASKS = BLOCKS.pixels_tasks
+LEAST_PIXELS = BLOCKS.pixels_least
+HELD_PIXELS = BLOCKS.pixels_held_from
+PIXELS_OF_FILTERS = BLOCKS.pixels_of_filters
 
 
 def serves(spec: ConvSpec) -> str | None:

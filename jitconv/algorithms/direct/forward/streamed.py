@@ -14,6 +14,7 @@ from numba import prange
 
 from jitconv.algorithms._shared.layout import pictures_nhwc
 from jitconv.algorithms._shared.tasks import at_once
+from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer
@@ -23,15 +24,9 @@ from jitconv.micro.panels import PANELS_AT_ONCE, pack_rows
 from jitconv.micro.tile import WIDEST, tiles, width_of
 from jitconv.specs import ConvSpec
 
-PASS_BYTES = 256 * 1024
-"""Filters that are packed at once: 64, 128 and 256 KiB took 1820, 1721 and 1718 µs on n1h14w14c512 k3x3f512
-s2 p1, where packing all first took 2290 (two Zen 3 cores, a second-level cache of 512 KiB)."""
-
-MOST_PIXELS = 256
-"""Up to 196 pixels filters of 1 MiB and more gained 4 to 55 %; 4 x 49 pixels gained 7 %, 8 x 49 nothing."""
-
-LEAST_BYTES = 2**20
-"""Of filters: those that gained, above."""
+PASS_BYTES = BLOCKS.streamed_filters_bytes
+MOST_PIXELS = BLOCKS.streamed_most_pixels
+LEAST_BYTES = BLOCKS.streamed_least_bytes
 
 
 class Numbers(NamedTuple):

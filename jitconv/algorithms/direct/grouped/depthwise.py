@@ -8,6 +8,7 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms.direct.axes import COUNT, Axis, next_tile
+from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.algorithms.direct.grouped.groups import depthwise
 from jitconv.algorithms.direct.grouped.plane import PLANE, TAP, Plane, met_taps, phase_at, plane_numbers
 from jitconv.arrays import Array
@@ -23,17 +24,9 @@ from jitconv.specs import ConvSpec
 correlate = correlation("channels", lanes_are_channels=True)
 correlate_gradient = gradient("channels", lanes_are_channels=True)
 
-ROWS_OF_A_TASK = 8
-"""A task takes so many rows: their pixels stay in the second-level cache. Not measured."""
-
-TASKS = 8
-"""At least so many tasks, so that two to eight threads have equal parts; a task has some of the channels
-where there are few rows. Not measured."""
-
-FAR = 8 * 2**20
-"""Bytes of pictures from which a tile has the row after its own fetched, where the stride is 1: 16 pictures
-of 112x112x32, 56x56x144 and 28x28x192 took 0.82, 0.83 and 0.76 of the time; under a stride of 2 layers took
-0.97 to 1.10, and those of 2 to 6 MiB 1.01 to 1.05 (two Zen 3 cores)."""
+ROWS_OF_A_TASK = BLOCKS.depthwise_rows
+TASKS = BLOCKS.tasks
+FAR = BLOCKS.depthwise_fetched_bytes
 
 
 class Numbers(NamedTuple):

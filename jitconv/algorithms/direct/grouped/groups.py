@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.specs import ConvSpec
 
-LEAST_FILTERS = 4
-"""Filters, and channels, of a group from which the tile is used; asv_benchmarks/benchmarks/groups.py."""
+LEAST_FILTERS = BLOCKS.grouped_least_filters
 
 
 def few(spec: ConvSpec) -> str | None:

@@ -15,6 +15,7 @@ from numba import prange
 from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import strides
 from jitconv.algorithms.direct.axes import COUNT, Axis, next_tile
+from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.algorithms.direct.grouped.plane import PLANE, Plane, met_taps, phase_at, plane_numbers
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
@@ -25,13 +26,8 @@ from jitconv.specs import ConvSpec
 
 correlate = correlation("outputs", lanes_are_channels=False)
 
-TASKS = 8
-"""At least so many tasks, so that two to eight threads have equal parts; a task has some of the rows where
-there are few planes. Not measured."""
-
-ROWS_OF_A_TASK = 8
-"""A task has so many rows of each plane where channels lie together (NHWC): the planes of all groups, read
-one after the other, then stay in the cache. Not measured."""
+TASKS = BLOCKS.tasks
+ROWS_OF_A_TASK = BLOCKS.outputs_rows
 
 
 @inlined

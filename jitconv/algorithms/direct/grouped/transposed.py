@@ -13,6 +13,7 @@ from numba import prange
 
 from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms.direct.axes import Axis
+from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.algorithms.direct.grouped.depthwise import (
     TASKS,
     Block,
@@ -32,13 +33,8 @@ from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.transpose import pixels_to_planes, planes_to_pixels
 from jitconv.specs import ConvSpec
 
-PIXELS_BYTES = 16 * 1024
-"""Pixels of a task, if they are more than a vector of channels: results beside them fit in the first-level
-cache. Not measured."""
-
-LARGEST = 14 * 14
-"""Elements of a plane up to which it is turned. Of 16 pictures with 192 channels of 28x28 planes took 1.9 ms,
-pixels 2.9; with 960 channels of 7x7 planes took 3.1 ms, pixels 0.9. Runs apart, the machine in use."""
+PIXELS_BYTES = BLOCKS.transposed_pixels_bytes
+LARGEST = BLOCKS.transposed_largest_plane
 
 
 def serves(spec: ConvSpec) -> str | None:

@@ -11,6 +11,7 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithm import Plan
+from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
@@ -18,8 +19,7 @@ from jitconv.micro.interleave import lanes
 from jitconv.micro.plane_reduce import plane_maxima, plane_sums
 from jitconv.specs import PoolSpec
 
-GROUP = 512
-"""Channels of a task in NHWC: four tasks of one picture with 2048. A choice."""
+GROUP = BLOCKS.pool_planes_channels
 
 
 def _maxima(x, y, size, lanes):

@@ -10,14 +10,14 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithm import Plan
+from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.algorithms.direct.pool.split import tiling
 from jitconv.jit import Kernel
 from jitconv.micro.interleave import lanes
 from jitconv.micro.window_rows import ALL, COLUMNS, FIRST, SPLIT, row_maxima, row_routes
 from jitconv.specs import PoolSpec
 
-TASKS = 8
-"""So that two to eight threads have equal parts. A choice."""
+TASKS = BLOCKS.tasks
 
 MOST_TAPS = 2**24
 """Of a window: they are counted in the arrays' own type, and float32 counts so far."""

@@ -7,23 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.micro.interleave import lanes
 from jitconv.specs import PoolSpec
 
-BAND_BYTES = 2**17
-"""Bytes of the rows of x that a task works on: with those of the result they fit in a second-level cache.
-A choice, not swept."""
-
-TASKS = 8
-"""So many tasks balance two threads; where there are fewer, the channels are divided too. Not measured."""
-
-GROUP = 64
-"""Channels of a task where they are divided. With 32 of 64 channels the average backward of one 56x56
-picture by 21x21 took 47 ms, and 9 ms in one task: it is suspected that two threads then write to the same
-cache lines."""
-
-HALVES_PAY_FROM = 3.0
-"""Taps of the window over those of both passes; asv_benchmarks/benchmarks/crossover.py."""
+BAND_BYTES = BLOCKS.pool_band_bytes
+TASKS = BLOCKS.tasks
+GROUP = BLOCKS.pool_channels
+HALVES_PAY_FROM = BLOCKS.pool_two_passes_from
 
 
 class Tasks(NamedTuple):

@@ -16,6 +16,7 @@ from numba import prange
 
 from jitconv.algorithms._shared.memory import clear
 from jitconv.algorithms._shared.tasks import at_once
+from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.algorithms.direct.plan import blocks_of_image
 from jitconv.algorithms.direct.rows.copy import VECTOR_STEPS, copy_rows, few_channels
 from jitconv.algorithms.direct.rows.forward import geometry
@@ -27,17 +28,9 @@ from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.dots import TALL, all_dots, lane_sums
 from jitconv.specs import ConvSpec
 
-SCRATCH_BYTES = 128 * 1024
-"""Rows of the channels that are copied at once: every tile of filters reads them from the second-level cache.
-256 KiB made no difference of more than 2 % on four problems of 3 and 6 channels (two Zen 3 cores)."""
-
-TILE_BYTES = 16 * 1024
-"""Rows of dy of a tile, which stay in the first-level cache for all taps. 24, 32 and 64 KiB were
-2 to 12 % slower on k7x7f64 s2, 8 KiB 15 to 19 % on k3x3f64 in float64, 64 KiB 2 to 5 % faster there; on two
-other problems nothing differed by more than 4 % (two Zen 3 cores)."""
-
-PARTS = 8
-"""The blocks are summed in so many parts, on every number of threads; they are added at last. A choice."""
+SCRATCH_BYTES = BLOCKS.rows_dw_copied_bytes
+TILE_BYTES = BLOCKS.rows_dw_tile_bytes
+PARTS = BLOCKS.rows_dw_parts
 
 
 @inlined

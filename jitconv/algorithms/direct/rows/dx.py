@@ -20,6 +20,7 @@ from numba import prange
 from jitconv.algorithms._shared.memory import clear
 from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms.direct.axes import taps_of_phase
+from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.algorithms.direct.plan import MOST_TASKS, blocks_of_image, wanted_blocks
 from jitconv.algorithms.direct.rows.copy import copy_rows, few_channels, merge_rows
 from jitconv.arrays import Array
@@ -30,9 +31,7 @@ from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.tile_rows import WIDE, along_rows
 from jitconv.specs import ConvSpec
 
-SCRATCH_BYTES = 256 * 1024
-"""Rows of dy that are copied at once. 64 KiB took 2 % less to 11 % longer, 128 and 512 KiB 7 % less to 6 %
-longer (six problems of 3 channels, two Zen 3 cores)."""
+SCRATCH_BYTES = BLOCKS.rows_dx_copied_bytes
 
 
 class Numbers(NamedTuple):

@@ -14,6 +14,7 @@ from numba import prange
 
 from jitconv.algorithms._shared.memory import clear
 from jitconv.algorithms._shared.tasks import at_once
+from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.algorithms.direct.plan import MOST_TASKS, blocks_of_image, wanted_blocks
 from jitconv.algorithms.direct.rows.copy import copy_rows
 from jitconv.arrays import Array
@@ -24,21 +25,10 @@ from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.tile_rows import WIDE, along_rows
 from jitconv.specs import ConvSpec
 
-SCRATCH_BYTES = 128 * 1024
-"""Rows of the channels that are copied at once. Where 38 KiB hold a whole picture, 24, 16 and 12 KiB took 2,
-8 and 10 % longer, though they stay in the first-level cache (25 filters 3x3, stride 2, 31x31; Zen 3)."""
-
-LEAST_SHARE = 12
-"""Filters of a share, where there are fewer blocks than wanted and a group's filters are shared out. A
-choice."""
-
-MOST_CHANNELS = 8
-"""Of a group, if rows of results are whole vectors; else half as many, of rows from `LEAST_BYTES` on. With 4
-channels of 56x56 this took 0.80 of the time of pixels that are transposed, with 8 0.9, with 16 1.0, with 64
-1.08; with 4 of 28x28 0.93, of 14x14 1.2 (3x3, filters packed beforehand; Zen 3)."""
-
-LEAST_BYTES = 64
-"""Of a row of results that is not whole vectors; the figures stand with `MOST_CHANNELS`."""
+SCRATCH_BYTES = BLOCKS.rows_copied_bytes
+LEAST_SHARE = BLOCKS.rows_least_share
+MOST_CHANNELS = BLOCKS.rows_most_channels
+LEAST_BYTES = BLOCKS.rows_least_bytes
 
 
 def serves(spec: ConvSpec) -> str | None:

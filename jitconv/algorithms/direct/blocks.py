@@ -1,0 +1,175 @@
+"""Sizes of blocks, and from where on a way is worth taking: what is tuned to a machine, in one table.
+
+The scheme is that of BLIS's contexts: plans and kernels read a table, and a machine of another kind can have
+another. Each entry says what measured it, and on which machine. asv_benchmarks/blocks.py measures an entry
+again. Rates stand with the costs, and the sizes of tiles with the micro-kernels.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from jitconv.jit.vectors import VECTOR_BYTES
+
+
+class Blocks(NamedTuple):
+    """The table of a kind of machine."""
+
+    tasks: int = 8
+    """At least so many tasks, so that two to eight threads have equal parts, where threads pay at all.
+    Not measured."""
+
+    most_tasks: int = 16
+    """Tasks that run several blocks, so that they clear their buffers once for all of them. Not measured."""
+
+    packed_rows_bytes: int = 128 * 1024
+    """Rows of the padded images that a task takes at once, with results if those are put back later: they
+    stay in the second-level cache while every panel of filters comes by. 96, 128, 192 and 384 KiB reached
+    0.94, 0.93, 0.88 and 0.82 of the multiply-adds' ceiling on n1h28w28c512 k1x1f256, and were within 5 % of
+    one another on 14 other layers (two Zen 3 cores, a second-level cache of 512 KiB)."""
+
+    packed_filters_bytes: int = 128 * 1024
+    """Of a panel of filters that are read for all rows of a task before the next: they stay there as well.
+    Not measured."""
+
+    packed_least_columns: int = 24
+    """Pixels of a row from which tiles of some 6 rows have nearly one height. A choice."""
+
+    packed_from_madds: int = 2**22
+    """Multiply-adds from which filters of one panel are packed all the same, to begin with a cache line.
+    Below, a call takes less than some 100 µs, and packing 3 to 8 µs of them. A choice."""
+
+    streamed_filters_bytes: int = 256 * 1024
+    """Filters that are packed at once: 64, 128 and 256 KiB took 1820, 1721 and 1718 µs on n1h14w14c512
+    k3x3f512 s2 p1, where packing all first took 2290 (two Zen 3 cores, a second-level cache of 512 KiB)."""
+
+    streamed_most_pixels: int = 256
+    """Up to 196 pixels filters of 1 MiB and more gained 4 to 55 %; 4 x 49 pixels gained 7 %, 8 x 49 nothing.
+    """
+
+    streamed_least_bytes: int = 2**20
+    """Of filters: those that gained, above."""
+
+    pixels_panel_bytes: int = 64 * 1024
+    """A panel of pixels has at most so many products at once. On Zen 3 256, 512 and 1024 products reached
+    0.83, 0.88 and 0.90 of the multiply-adds' ceiling on n1h14w14c1024 k1x1f256, 0.80, 0.84 and 0.84 on 1x1
+    layers of 512 to 2048 channels: a panel may come from the second-level cache, and rows of filters want to
+    be long."""
+
+    pixels_panels: int = 4
+    """Panels of pixels of a task, a part of a second-level cache of 512 KiB; 8 and 16 were slower by 1 to
+    3 %."""
+
+    pixels_filters: int = 48
+    """Filters that all panels of a task meet before the next ones do; 12 and 24 were slower by 1 to 2 %."""
+
+    pixels_tasks: int = 4
+    """At least so many tasks, if there are filters enough to share: each copies for itself. Not measured."""
+
+    pixels_least: int = 32
+    """Pixels of a result from which they fill a tile well enough: half a panel. A choice."""
+
+    pixels_held_from: int = 64
+    """Pixels of a plane up to which packed filters that are held meet pixels as rows, also in NCHW: a panel's
+    width of pixels leaves much of the last of few panels empty. With 49 pixels 512 -> 2048 channels took
+    585 µs instead of 662, on 16 images 8985 instead of 10290, and 2048 -> 512 9247 instead of 10604; with
+    196 pixels 1 to 3 % less on one image, and 2 to 4 % more on 16 (two Zen 3 cores). Under a stride rows stay
+    apart: 7 pixels are tiles of 4 and 3, which gained nothing."""
+
+    pixels_of_filters: float = 0.5
+    """Pixels of a call, over filters of a group, up to which filters of larger kernels are not packed. On one
+    image 196 of 512 took 11.3 ms, packed 13.8; 169 of 256 took 5.4, packed 4.7."""
+
+    rows_copied_bytes: int = 128 * 1024
+    """Rows of the channels that are copied at once. Where 38 KiB hold a whole image, 24, 16 and 12 KiB took
+    2, 8 and 10 % longer, though they stay in the first-level cache (25 filters 3x3, stride 2, 31x31; Zen 3).
+    """
+
+    rows_least_share: int = 12
+    """Filters of a share, where there are fewer blocks than wanted and a group's filters are shared out. A
+    choice."""
+
+    rows_most_channels: int = 8
+    """Of a group, if rows of results are whole vectors; else half as many, of rows from `rows_least_bytes`
+    on. With 4 channels of 56x56 this took 0.80 of the time of pixels that are transposed, with 8 0.9, with 16
+    1.0, with 64 1.08; with 4 of 28x28 0.93, of 14x14 1.2 (3x3, filters packed beforehand; Zen 3)."""
+
+    rows_least_bytes: int = 64
+    """Of a row of results that is not whole vectors; the figures stand with `rows_most_channels`."""
+
+    rows_dx_copied_bytes: int = 256 * 1024
+    """Rows of dy that are copied at once. 64 KiB took 2 % less to 11 % longer, 128 and 512 KiB 7 % less to
+    6 % longer (six problems of 3 channels, two Zen 3 cores)."""
+
+    rows_dw_copied_bytes: int = 128 * 1024
+    """Rows of the channels that are copied at once: every tile of filters reads them from the second-level
+    cache. 256 KiB made no difference of more than 2 % on four problems of 3 and 6 channels (two Zen 3
+    cores)."""
+
+    rows_dw_tile_bytes: int = 16 * 1024
+    """Rows of dy of a tile, which stay in the first-level cache for all taps. 24, 32 and 64 KiB were 2 to
+    12 % slower on k7x7f64 s2, 8 KiB 15 to 19 % on k3x3f64 in float64, 64 KiB 2 to 5 % faster there; on two
+    other problems nothing differed by more than 4 % (two Zen 3 cores)."""
+
+    rows_dw_parts: int = 8
+    """The blocks are summed in so many parts, on every number of threads; they are added at last. A choice.
+    """
+
+    grouped_least_filters: int = 4
+    """Filters, and channels, of a group from which the tile is used; asv_benchmarks/benchmarks/groups.py."""
+
+    depthwise_rows: int = 8
+    """A task takes so many rows: their pixels stay in the second-level cache. Not measured."""
+
+    depthwise_fetched_bytes: int = 8 * 2**20
+    """Bytes of images from which a tile has the row after its own fetched, where the stride is 1: 16 images
+    of 112x112x32, 56x56x144 and 28x28x192 took 0.82, 0.83 and 0.76 of the time; under a stride of 2 layers
+    took 0.97 to 1.10, and those of 2 to 6 MiB 1.01 to 1.05 (two Zen 3 cores)."""
+
+    transposed_pixels_bytes: int = 16 * 1024
+    """Pixels of a task, if they are more than a vector of channels: results beside them fit in the
+    first-level cache. Not measured."""
+
+    transposed_largest_plane: int = 14 * 14
+    """Elements of a plane up to which it is transposed. Of 16 images with 192 channels of 28x28 planes took
+    1.9 ms, pixels 2.9; with 960 channels of 7x7 planes took 3.1 ms, pixels 0.9. Runs apart, the machine in
+    use."""
+
+    outputs_rows: int = 8
+    """A task has so many rows of each plane where channels lie together (NHWC): the planes of all groups,
+    read one after the other, then stay in the cache. Not measured."""
+
+    planes_dw_pixels: int = 6144 // VECTOR_BYTES
+    """About so many pixels at once: the inputs of a panel, 12 KiB, stay in the first-level cache.
+    Not measured."""
+
+    planes_dw_filters: int = 32
+    """Filters that are side by side in a buffer. Not measured."""
+
+    planes_dw_least_filters: int = 256
+    """Of a group, for kernels larger than 1x1: each column is copied KH·KW times. 384, 256 and 192 filters
+    took 0.81, 0.84 and 1.00 of the time of a copy of the images as pixels, 64 to 128 filters 0.88 to 1.55
+    (eleven layers of one image, one Zen 3 core)."""
+
+    joined_copies_bytes: int = 32 * 2**20
+    """Copies of NCHW gradients and images as pixels at once, for conv_backward: they stay in the last-level
+    cache, and within the workspace that `auto` allows. A choice."""
+
+    pool_band_bytes: int = 2**17
+    """Bytes of the rows of x that a task works on: with those of the result they fit in a second-level cache.
+    A choice, not swept."""
+
+    pool_channels: int = 64
+    """Channels of a task where they are divided. With 32 of 64 channels the average backward of one 56x56
+    image by 21x21 took 47 ms, and 9 ms in one task: it is suspected that two threads then write to the same
+    cache lines."""
+
+    pool_planes_channels: int = 512
+    """Channels of a task in NHWC, of means over whole planes: four tasks of one image with 2048. A choice."""
+
+    pool_two_passes_from: float = 3.0
+    """Taps of the window over those of both passes; asv_benchmarks/benchmarks/crossover.py."""
+
+
+BLOCKS = Blocks()
+"""That of this machine. Every kind has the same one so far, but for what is counted in vectors."""
