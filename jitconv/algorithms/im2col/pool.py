@@ -52,7 +52,7 @@ def max_forward(blocks: Blocks[PoolSpec], x: Array, y: Array, indices: Array | N
 
 
 def max_backward(blocks: Blocks[PoolSpec], dy: Array, x: Array, indices: None, dx: Array) -> None:
-    """Share each window's gradient along its row, and add the rows to where they came from."""
+    """Share each window's gradient along its row, and add the rows to what they are copies of."""
     spec = blocks.spec
 
     def columns_of(which: slice, some: slice) -> Array:
@@ -81,7 +81,7 @@ def avg_forward(blocks: Blocks[PoolSpec], x: Array, y: Array) -> None:
 
 
 def avg_backward(blocks: Blocks[PoolSpec], dy: Array, dx: Array) -> None:
-    """Add each window's gradient over its divisor to where the window came from."""
+    """Add each window's gradient over its divisor to the inputs of the window."""
     spec = blocks.spec
     over = divisors(spec)[..., None]
 
@@ -101,7 +101,7 @@ def share(spec: PoolSpec, upstream: Array, columns: Array, inside: Array) -> Arr
 
 
 def max_columns(spec: PoolSpec, x: Array, which: slice, some: slice) -> tuple[Array, Array]:
-    """Return the rows (N, rows, OW, C, KH·KW) of a block, and which elements lie in the input."""
+    """Return the rows (N, rows, OW, C, KH·KW) of a block, and which elements are in the input."""
     seen = windows(x, spec, which, some, -np.inf)
     columns = seen.reshape(*seen.shape[:4], spec.kh * spec.kw)
     one = replace(spec, n=1, c=1, layout="NHWC")

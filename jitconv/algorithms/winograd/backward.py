@@ -8,11 +8,11 @@ import numpy as np
 
 from jitconv.algorithm import Plan
 from jitconv.algorithms._shared.bias import bias_of_pixels
-from jitconv.algorithms._shared.layout import pictures_nhwc
+from jitconv.algorithms._shared.layout import images_nhwc
 from jitconv.algorithms._shared.weights import WeightGradient, elements
-from jitconv.algorithms.winograd.correlate import Winograd
 from jitconv.algorithms.winograd.cost import CALL, dw_sizes, dx_sizes
 from jitconv.algorithms.winograd.filters import forward_steps, rotated_steps
+from jitconv.algorithms.winograd.plan import Correlation
 from jitconv.algorithms.winograd.weights import WinogradWeights, bias_of_planes
 from jitconv.arrays import Array
 from jitconv.specs import ConvSpec
@@ -35,7 +35,7 @@ def wanted(spec: ConvSpec) -> list[str]:
 def build_dx(spec: ConvSpec, side: int) -> Plan:
     """Return ``plan(dy, w, dx)``: the correlation of dy with the filters rotated by 180 degrees."""
     pad = (2 - spec.pad[0], 2 - spec.pad[2])
-    correlate = Winograd(dx_sizes(spec, side), (spec.oh, spec.ow), pad, rotated_steps(spec), spec.layout)
+    correlate = Correlation(dx_sizes(spec, side), (spec.oh, spec.ow), pad, rotated_steps(spec), spec.layout)
     return lambda dy, w, dx: correlate.run(dy, w, None, dx)
 
 
@@ -57,7 +57,7 @@ def build_pixels_dw(spec: ConvSpec) -> Plan:
     fill, outputs = WeightGradient(spec), (spec.n, spec.oh, spec.ow, spec.f)
 
     def plan(x: Array, dy: Array, dw: Array, db: Array | None) -> None:
-        with pictures_nhwc(dy, spec.layout, outputs, UNPADDED) as upstream:
+        with images_nhwc(dy, spec.layout, outputs, UNPADDED) as upstream:
             fill(x, upstream, dw, db)
 
     return plan

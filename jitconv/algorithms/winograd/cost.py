@@ -33,13 +33,13 @@ SUMS_TRANSFORMED_PER_SECOND = 20e9
 SUMS_PER_SECOND = 15e9
 """The same of the filters' gradient. Products are those of a server with AVX-512, where both tiles were
 fitted on H = W of 4 to 28, C = F of 64 to 512. What is moved was measured again on a Zen 3, with 3x3 layers
-of ResNet-50, VGG16 and AlexNet, one picture and 16: there the large tile won on each of them forward, but for
+of ResNet-50, VGG16 and AlexNet, one image and 16: there the large tile won on each of them forward, but for
 kept filters of 7x7 pixels; of the gradient the two were not compared there."""
 
 SUMS_START = 16
 """Products of a sum that take as long as to begin and to store it. n1h112w112c{8,16} k3x3f64 took 1.09 and
 0.72 of the time of `direct`, where products alone predicted 0.65 and 0.48; with a start 1.01 and 0.68. A plan
-of n1h224w224c3 k3x3f64 came here, with 2.9 ms instead of 1.2 (two Zen 3 cores)."""
+of n1h224w224c3 k3x3f64 was taken here, with 2.9 ms instead of 1.2 (two Zen 3 cores)."""
 
 
 def forward_sizes(spec: ConvSpec, side: int) -> Sizes:
@@ -107,7 +107,7 @@ def weights_cost(sizes: Sizes) -> float:
 
 
 def correlation_bytes(sizes: Sizes, *, kept: bool = False) -> int:
-    """Return the bytes that a correlation needs beside pictures, filters and results; with what is kept."""
+    """Return the bytes that a correlation needs beside images, filters and results; with what is kept."""
     strip = (sizes.side + 3) * (sizes.grid[2] * sizes.side + 2) * sizes.channels
     results = sizes.side * ((sizes.side + 2) * sizes.grid[2] + sizes.counts[1]) * PANEL
     each = strip * sizes.itemsize + results

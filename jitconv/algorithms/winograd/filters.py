@@ -66,7 +66,7 @@ FILTER_NUMBERS = len(Filters._fields)
 
 @inlined
 def _transform(side, w, at, tap, step, out, to, apart, channels, count):
-    """Transform the taps of some channels and `count` filters that lie side by side."""
+    """Transform the taps of some channels and `count` contiguous filters."""
     width = WIDEST * (VECTOR_BYTES // w.itemsize)
     if side == LARGE:
         FILTER_4(w, at, 3 * tap, tap, step, out, to, (side + 2) * apart, apart, width, channels, count)
@@ -89,7 +89,7 @@ def transform_filters(w, out, gathered, n, apart, first, last, f, at):
         return
     for v in range(0, count, lanes):
         start, some, to = n.first + (f + v) * n.filter, min(lanes, count - v), at + v
-        if n.channel == 1:  # a tap of all channels lies together
+        if n.channel == 1:  # a tap of all channels is contiguous
             run = (channels + lanes - 1) // lanes * lanes * lanes
             for t in range(TAPS):
                 interleave(w, start + t * n.tap + first, n.filter, some, channels, gathered[t * run :])
@@ -97,11 +97,11 @@ def transform_filters(w, out, gathered, n, apart, first, last, f, at):
             continue
         lowest, begin = start + min(0, (TAPS - 1) * n.tap), max(0, -n.tap) * (TAPS - 1) * lanes
         tap = n.tap * lanes
-        if n.channel == TAPS:  # all taps of all channels lie together
+        if n.channel == TAPS:  # all taps of all channels are contiguous
             interleave(w, lowest + first * TAPS, n.filter, some, channels * TAPS, gathered)
             _transform(n.side, gathered, begin, tap, TAPS * lanes, out, to, apart, channels, some)
             continue
-        for c in range(first, last):  # the taps of one channel do
+        for c in range(first, last):  # the taps of one channel are
             interleave(w, lowest + c * n.channel, n.filter, some, TAPS, gathered)
             place = to + (c - first) * WIDEST * lanes
             _transform(n.side, gathered, begin, tap, 0, out, place, apart, 1, some)

@@ -8,9 +8,9 @@ from functools import partial
 from jitconv.algorithm import Plan, never_refuses
 from jitconv.algorithms._shared.cost import dearer
 from jitconv.algorithms.winograd import backward, cost
-from jitconv.algorithms.winograd.correlate import Winograd
 from jitconv.algorithms.winograd.filters import forward_steps
 from jitconv.algorithms.winograd.pieces import LARGE, SMALL
+from jitconv.algorithms.winograd.plan import Correlation
 from jitconv.arrays import Array
 from jitconv.specs import ConvSpec
 from jitconv.variants import Variant, Variants
@@ -35,9 +35,9 @@ def few_tiles(spec: ConvSpec) -> str | None:
 # the forward pass
 
 
-def _correlation(spec: ConvSpec, side: int, *, relu: bool = False) -> Winograd:
+def _correlation(spec: ConvSpec, side: int, *, relu: bool = False) -> Correlation:
     sizes, pad = cost.forward_sizes(spec, side), (spec.pad[0], spec.pad[2])
-    return Winograd(sizes, (spec.h, spec.w), pad, forward_steps(spec), spec.layout, relu=relu)
+    return Correlation(sizes, (spec.h, spec.w), pad, forward_steps(spec), spec.layout, relu=relu)
 
 
 def _hold(side: int, spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -> Plan:
