@@ -100,8 +100,8 @@ def test_the_kit_checks_a_variant_where_another_would_be_taken(op, name):
         if one.spec.n and registry().find(op, name).why_not(one.spec) is None
         if variant not in variants.title(one.spec).split("+")
     ]
-    results = list(check_algorithm(op, name, problems=found[:3]))
-    assert len(results) > 3
+    results = list(check_algorithm(op, name, problems=found[:2]))
+    assert len(results) > 2
     assert failed(results) == []
 
 
