@@ -163,9 +163,12 @@ class Algorithm:
             Of conv_forward, those with `hold` prepare weights.
         **fields
             `why_not`, `cost` and the other fields but `build`, `workspace`, `prepare` and
-            `prepared_workspace`.
+            `prepared_workspace`. Where the variants know their costs, these are the algorithm's.
         """
         holds = any(one.hold is not None for one in variants.listed)
+        if variants.priced:
+            fields["cost"] = variants.cost
+            fields["prepared_cost"] = variants.held_cost if holds else None
         return cls(
             op,
             name,
@@ -200,7 +203,9 @@ class Algorithm:
             revision=self.revision,
             error_class=self.error_class,
             deterministic=self.deterministic,
-            prepared_cost=self.prepared_cost if forced.prepare is not None else None,
+            prepared_cost=(
+                forced.prepared_cost or self.prepared_cost if forced.prepare is not None else None
+            ),
         )
 
     def prepared(self, spec: Any, w: Any, b: Any, activation: str | None) -> Plan:

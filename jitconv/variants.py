@@ -31,6 +31,13 @@ class Variant:
         `jitconv.plan_conv` are made by the first variant that has it and serves.
     serves_held : callable, optional
         As `serves`, for `hold`; `serves` itself by default.
+    held_workspace : callable, optional
+        As `workspace`, of a plan that `hold` makes, with what it keeps; `workspace` by default.
+    cost : callable, optional
+        ``spec -> float``: predicted seconds, where variants differ in them. All of a list have it,
+        or none.
+    held_cost : callable, optional
+        As `cost`, of a call of a plan that `hold` makes; `cost` by default.
     able : callable, optional
         As `serves`, of what it cannot do at all: asked in the place of `serves` where it is forced, so that
         it can be compared with others where it is not the one to take. `serves` itself by default.
@@ -44,6 +51,9 @@ class Variant:
     workspace: Callable[[Any], int]
     hold: Callable[..., Any] | None = None
     serves_held: Callable[[Any], str | None] | None = None
+    held_workspace: Callable[[Any], int] | None = None
+    cost: Callable[[Any], float] | None = None
+    held_cost: Callable[[Any], float] | None = None
     able: Callable[[Any], str | None] | None = None
     part: str = ""
 
@@ -60,6 +70,12 @@ class Variant:
             return "holds no weights"
         return (self.serves_held or self.serves)(spec)
 
+    def seconds(self, spec: Any, *, held: bool = False) -> float:
+        """Return the predicted seconds of one that has a cost."""
+        predict = (held and self.held_cost) or self.cost
+        assert predict is not None
+        return predict(spec)
+
 
 class Variants:
     """The ordered lists of an algorithm, one for each part of its op.
@@ -72,6 +88,8 @@ class Variants:
         Of several parts: ``join(spec, chosen) -> plan``, given the chosen variant of each part by its name.
     join_workspace : callable, optional
         Likewise the bytes.
+    join_cost : callable, optional
+        Likewise the predicted seconds, of variants with a cost.
     wanted : callable, optional
         ``spec -> parts``, those that a problem wants; by default all.
     """
@@ -81,11 +99,17 @@ class Variants:
         *listed: Variant,
         join: Callable[[Any, dict[str, Variant]], Any] | None = None,
         join_workspace: Callable[[Any, dict[str, Variant]], int] | None = None,
+        join_cost: Callable[[Any, dict[str, Variant]], float] | None = None,
         wanted: Callable[[Any], Sequence[str]] | None = None,
     ) -> None:
         self.listed = listed
         self.parts = tuple(dict.fromkeys(one.part for one in listed))
-        self.join, self.join_workspace, self.wanted = join, join_workspace, wanted
+        self.join, self.join_workspace, self.join_cost, self.wanted = join, join_workspace, join_cost, wanted
+
+    @property
+    def priced(self) -> bool:
+        """Whether the variants know their costs."""
+        return all(one.cost is not None for one in self.listed)
 
     @property
     def names(self) -> list[str]:
@@ -108,7 +132,13 @@ class Variants:
             for one in self.listed
             if one.part not in forced or name in (one.name, one.title)
         ]
-        return Variants(*kept, join=self.join, join_workspace=self.join_workspace, wanted=self.wanted)
+        return Variants(
+            *kept,
+            join=self.join,
+            join_workspace=self.join_workspace,
+            join_cost=self.join_cost,
+            wanted=self.wanted,
+        )
 
     def chosen(self, spec: Any, *, held: bool = False) -> dict[str, Variant]:
         """Return, by part, the first that serves a problem; a part that none serves is missing."""
@@ -160,7 +190,17 @@ class Variants:
 
     def held_workspace(self, spec: Any) -> int:
         """Return the bytes that such a plan holds and its calls need."""
-        return self.chosen(spec, held=True)[""].workspace(spec)
+        one = self.chosen(spec, held=True)[""]
+        return (one.held_workspace or one.workspace)(spec)
+
+    def cost(self, spec: Any) -> float:
+        """Return the predicted seconds of the chosen ones, where they are priced."""
+        chosen = self.chosen(spec)
+        return self.join_cost(spec, chosen) if self.join_cost else chosen[""].seconds(spec)
+
+    def held_cost(self, spec: Any) -> float:
+        """Return the predicted seconds of a call of a plan that holds weights."""
+        return self.chosen(spec, held=True)[""].seconds(spec, held=True)
 
     def _wanted(self, spec: Any) -> Sequence[str]:
         return self.parts if self.wanted is None else self.wanted(spec)

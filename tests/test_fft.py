@@ -65,7 +65,7 @@ def test_every_element_lies_where_the_circle_wants_it(problem, tiles):
 
 @pytest.fixture(params=["one tile", "small tiles", "one at a time", "small blocks"])
 def cut(request, monkeypatch):
-    tilings.tiling.cache_clear()
+    tilings.tilings.cache_clear()
     if request.param == "one tile":
         monkeypatch.setattr(tilings, "POINTS", (1,))
     else:
@@ -75,7 +75,7 @@ def cut(request, monkeypatch):
     if request.param == "small blocks":
         monkeypatch.setattr(tilings, "FILTER_BYTES", 1)
     yield
-    tilings.tiling.cache_clear()
+    tilings.tilings.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Choosing, explaining, settings, and the cache of plans."""
 
+import re
 import threading
 
 import numpy as np
@@ -279,7 +280,7 @@ def test_an_explanation_reads_as_a_table():
     title, first, *rest = text.splitlines()
     assert title == "conv_forward  n1h12w12c3 k3x3f8 s1 p0"
     assert first.split()[0] == "chosen"
-    assert any(line.split()[:2] == ["excluded", "fft"] and "denied by" in line for line in rest)
+    assert any(re.match(r" *excluded +fft/\w+ .*denied by", line) for line in rest)
     assert all("jitconv" in line for line in (first, *rest) if "kernels run" not in line)
 
 

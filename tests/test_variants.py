@@ -1,6 +1,7 @@
 """The variants of algorithms: one list decides, explain names the choice, and a name forces one."""
 
 import json
+import re
 from collections import Counter
 
 import numpy as np
@@ -11,6 +12,7 @@ import jitconv
 from jitconv.algorithm import OPS
 from jitconv.algorithms.direct.variants import BACKWARD, FORWARD
 from jitconv.cli import app
+from jitconv.plugins import registry
 from jitconv.specs import parse
 from jitconv.testing import cases, check_algorithm, draw, failed
 from jitconv.variants import Variant, Variants
@@ -45,12 +47,13 @@ def test_the_chosen_one_is_the_first_that_serves(algorithm):
 
 
 def forced():
-    """Give (op, name, problem) of each variant of direct, with a problem that it serves."""
+    """Give (op, name, problem) of each variant, with a problem that it serves."""
     for algorithm in WITH_VARIANTS:
         for one in algorithm.variants.listed:
             for case in cases(algorithm.op):
                 spec = case.spec
-                if spec.n and case.values == "normal" and case.memory == "plain" and one.serves(spec) is None:
+                plain = spec.n and case.values == "normal" and case.memory == "plain"
+                if plain and (algorithm.why_not(spec) or one.serves(spec)) is None:
                     if not {"dx": "x", "dw": "w"}.get(one.part, "") or spec.wrt == ("x", "w", "b"):
                         yield pytest.param(
                             algorithm.op, f"{algorithm.name}/{one.title}", spec,
@@ -77,6 +80,54 @@ def test_the_kit_checks_a_variant_as_an_algorithm():
     results = list(check_algorithm("conv_forward", "direct/rows", problems=problems[:8]))
     assert len(results) > 8
     assert failed(results) == []
+
+
+OTHERS = [
+    pytest.param(one.op, f"{one.name}/{variant.title}", id=f"{one.op}-{one.name}/{variant.title}")
+    for one in WITH_VARIANTS
+    if one.name != "direct"
+    for variant in one.variants.listed
+]
+
+
+@pytest.mark.parametrize(("op", "name"), OTHERS)
+def test_the_kit_checks_a_variant_where_another_would_be_taken(op, name):
+    algorithm, variant = name.split("/")
+    variants = registry().find(op, algorithm).variants
+    found = [
+        one
+        for one in cases(op)
+        if one.spec.n and registry().find(op, name).why_not(one.spec) is None
+        if variant not in variants.title(one.spec).split("+")
+    ]
+    results = list(check_algorithm(op, name, problems=found[:2]))
+    assert len(results) > 2
+    assert failed(results) == []
+
+
+def test_a_forced_variant_has_a_cost_of_its_own():
+    spec = parse("n1h14w14c64 k3x3f64 p1")
+    for op in spec.ops:
+        for name in ("winograd", "fft"):
+            ways = ("f4x4", "f2x2") if name == "winograd" else ("whole", "tiles")
+            costs = [registry().find(op, f"{name}/{way}").cost(spec) for way in ways]
+            assert min(costs) == registry().find(op, name).cost(spec) < max(costs)
+
+
+def test_reasons_tell_by_how_much_another_is_cheaper():
+    text = str(
+        jitconv.explain(
+            "conv_backward", (1, 14, 14, 64), (1, 14, 14, 64), (3, 3, 64, 64), pad=1, algorithm="winograd",
+            verbose=True,
+        )
+    )  # fmt: skip
+    assert re.search(r"not winograd/dx:f4x4: it is predicted to take 0\.\d+ ms more than f2x2", text)
+    assert "not winograd/dw:pixels: it needs fewer than 32 tiles of f2x2, got 49" in text
+    columns = str(
+        jitconv.explain("max_pool_forward", (1, 80, 80, 64), 5, stride=1, algorithm="im2col", verbose=True)
+    )
+    assert "not im2col/whole: it needs at most 4 MiB of columns, has" in columns
+    assert "not im2col/images: it needs at most 4 MiB of columns of an image, has" in columns
 
 
 def test_a_variant_that_does_not_serve_is_refused_with_its_reason():

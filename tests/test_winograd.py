@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-import jitconv
-from jitconv.algorithms.winograd import conv, cost, sizes
+from jitconv.algorithms.winograd import cost, sizes
+from jitconv.algorithms.winograd.variants import NAMES
+from jitconv.plugins import registry
 from jitconv.specs import parse
 from jitconv.testing import draw
 from jitconv.testing.bounds import relative_error
@@ -28,14 +29,12 @@ PROBLEMS = [
 ]
 
 
-def _through(way, side, monkeypatch):
+def _through(way, monkeypatch):
     for name, value in WAYS[way].items():
         monkeypatch.setattr(sizes, name, value)
     if way == "groups of 3":  # the last one is smaller
         monkeypatch.setattr(sizes.Sizes, "fused", False)
         monkeypatch.setattr(sizes.Sizes, "group", 3)
-    monkeypatch.setattr(cost, "SIDES", (side,))
-    monkeypatch.setattr(conv, "LEAST_TILES", 0)
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
@@ -43,25 +42,27 @@ def _through(way, side, monkeypatch):
 @pytest.mark.parametrize("side", [4, 2])
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_through_a_tile_agrees_with_plain_sums(way, side, layout, problem, monkeypatch):
-    _through(way, side, monkeypatch)
+    _through(way, monkeypatch)
     spec = parse(problem, layout=layout)
-    assert way != "panels" or cost.forward_sizes(spec).by_panels
-    assert way != "fused" or cost.forward_sizes(spec).fused
-    assert "group" not in way or not cost.forward_sizes(spec).fused
-    assert way != "groups of 3" or cost.forward_sizes(spec).strips > 3
+    cut = cost.forward_sizes(spec, side)
+    assert way != "panels" or cut.by_panels
+    assert way != "fused" or cut.fused
+    assert "group" not in way or not cut.fused
+    assert way != "groups of 3" or cut.strips > 3
     for op in spec.ops:
         operands = draw(op, spec, np.random.default_rng(0))
-        for got, wanted in zip(_run(op, "winograd", spec, operands), _exact(op, spec, operands), strict=True):
+        for got, wanted in zip(
+            _run(op, f"winograd/{NAMES[side]}", spec, operands), _exact(op, spec, operands), strict=True
+        ):
             assert relative_error(got, wanted) < BOUNDS[side]
 
 
 @pytest.mark.parametrize("side", [4, 2])
-def test_the_error_of_a_deep_layer_is_within_its_tiles_bound(side, monkeypatch):
-    monkeypatch.setattr(cost, "SIDES", (side,))
+def test_the_error_of_a_deep_layer_is_within_its_tiles_bound(side):
     spec = parse("n1h14w14c256 k3x3f64 s1 p1")
     operands = draw("conv_forward", spec, np.random.default_rng(1))
     (got,), (wanted,) = (
-        _run("conv_forward", "winograd", spec, operands),
+        _run("conv_forward", f"winograd/{NAMES[side]}", spec, operands),
         _exact("conv_forward", spec, operands),
     )
     assert relative_error(got, wanted) < BOUNDS[side]
@@ -69,8 +70,7 @@ def test_the_error_of_a_deep_layer_is_within_its_tiles_bound(side, monkeypatch):
 
 def _run(op, name, spec, operands):
     outputs = [None if one is None else np.empty(*one) for one in spec.outputs(op)]
-    algorithm = next(one for one in jitconv.algorithms(op) if one.name == name)
-    algorithm.build(spec)(*operands, *outputs)
+    registry().find(op, name).build(spec)(*operands, *outputs)
     return [one for one in outputs if one is not None]
 
 

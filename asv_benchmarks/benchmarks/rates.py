@@ -153,7 +153,7 @@ def measure(row: str) -> float:
     if constant == "CALL":
         return seconds(run)
     if (algorithm, constant) == ("fft", "MADDS_PER_SECOND"):
-        count: float = tiling("forward", parse(problem)).madds  # type: ignore[arg-type]
+        count: float = tiling("forward", parse(problem)).tiling.madds  # type: ignore[arg-type]
     else:
         count = steps(op, constant, problem)
     return seconds(run) / count if constant.startswith("SECONDS") else count / seconds(run)

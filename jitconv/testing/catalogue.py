@@ -48,6 +48,7 @@ n4h26w30c12 k3x3f9 s1 p1 bias          | many tiles
 n2h75w58c3 k3x5f5 s1 p1x2 bias         | larger than a tile of any algorithm, in odd tiles
 n1h61w47c2 k5x3f33 s2x3 p2x1 d1x2      | larger than a tile, strides and dilation
 n1h50w50c13 k7x7f13 s1 p3 g13          | depthwise, larger than a tile
+n3h32w31c10 k7x7f3 s1 p3 bias          | columns of more than a block, of less for each image
 n3h6w7c70 k3x3f70 s1 p1 g70 flip bias  | depthwise, small planes, several vectors of channels
 n33h3w3c33 k3x3f33 s1 p1 g33           | depthwise, small planes, more of them than tasks
 n1h6w7c11 k3x3f98 s1 p1 bias           | few pixels and many filters
@@ -105,6 +106,8 @@ n1h13w9c20 k2x3 s3x4 d2                | a stride beyond the dilated window
 n17h5w6c3 k3x3 s2 p1                   | more than 16 pictures
 n1h517w3c2 k2x3 s2x1                   | more than 512 rows
 n1h3w519c2 k3x2 s1x2                   | more than 512 columns
+n3h40w39c10 k5x5 s1 p2                 | columns of more than a block, of less for each image
+n1h56w57c15 k5x5 s1 p2                 | columns of more than a block, of one image
 n1h13w14c64 k12x13 s1 p1               | a window larger than 11x11, 64 channels
 """
 

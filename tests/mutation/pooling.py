@@ -165,8 +165,8 @@ MUTANTS = [
     Mutant(
         "im2col-scatter",
         "algorithms/im2col/columns.py",
-        "scatter(parts(which, some), gathered[:, met(spec, some)], spec)",
-        "scatter(parts(which, some), gathered, spec)",
+        "scatter(columns_of(which, some), padded[:, input_rows(spec, some)], spec)",
+        "scatter(columns_of(which, some), padded, spec)",
         "every block of rows is scattered to the rows of the first",
         ("conv_backward/im2col", "avg_pool_backward/im2col"),
         r"h50w50c13",

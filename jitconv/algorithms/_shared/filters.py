@@ -13,7 +13,7 @@ from jitconv.micro.transpose import pixels_to_planes
 from jitconv.specs import ConvSpec
 
 LINES = 144
-"""Cache lines that are written in turn: those of 16 rows of 3x3 taps. The first-level cache holds them.
+"""Cache lines of output that are written at once: those of 16 rows of 3x3 taps fit in the first-level cache.
 Not measured."""
 
 

@@ -1,4 +1,4 @@
-"""Pictures of either layout lent as NHWC."""
+"""Images of either layout lent as NHWC."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jitconv.jit.workspace import borrowed
 
 
 def _rows(source, strides, size, batch, pad, height, width, channels, out):
-    """Copy pictures in any layout to NHWC with padding, some rows at a time."""
+    """Copy images in any layout to NHWC with padding, some rows at a time."""
     block = 8
     blocks = (height + block - 1) // block
     for task in prange(batch * blocks):
@@ -29,10 +29,10 @@ def _rows(source, strides, size, batch, pad, height, width, channels, out):
 ROWS_OF = Kernel(_rows)
 
 
-def pictures_nhwc(
+def images_nhwc(
     source: Array, layout: str, shape: tuple[int, int, int, int], pad: tuple[int, int, int, int]
 ) -> contextlib.AbstractContextManager[Array]:
-    """Lend pictures of NHWC `shape`, stored in a layout, as flat padded NHWC; no copy if none is needed."""
+    """Lend images of NHWC `shape`, stored in a layout, as flat padded NHWC; no copy if none is needed."""
     if layout == "NHWC" and not any(pad):
         return contextlib.nullcontext(source.reshape(-1))
     n, h, w, c = shape
@@ -46,7 +46,7 @@ def fetched_nhwc(
     source: Array, from_strides: tuple[int, int, int, int], size: tuple[int, int], batch: int,
     pad: tuple[int, int], height: int, width: int, channels: int,
 ) -> Iterator[Array]:  # fmt: skip
-    """Lend `height` rows of `width` pixels of each picture as flat NHWC, `pad` before them and 0 around."""
+    """Lend `height` rows of `width` pixels of each image as flat NHWC, `pad` before them and 0 around."""
     with borrowed(batch * height * width * channels, source.dtype) as out:
         ROWS_OF(
             out.size // 4, source.reshape(-1), from_strides, size, batch, pad, height, width, channels, out

@@ -1,4 +1,4 @@
-"""Moves between pictures as they are stored and the buffers of a task."""
+"""Moves between images as they are stored and the buffers of a task."""
 
 from jitconv.jit.loops import inlined
 from jitconv.micro.transpose import pixels_to_planes, planes_to_pixels
@@ -20,7 +20,7 @@ def clear(target):
 
 @inlined
 def fetch(source, at, strides, size, top, left, height, width, channels, scratch):
-    """Copy rows of one picture into (height, width, channels), zeros where the picture ends.
+    """Copy rows of one image into (height, width, channels), zeros where the image ends.
 
     `strides` are those of its rows, columns and channels.
     """

@@ -1,4 +1,4 @@
-"""Views of the two layouts as one: NHWC pictures and (KH, KW, C/groups, F) filters."""
+"""Views of the two layouts as one: NHWC images and (KH, KW, C/groups, F) filters."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from jitconv.arrays import Array
 from jitconv.specs import ConvSpec, PoolSpec
 
 
-def nhwc(pictures: Array, spec: ConvSpec | PoolSpec) -> Array:
-    """View pictures in the spec's layout as NHWC."""
-    return pictures if spec.layout == "NHWC" else pictures.transpose(0, 2, 3, 1)
+def nhwc(images: Array, spec: ConvSpec | PoolSpec) -> Array:
+    """View images in the spec's layout as NHWC."""
+    return images if spec.layout == "NHWC" else images.transpose(0, 2, 3, 1)
 
 
 def hwcf(filters: Array, spec: ConvSpec) -> Array:
@@ -20,7 +20,7 @@ def hwcf(filters: Array, spec: ConvSpec) -> Array:
 
 
 def strides(h: int, w: int, c: int, layout: str) -> tuple[int, int, int, int]:
-    """Return the steps (n, h, w, c) of pictures in a layout, in elements."""
+    """Return the steps (n, h, w, c) of images in a layout, in elements."""
     return (h * w * c, w * c, c, 1) if layout == "NHWC" else (h * w * c, w, 1, h * w)
 
 

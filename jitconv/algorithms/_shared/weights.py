@@ -10,7 +10,7 @@ from numba import prange
 
 from jitconv.algorithms._shared.bias import bias_of_pixels
 from jitconv.algorithms._shared.filters import put_back
-from jitconv.algorithms._shared.layout import pictures_nhwc
+from jitconv.algorithms._shared.layout import images_nhwc
 from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.views import hwcf
 from jitconv.arrays import Array
@@ -33,7 +33,7 @@ GATHERED_FROM = 256
 other's lines out of the first-level cache. Not measured."""
 
 SLICES, SLICED_BYTES = 8, 256 * 1024
-"""Where dw is at most so large, the pictures' rows are summed in so many slices, as many on every number of
+"""Where dw is at most so large, the images' rows are summed in so many slices, as many on every number of
 threads, which are added at last."""
 
 CHUNK = 8 * TALLEST[WIDEST]
@@ -157,19 +157,19 @@ def rows_at_once(spec: ConvSpec) -> int:
 
 
 def elements(spec: ConvSpec) -> int:
-    """Return the elements of padded pictures as pixels, of dw if it is put back, of the slices' sums, and of
+    """Return the elements of padded images as pixels, of dw if it is put back, of the slices' sums, and of
     the buffers of the tasks that run at once.
     """
     itemsize, weights, slices = np.dtype(spec.dtype).itemsize, math.prod(spec.w_shape), slices_of(spec)
     as_stored = spec.layout == "NHWC" and not any(spec.pad)
-    pictures = 0 if as_stored else spec.n * math.prod(spec.padded) * spec.c
+    images = 0 if as_stored else spec.n * math.prod(spec.padded) * spec.c
     put = weights * (spec.layout == "NCHW" or spec.flip_kernel)
     sums = slices * weights * (slices > 1)
     panels = spec.groups * -(-(spec.f // spec.groups * itemsize) // (WIDEST * VECTOR_BYTES))
     gathered = CHUNK * (spec.stride[1] * spec.c * itemsize >= GATHERED_FROM)
     task = rows_at_once(spec) * spec.ow * (panels * WIDEST * VECTOR_BYTES // itemsize + gathered)
     tasks = slices if slices > 1 else team()
-    return pictures + put + sums + at_once(spec.madds // 40, tasks) * task
+    return images + put + sums + at_once(spec.madds // 40, tasks) * task
 
 
 class WeightGradient:
@@ -217,12 +217,12 @@ class WeightGradient:
             bias_of_pixels(spec, upstream, db)
         if dw is None:
             return
-        with pictures_nhwc(x, spec.layout, (spec.n, spec.h, spec.w, spec.c), spec.pad) as pictures:
+        with images_nhwc(x, spec.layout, (spec.n, spec.h, spec.w, spec.c), spec.pad) as images:
             if spec.layout == "NHWC" and not spec.flip_kernel:
-                self._taps(pictures, upstream, dw)
+                self._taps(images, upstream, dw)
             else:
                 taps = np.empty((spec.kh, spec.kw, spec.c // spec.groups, spec.f), dw.dtype)
-                self._taps(pictures, upstream, taps)
+                self._taps(images, upstream, taps)
                 if spec.layout == "NCHW":
                     put_back(taps, spec, dw)
                 else:

@@ -19,7 +19,7 @@ from jitconv.arrays import Array
 from jitconv.jit.numbers import flat
 from jitconv.jit.workspace import borrowed
 
-PICTURES = ("im", "re", "-im")
+IMAGES = ("im", "re", "-im")
 """Planes of a spectrum that stands to the left of a product: (re, -im) · (re, im) is the real part of the
 result, (im, re) · (re, im) the imaginary one, and both are planes that follow each other."""
 
@@ -28,7 +28,7 @@ FILTERS = ("re", "im")
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """How pictures are stored: height and width, steps (n, h, w, c) in elements, channels."""
+    """How images are stored: height and width, steps (n, h, w, c) in elements, channels."""
 
     size: tuple[int, int]
     strides: tuple[int, int, int, int]
@@ -36,13 +36,13 @@ class Stored:
 
     @classmethod
     def of(cls, h: int, w: int, c: int, layout: str) -> Stored:
-        """Describe contiguous pictures in a layout."""
+        """Describe contiguous images in a layout."""
         return cls((h, w), strides(h, w, c, layout), c)
 
     def cut(
         self, x: Array, grid: tuple[int, int], part: slice, places: tuple[Place, Place], out: Array
     ) -> None:
-        """Copy some tiles of flat pictures to `out`."""
+        """Copy some tiles of flat images to `out`."""
         CUT(
             out.size // 4, x, self.strides, self.size, grid, part.start, part.stop - part.start,
             places[0].rows, places[1].rows, self.channels, out,
@@ -51,19 +51,19 @@ class Stored:
     def paste(
         self, tiles: Array, grid: tuple[int, int], part: slice, places: tuple[Place, Place], y: Array
     ) -> None:
-        """Copy some tiles to where they belong in flat pictures."""
+        """Copy some tiles to where they belong in flat images."""
         PASTE(
             tiles.size // 4, tiles, grid, part.start, part.stop - part.start, places[0].count,
             places[1].count, self.channels, y, self.strides, self.size,
         )  # fmt: skip
 
     def block(self, x: Array, channels: slice) -> tuple[Array, Stored]:
-        """Return some channels of flat pictures."""
+        """Return some channels of flat images."""
         return x[channels.start * self.strides[3] :], replace(self, channels=channels.stop - channels.start)
 
 
 class Convolution:
-    """Inner pictures · filters = outer pictures: y = x · w, or dx = dy · w transposed.
+    """Inner images · filters = outer images: y = x · w, or dx = dy · w transposed.
 
     Filters are (KH, KW, inner channels of a group, outer channels).
     """
@@ -71,7 +71,7 @@ class Convolution:
     def __init__(self, tiling: Tiling, inner: Stored, outer: Stored) -> None:
         self._tiling, self._inner, self._outer = tiling, inner, outer
         points, dtype = tiling.points, tiling.problem.dtype
-        self._analysis = Analysis(tiling.places("inner"), points, PICTURES, dtype)
+        self._analysis = Analysis(tiling.places("inner"), points, IMAGES, dtype)
         self._filters = Analysis(tiling.places("taps"), points, FILTERS, dtype)
         self._synthesis = Synthesis(tiling.places("outer"), points, dtype)
 
@@ -111,12 +111,12 @@ class Convolution:
         with _lent(tiling, columns, x.dtype) as scratch:
             for part in _parts(tiling.tiles, tiling.tiles_at_once):
                 count = part.stop - part.start
-                came, between, spectrum, result, gone = _divided(scratch, tiling, count, columns)
-                self._inner.cut(x.reshape(-1), tiling.grid, part, tiling.places("inner"), came)
-                self._analysis(came, count, tiling.problem.channels, between, spectrum)
+                tiles_in, between, spectrum, result, tiles_out = _divided(scratch, tiling, count, columns)
+                self._inner.cut(x.reshape(-1), tiling.grid, part, tiling.places("inner"), tiles_in)
+                self._analysis(tiles_in, count, tiling.problem.channels, between, spectrum)
                 _products(tiling, spectrum, filters, result, count, columns, across=False, more=False)
-                self._synthesis(result, count, columns, between, gone, bias, relu)
-                outer.paste(gone, tiling.grid, part, tiling.places("outer"), target)
+                self._synthesis(result, count, columns, between, tiles_out, bias, relu)
+                outer.paste(tiles_out, tiling.grid, part, tiling.places("outer"), target)
 
 
 class WeightSum:
@@ -125,7 +125,7 @@ class WeightSum:
     def __init__(self, tiling: Tiling, x: Stored, dy: Stored) -> None:
         self._tiling, self._x, self._dy = tiling, x, dy
         points, dtype = tiling.points, tiling.problem.dtype
-        self._of_x = Analysis(tiling.places("inner"), points, PICTURES, dtype)
+        self._of_x = Analysis(tiling.places("inner"), points, IMAGES, dtype)
         self._of_dy = Analysis(tiling.places("taps"), points, FILTERS, dtype)
         self._taps = Synthesis(tiling.places("outer"), points, dtype)
 
@@ -150,11 +150,11 @@ class WeightSum:
         with _lent(tiling, columns, x.dtype) as scratch:
             for part in _parts(tiling.tiles, tiling.tiles_at_once):
                 count = part.stop - part.start
-                x_came, between, of_x, of_dy, dy_came = _divided(scratch, tiling, count, columns)
-                self._x.cut(x, tiling.grid, part, tiling.places("inner"), x_came)
-                self._of_x(x_came, count, tiling.problem.channels, between, of_x)
-                of_block.cut(upstream, tiling.grid, part, tiling.places("taps"), dy_came)
-                self._of_dy(dy_came, count, columns, between, of_dy)
+                x_tiles, between, of_x, of_dy, dy_tiles = _divided(scratch, tiling, count, columns)
+                self._x.cut(x, tiling.grid, part, tiling.places("inner"), x_tiles)
+                self._of_x(x_tiles, count, tiling.problem.channels, between, of_x)
+                of_block.cut(upstream, tiling.grid, part, tiling.places("taps"), dy_tiles)
+                self._of_dy(dy_tiles, count, columns, between, of_dy)
                 _products(tiling, of_x, of_dy, sums, count, columns, across=True, more=part.start > 0)
 
 

@@ -1,6 +1,6 @@
-"""Where pictures, taps and results are on the circle of a transform, for each axis of a tile.
+"""Where images, taps and results are on the circle of a transform, for each axis of a tile.
 
-A convolution by transforms is one on a circle of M points: what leaves at one end comes in at the other.
+A convolution by transforms is one on a circle of M points: what leaves at one end enters at the other.
 A tile of Q results needs no more of the input than it reads (overlap-save), so M is what one tile reads;
 a single tile may even let the padding at one end wrap around into that at the other, both being zeros.
 """
@@ -43,7 +43,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One axis: `inner` is what comes in, `outer` what the tiles share out."""
+    """One axis: `inner` is what is read, `outer` what the tiles share out."""
 
     points: int
     tiles: int

@@ -1,7 +1,7 @@
 """Discrete Fourier transforms and the products between them, as matrix products on the register tile.
 
 A transform of M points takes M² multiply-adds instead of some M·log M, but columns of channels keep every
-vector lane busy, and positions that hold nothing or that nobody asks for (zeros around a picture or between
+vector lane busy, and positions that hold nothing or that nobody asks for (zeros around an image or between
 taps, results that a stride skips) are rows and columns that the matrix does not have.
 """
 
@@ -108,7 +108,7 @@ def _products_across(a, b, start, c, segments, tasks, numbers):
 
 
 def _cut(x, strides, size, grid, first, tiles, down, right, channels, out):
-    """Copy tiles first, first + 1, … of pictures: out[tile, h, w, c]; what is outside of them is 0.
+    """Copy tiles first, first + 1, … of images: out[tile, h, w, c]; what is outside of them is 0.
 
     `down` and `right` hold of each axis the first row (column) of the first tile, the step from tile to
     tile and how many a tile has.

@@ -1,6 +1,6 @@
 """The matrices of real transforms over two axes, for rows at given points of a circle.
 
-Pictures go across first (a real row to half of its frequencies), then down (a complex column to all of
+Images go across first (a real row to half of its frequencies), then down (a complex column to all of
 its frequencies); results come up and back the same way. Entries are rounded from float64 once.
 """
 

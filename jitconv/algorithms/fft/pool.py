@@ -8,7 +8,7 @@ from jitconv.algorithm import Algorithm, never_refuses, unprepared
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.pooling import divisors
 from jitconv.algorithms._shared.views import nhwc, padded, padded_bytes, unpadded
-from jitconv.algorithms.fft.transforms import inverse, size, spectrum_bytes, spread, transform
+from jitconv.algorithms.fft.transforms import dilated, inverse, size, spectrum_bytes, transform
 from jitconv.arrays import Array
 from jitconv.hooks import hookimpl
 from jitconv.specs import PoolSpec
@@ -20,8 +20,8 @@ TRANSFORMED_PER_SECOND = 70e6
 
 def avg_forward(spec: PoolSpec, x: Array, y: Array) -> None:
     """Y = X · conj(box), over the divisors."""
-    pictures = transform(padded(nhwc(x, spec), spec).transpose(1, 2, 0, 3), spec)
-    totals = inverse(pictures * box(spec).conj(), spec)
+    images = transform(padded(nhwc(x, spec), spec).transpose(1, 2, 0, 3), spec)
+    totals = inverse(images * box(spec).conj(), spec)
     down, right = spec.stride
     sums = totals[: (spec.oh - 1) * down + 1 : down, : (spec.ow - 1) * right + 1 : right]
     np.divide(sums.transpose(2, 0, 1, 3), divisors(spec)[..., None], out=nhwc(y, spec))
@@ -30,19 +30,19 @@ def avg_forward(spec: PoolSpec, x: Array, y: Array) -> None:
 def avg_backward(spec: PoolSpec, dy: Array, dx: Array) -> None:
     """DX = DY · box, of gradients over their divisors."""
     parts = nhwc(dy, spec) / divisors(spec)[..., None]
-    upstream = transform(spread(parts.transpose(1, 2, 0, 3), spec.stride), spec)
-    pictures = inverse(upstream * box(spec), spec).transpose(2, 0, 1, 3)
-    nhwc(dx, spec)[...] = unpadded(pictures, spec)
+    upstream = transform(dilated(parts.transpose(1, 2, 0, 3), spec.stride), spec)
+    images = inverse(upstream * box(spec), spec).transpose(2, 0, 1, 3)
+    nhwc(dx, spec)[...] = unpadded(images, spec)
 
 
 def box(spec: PoolSpec) -> Array:
     """Return the spectrum of a window of ones."""
     ones = np.ones((spec.kh, spec.kw, 1, 1), spec.dtype)
-    return transform(spread(ones, spec.dilation), spec)
+    return transform(dilated(ones, spec.dilation), spec)
 
 
 def _workspace(spec: PoolSpec) -> int:
-    """Spectra before and after each step of a transform; the padded pictures twice."""
+    """Spectra before and after each step of a transform; the padded images twice."""
     return 5 * spectrum_bytes(spec, spec.n * spec.c) + 2 * padded_bytes(spec)
 
 

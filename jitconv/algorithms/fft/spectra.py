@@ -1,4 +1,4 @@
-"""Tiles of pictures to spectra and back.
+"""Tiles of images to spectra and back.
 
 A tile is [h, w, channel]. Between the two axes' transforms it is divided into panels of channels as wide as a
 register tile. A spectrum is [frequency, plane, tile, channel]: the matrices of a frequency's product are

@@ -1,4 +1,4 @@
-"""Chooses how many tiles an axis is cut into: small transforms, or few of them."""
+"""In how many tiles an axis is cut: small transforms, or few of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +19,7 @@ from jitconv.micro.tile import WIDEST
 from jitconv.specs import ConvSpec
 
 POINTS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
-"""Sizes of transforms that are tried, besides that of the whole picture. Not measured."""
+"""Sizes of transforms that are tried, besides that of the whole image. Not measured."""
 
 FILTER_BYTES = 32 * 2**20
 """Spectra of filters that a call without prepared ones holds at once; not less than a panel of them.
@@ -33,6 +35,9 @@ CALL = 60e-6
 """Of two threads; asv_benchmarks/benchmarks/rates.py. Fitted to ratios with `direct` on 13 problems, from
 3x3 to 31x31 taps, in the hour of `direct`'s own rates."""
 
+WAYS = ("whole", "strips", "tiles")
+"""Of a plane: in one transform; cut along one axis; along both."""
+
 PLANES = {"inner": 3, "taps": 2, "outer": 2}
 
 
@@ -43,7 +48,7 @@ class Problem:
     kind: str
     batch: int
     channels: int
-    """Of the inner pictures."""
+    """Of the inner images."""
     filters: int
     """Channels of the outer ones; of dy for dw."""
     groups: int
@@ -71,12 +76,17 @@ class Tiling:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Tiles of a picture."""
+        """Tiles of an image."""
         return self.axes[0].tiles, self.axes[1].tiles
 
     @property
+    def way(self) -> str:
+        """Which of `WAYS` it is."""
+        return WAYS[sum(tiles > 1 for tiles in self.grid)]
+
+    @property
     def tiles(self) -> int:
-        """Tiles of all pictures."""
+        """Tiles of all images."""
         return self.problem.batch * self.grid[0] * self.grid[1]
 
     @property
@@ -190,14 +200,68 @@ class Tiling:
         return seconds(CALL, self.madds, MADDS_PER_SECOND[self.problem.dtype], self.moved, BYTES_PER_SECOND)
 
 
+class Predicted(NamedTuple):
+    """A tiling and its predicted seconds, which take longer to compute than to keep."""
+
+    tiling: Tiling
+    seconds: float
+
+
 @lru_cache(maxsize=1024)
-def tiling(kind: str, spec: ConvSpec, *, prepared: bool = False) -> Tiling:
-    """Return the tiling of least predicted time for "forward", "x" or "w"."""
-    channels, filters = (spec.f, spec.c) if kind == "x" else (spec.c, spec.f)
-    problem = Problem(kind, spec.n, channels, filters, spec.groups, spec.dtype)
-    place = {"forward": forward_axis, "x": backward_axis, "w": weight_axis}[kind]
+def tilings(kind: str, spec: ConvSpec, *, prepared: bool = False) -> dict[str, Predicted]:
+    """Return the tiling of least predicted time of each way that there is, the least of all first.
+
+    Parameters
+    ----------
+    kind : {"forward", "x", "w"}
+        Which of the convolutions.
+    spec : ConvSpec
+        The problem.
+    prepared : bool
+        Whether a plan holds the spectra of all filters.
+    """
+    problem, place = _problem(kind, spec), PLACES[kind]
     pairs = product(_axes(place, spec, 0), _axes(place, spec, 1))
-    return min((Tiling(problem, pair, prepared) for pair in pairs), key=Tiling.seconds)
+    every = (_predicted(Tiling(problem, pair, prepared)) for pair in pairs)
+    found: dict[str, Predicted] = {}
+    for one in sorted(every, key=attrgetter("seconds")):
+        found.setdefault(one.tiling.way, one)
+    return found
+
+
+def tiling(kind: str, spec: ConvSpec, way: str | None = None, *, prepared: bool = False) -> Predicted:
+    """Return the tiling of least predicted time of one way, or of all.
+
+    The whole plane is one even where that is not worth a trial.
+
+    Raises
+    ------
+    LookupError
+        When there is none of that way.
+    """
+    found = tilings(kind, spec, prepared=prepared)
+    if way is None:
+        return next(iter(found.values()))
+    if way == "whole" and way not in found:
+        place = PLACES[kind]
+        return _predicted(Tiling(_problem(kind, spec), (place(spec, 0, 1), place(spec, 1, 1)), prepared))
+    return found[way]
+
+
+def _predicted(one: Tiling) -> Predicted:
+    return Predicted(one, one.seconds())
+
+
+def _problem(kind: str, spec: ConvSpec) -> Problem:
+    channels, filters = (spec.f, spec.c) if kind == "x" else (spec.c, spec.f)
+    return Problem(kind, spec.n, channels, filters, spec.groups, spec.dtype)
+
+
+PLACES: dict[str, Callable[[ConvSpec, int, int], Axis]] = {
+    "forward": forward_axis,
+    "x": backward_axis,
+    "w": weight_axis,
+}
 
 
 def _axes(place: Callable[[ConvSpec, int, int], Axis], spec: ConvSpec, axis: int) -> Iterator[Axis]:

@@ -1,4 +1,4 @@
-"""Real transforms over the two axes of a picture, at sizes that transform fast."""
+"""Real transforms over the two axes of an image, at sizes that transform fast."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def size(spec: ConvSpec | PoolSpec) -> tuple[int, int]:
     return fast_length(height), fast_length(width)
 
 
-def transform(pictures: Array, spec: ConvSpec | PoolSpec) -> Array:
-    """Return the half spectrum of pictures (H, W, ...) over their first two axes."""
-    return np.fft.rfft2(pictures, s=size(spec), axes=(0, 1))
+def transform(images: Array, spec: ConvSpec | PoolSpec) -> Array:
+    """Return the half spectrum of images (H, W, ...) over their first two axes."""
+    return np.fft.rfft2(images, s=size(spec), axes=(0, 1))
 
 
 def inverse(spectrum: Array, spec: ConvSpec | PoolSpec) -> Array:
-    """Return the pictures (H, W, ...) of a half spectrum."""
+    """Return the images (H, W, ...) of a half spectrum."""
     return np.fft.irfft2(spectrum, s=size(spec), axes=(0, 1))
 
 
-def spread(values: Array, step: tuple[int, int]) -> Array:
+def dilated(values: Array, step: tuple[int, int]) -> Array:
     """Return (H, W, ...) with `step` - 1 zeros between neighbours: undoes a stride, makes a dilation."""
     if step == (1, 1):
         return values

@@ -11,24 +11,17 @@ from functools import partial
 
 import numpy as np
 
-from jitconv.algorithm import Algorithm, Plan, never_refuses, unprepared
+from jitconv.algorithm import Algorithm, Plan, never_refuses
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.views import hwcf, nhwc
-from jitconv.algorithms.im2col.columns import (
-    block_bytes,
-    block_shape,
-    blocks,
-    column_bytes,
-    gather,
-    patch_bytes,
-    pictures_bytes,
-    windows,
-)
+from jitconv.algorithms.im2col.blocks import WAYS, Blocks, Way
+from jitconv.algorithms.im2col.columns import col2im, column_bytes, windows
 from jitconv.arrays import Array
 from jitconv.hooks import hookimpl
 from jitconv.jit import blas_threads
 from jitconv.specs import ConvSpec
 from jitconv.specs.values import nbytes
+from jitconv.variants import Variant, Variants
 
 RESULT_BYTES_PER_SECOND = 4e9
 CALL = 41e-6
@@ -46,17 +39,18 @@ FILTERS_PER_SECOND = 0.2e9
 asv_benchmarks/benchmarks/rates.py."""
 
 
-def forward(spec: ConvSpec, x: Array, w: Array, b: Array | None, y: Array) -> None:
+def forward(blocks: Blocks[ConvSpec], x: Array, w: Array, b: Array | None, y: Array) -> None:
     """Y = columns · filters + b, block by block, for each group of channels."""
-    prepare(spec, w, b, None)(x, y)
+    hold(blocks, w, b, None)(x, y)
 
 
-def prepare(spec: ConvSpec, w: Array, b: Array | None, activation: str | None) -> Plan:
+def hold(blocks: Blocks[ConvSpec], w: Array, b: Array | None, activation: str | None) -> Plan:
     """Return a plan that holds the filters as matrices."""
+    spec = blocks.spec
     filters = matrices(w, spec)
 
     def plan(x: Array, y: Array) -> None:
-        for which, some in blocks(spec):
+        for which, some in blocks:
             product_into(columns(x, spec, which, some), filters, y, spec, which, some)
             result = nhwc(y, spec)[which, some]
             if b is not None:
@@ -75,29 +69,37 @@ def product_into(matrix: Array, filters: Array, y: Array, spec: ConvSpec, which:
             if spec.layout == "NHWC":
                 out = y[which, some].reshape(-1, spec.groups, group_f)[:, group]
                 np.matmul(matrix[group], filters[group], out=out)
-            else:  # the transpose of it, for each picture
+            else:  # the transpose of it, for each image
                 out = y[which].reshape(count, spec.groups, group_f, spec.oh, spec.ow)[:, group, :, some]
-                by_picture = matrix[group].reshape(count, -1, matrix.shape[2]).swapaxes(1, 2)
-                np.matmul(filters[group].T, by_picture, out=out.reshape(count, group_f, -1))
+                by_image = matrix[group].reshape(count, -1, matrix.shape[2]).swapaxes(1, 2)
+                np.matmul(filters[group].T, by_image, out=out.reshape(count, group_f, -1))
 
 
 def backward(
-    spec: ConvSpec, dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None
+    blocks: Blocks[ConvSpec],
+    dy: Array,
+    x: Array,
+    w: Array,
+    dx: Array | None,
+    dw: Array | None,
+    db: Array | None,
 ) -> None:
-    """Dw = Σ_block columnsᵀ · dy; dx gathers dy · filtersᵀ (col2im)."""
+    """Dw = Σ_block columnsᵀ · dy; dx is the col2im of dy · filtersᵀ."""
+    spec = blocks.spec
     if dw is not None:
-        _sum_filters(spec, dy, x, dw)
+        _sum_filters(blocks, dy, x, dw)
     if dx is not None:
         across = matrices(w, spec).swapaxes(1, 2)
-        gather(spec, dx, partial(d_columns, spec, dy, across))
+        col2im(blocks, dx, partial(d_columns, spec, dy, across))
     if db is not None:
         nhwc(dy, spec).sum(axis=(0, 1, 2), out=db)
 
 
-def _sum_filters(spec: ConvSpec, dy: Array, x: Array, dw: Array) -> None:
+def _sum_filters(blocks: Blocks[ConvSpec], dy: Array, x: Array, dw: Array) -> None:
+    spec = blocks.spec
     group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
     total = np.zeros((spec.groups, spec.kh * spec.kw * group_c, group_f), dw.dtype)
-    for which, some in blocks(spec):
+    for which, some in blocks:
         with blas_threads():
             total += columns(x, spec, which, some).swapaxes(1, 2) @ upstream(dy, spec, which, some)
     hwcf(dw, spec)[...] = from_matrices(total, spec)
@@ -130,7 +132,9 @@ def upstream(dy: Array, spec: ConvSpec, which: slice, some: slice) -> Array:
 def matrices(w: Array, spec: ConvSpec) -> Array:
     """Return the filters of each group as (groups, KH·KW·C/groups, F/groups)."""
     group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
-    grouped = hwcf(w, spec).reshape(spec.kh, spec.kw, group_c, spec.groups, group_f)  # a view, however w lies
+    grouped = hwcf(w, spec).reshape(
+        spec.kh, spec.kw, group_c, spec.groups, group_f
+    )  # a view, however w is stored
     return np.ascontiguousarray(grouped.transpose(3, 0, 1, 2, 4)).reshape(spec.groups, -1, group_f)
 
 
@@ -139,56 +143,95 @@ def from_matrices(product: Array, spec: ConvSpec) -> Array:
     return product.transpose(1, 0, 2).reshape(spec.kh, spec.kw, spec.c // spec.groups, spec.f)
 
 
-def _workspace(op: str, spec: ConvSpec) -> int:
-    """Filters as matrices if they do not lie so, a patch and its columns; what gradients are summed in."""
-    itemsize = np.dtype(spec.dtype).itemsize
+def _forward_bytes(blocks: Blocks[ConvSpec]) -> int:
+    """Filters as matrices if they are not stored so, a patch and its columns."""
+    return _copied_filters(blocks.spec) + _columns_bytes(blocks)
+
+
+def _backward_bytes(blocks: Blocks[ConvSpec]) -> int:
+    """The same, or the columns of a gradient; what gradients are summed in."""
+    spec = blocks.spec
+    itemsize, block = np.dtype(spec.dtype).itemsize, blocks.column_bytes
     filters = math.prod(spec.w_shape) * itemsize
-    lie = spec.layout == "NHWC" and spec.groups == 1 and not spec.flip_kernel
-    copied, block = 0 if lie else filters, block_bytes(spec)
-    one = spec.kh * spec.kw == spec.groups == 1 and spec.stride == (1, 1)
-    made = patch_bytes(spec) + (0 if one else block)  # the patch itself is the columns of 1x1
-    if op == "conv_forward":
-        return copied + made
-    count, some = block_shape(spec)
-    upstream = count * some * spec.ow * spec.f * itemsize * (spec.layout == "NCHW")
-    for_dw = filters + max(made, block + upstream + filters)
+    upstream = blocks.windows * spec.f * itemsize * (spec.layout == "NCHW")
+    for_dw = filters + max(_columns_bytes(blocks), block + upstream + filters)
     regrouped = block * (1 < spec.groups < spec.c)
-    for_dx = copied + pictures_bytes(spec) + block + max(upstream, regrouped)
+    for_dx = _copied_filters(spec) + blocks.images_bytes + block + max(upstream, regrouped)
     return max(for_dw * ("w" in spec.wrt), for_dx * ("x" in spec.wrt))
 
 
-def _cost(op: str, spec: ConvSpec) -> float:
+def _copied_filters(spec: ConvSpec) -> int:
+    stored_so = spec.layout == "NHWC" and spec.groups == 1 and not spec.flip_kernel
+    return 0 if stored_so else math.prod(spec.w_shape) * np.dtype(spec.dtype).itemsize
+
+
+def _columns_bytes(blocks: Blocks[ConvSpec]) -> int:
+    spec = blocks.spec
+    one = spec.kh * spec.kw == spec.groups == 1 and spec.stride == (1, 1)
+    # the patch itself is the columns of 1x1
+    return blocks.patch_bytes + (0 if one else blocks.column_bytes)
+
+
+def _cost(op: str, blocks: Blocks[ConvSpec]) -> float:
     """Predict a time, that of a call which makes its filters a matrix."""
+    spec = blocks.spec
     moves = 1 if op == "conv_forward" else 2 * ("w" in spec.wrt) + ("x" in spec.wrt)
-    turned = moves * math.prod(spec.w_shape) if spec.layout == "NCHW" else 0
-    return _kept_cost(op, spec) + turned / FILTERS_PER_SECOND
+    moved = moves * math.prod(spec.w_shape) if spec.layout == "NCHW" else 0
+    return _held_cost(op, blocks) + moved / FILTERS_PER_SECOND
 
 
-def _kept_cost(op: str, spec: ConvSpec) -> float:
+def _held_cost(op: str, blocks: Blocks[ConvSpec]) -> float:
     """Predict a time with filters that are a matrix."""
+    spec = blocks.spec
     copied = (
         column_bytes(spec) / COLUMN_BYTES_PER_SECOND[op] + nbytes(spec.outputs(op)) / RESULT_BYTES_PER_SECOND
     )
-    products = spec.groups * sum(1 for _ in blocks(spec))
+    products = spec.groups * len(blocks)
     read = math.prod(spec.w_shape) * np.dtype(spec.dtype).itemsize
     overhead = CALL + copied + products * PRODUCT
     return seconds(overhead, spec.flops(op) / 2, MADDS_PER_SECOND, read, FILTER_BYTES_PER_SECOND)
+
+
+def _forward(way: Way) -> Variant:
+    return Variant(
+        way.name,
+        serves=way.serves,
+        able=never_refuses,
+        build=lambda spec: partial(forward, way.cut(spec)),
+        hold=lambda spec, w, b, activation: hold(way.cut(spec), w, b, activation),
+        workspace=lambda spec: _forward_bytes(way.cut(spec)),
+        cost=lambda spec: _cost("conv_forward", way.cut(spec)),
+        held_cost=lambda spec: _held_cost("conv_forward", way.cut(spec)),
+    )
+
+
+def _backward(way: Way) -> Variant:
+    return Variant(
+        way.name,
+        serves=way.serves,
+        able=never_refuses,
+        build=lambda spec: partial(backward, way.cut(spec)),
+        workspace=lambda spec: _backward_bytes(way.cut(spec)),
+        cost=lambda spec: _cost("conv_backward", way.cut(spec)),
+    )
+
+
+VARIANTS = {
+    "conv_forward": Variants(*map(_forward, WAYS)),
+    "conv_backward": Variants(*map(_backward, WAYS)),
+}
 
 
 @hookimpl
 def jitconv_algorithms() -> list[Algorithm]:
     """Register the convolutions by a matrix product."""
     return [
-        Algorithm(
+        Algorithm.of_variants(
             op,
             "im2col",
+            variants,
             why_not=never_refuses,
-            cost=partial(_cost, op),
-            workspace=partial(_workspace, op),
-            build=unprepared(run),
             deterministic=False,  # the matrix product is NumPy's BLAS, which promises nothing
-            prepare=prepare if op == "conv_forward" else None,
-            prepared_cost=partial(_kept_cost, op) if op == "conv_forward" else None,
         )
-        for op, run in (("conv_forward", forward), ("conv_backward", backward))
+        for op, variants in VARIANTS.items()
     ]

@@ -8,23 +8,16 @@ from functools import partial
 
 import numpy as np
 
-from jitconv.algorithm import Algorithm, unprepared
+from jitconv.algorithm import Algorithm, never_refuses, unprepared
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.pooling import divisors, shared
 from jitconv.algorithms._shared.views import nhwc
-from jitconv.algorithms.im2col.columns import (
-    block_bytes,
-    block_shape,
-    blocks,
-    column_bytes,
-    gather,
-    patch_bytes,
-    pictures_bytes,
-    windows,
-)
+from jitconv.algorithms.im2col.blocks import WAYS, Blocks, Way
+from jitconv.algorithms.im2col.columns import col2im, column_bytes, windows
 from jitconv.arrays import Array
 from jitconv.hooks import hookimpl
 from jitconv.specs import PoolSpec
+from jitconv.variants import Variant, Variants
 
 CALL = {
     "max_pool_forward": 75e-6,
@@ -47,9 +40,10 @@ SCATTERED_BYTES = 64 * 1024
 """What NumPy's `add.at` takes for itself. Not measured."""
 
 
-def max_forward(spec: PoolSpec, x: Array, y: Array, indices: Array | None) -> None:
+def max_forward(blocks: Blocks[PoolSpec], x: Array, y: Array, indices: Array | None) -> None:
     """Y = the maximum of each row of the column matrix; padding is -inf, and the last to be chosen."""
-    for which, some in blocks(spec):
+    spec = blocks.spec
+    for which, some in blocks:
         columns, inside = max_columns(spec, x, which, some)
         winner = first_winner(columns, inside)
         nhwc(y, spec)[which, some] = np.take_along_axis(columns, winner[..., None], axis=-1)[..., 0]
@@ -57,40 +51,45 @@ def max_forward(spec: PoolSpec, x: Array, y: Array, indices: Array | None) -> No
             nhwc(indices, spec)[which, some] = positions(winner, spec, some)
 
 
-def max_backward(spec: PoolSpec, dy: Array, x: Array, indices: Array | None, dx: Array) -> None:
-    """Share each window's gradient along its row, and add the rows to where they came from."""
-    upstream, result = nhwc(dy, spec), nhwc(dx, spec)
-    if indices is not None:
-        result[...] = 0
-        for n, place in enumerate(nhwc(indices, spec)):
-            np.add.at(result[n], (place // spec.w, place % spec.w, np.arange(spec.c)), upstream[n])
-        return
+def max_backward(blocks: Blocks[PoolSpec], dy: Array, x: Array, indices: None, dx: Array) -> None:
+    """Share each window's gradient along its row, and add the rows to what they are copies of."""
+    spec = blocks.spec
 
-    def parts(which: slice, some: slice) -> Array:
+    def columns_of(which: slice, some: slice) -> Array:
         columns, inside = max_columns(spec, x, which, some)
-        given = share(spec, upstream[which, some], columns, inside)
+        given = share(spec, nhwc(dy, spec)[which, some], columns, inside)
         return given.reshape(*given.shape[:-1], spec.kh, spec.kw)
 
-    gather(spec, dx, parts)
+    col2im(blocks, dx, columns_of)
 
 
-def avg_forward(spec: PoolSpec, x: Array, y: Array) -> None:
+def given_backward(spec: PoolSpec, dy: Array, x: Array, indices: Array, dx: Array) -> None:
+    """Add each gradient to where its maximum was."""
+    upstream, result = nhwc(dy, spec), nhwc(dx, spec)
+    result[...] = 0
+    for n, place in enumerate(nhwc(indices, spec)):
+        np.add.at(result[n], (place // spec.w, place % spec.w, np.arange(spec.c)), upstream[n])
+
+
+def avg_forward(blocks: Blocks[PoolSpec], x: Array, y: Array) -> None:
     """Y = the sum of each row over its divisor."""
+    spec = blocks.spec
     over = divisors(spec)[..., None]
-    for which, some in blocks(spec):
+    for which, some in blocks:
         total = windows(x, spec, which, some).sum(axis=(-2, -1))
         np.divide(total, over[some], out=nhwc(y, spec)[which, some])
 
 
-def avg_backward(spec: PoolSpec, dy: Array, dx: Array) -> None:
-    """Add each window's gradient over its divisor to where the window came from."""
+def avg_backward(blocks: Blocks[PoolSpec], dy: Array, dx: Array) -> None:
+    """Add each window's gradient over its divisor to the inputs of the window."""
+    spec = blocks.spec
     over = divisors(spec)[..., None]
 
-    def parts(which: slice, some: slice) -> Array:
+    def columns_of(which: slice, some: slice) -> Array:
         given = (nhwc(dy, spec)[which, some] / over[some])[..., None, None]
         return np.broadcast_to(given, (*given.shape[:4], spec.kh, spec.kw))
 
-    gather(spec, dx, parts)
+    col2im(blocks, dx, columns_of)
 
 
 def share(spec: PoolSpec, upstream: Array, columns: Array, inside: Array) -> Array:
@@ -102,7 +101,7 @@ def share(spec: PoolSpec, upstream: Array, columns: Array, inside: Array) -> Arr
 
 
 def max_columns(spec: PoolSpec, x: Array, which: slice, some: slice) -> tuple[Array, Array]:
-    """Return the rows (N, rows, OW, C, KH·KW) of a block, and which elements lie in the input."""
+    """Return the rows (N, rows, OW, C, KH·KW) of a block, and which elements are in the input."""
     seen = windows(x, spec, which, some, -np.inf)
     columns = seen.reshape(*seen.shape[:4], spec.kh * spec.kw)
     one = replace(spec, n=1, c=1, layout="NHWC")
@@ -135,47 +134,74 @@ def _why_not(spec: PoolSpec) -> str | None:
     return None
 
 
-def _workspace(op: str, spec: PoolSpec) -> int:
-    """A patch, its columns and places of their maxima; for a gradient the pictures that it is for."""
+def _workspace(op: str, blocks: Blocks[PoolSpec]) -> int:
+    """A patch, its columns and places of their maxima; for a gradient the images that it is for."""
+    spec = blocks.spec
     itemsize, place = np.dtype(spec.dtype).itemsize, np.dtype(np.int64).itemsize
-    if op == "max_pool_backward" and spec.indices:  # rows and columns of one picture's places
-        copied = itemsize * (spec.layout == "NCHW")
-        return SCATTERED_BYTES + spec.oh * spec.ow * spec.c * (2 * place + copied)
-    count, some = block_shape(spec)
-    outputs, block, forward = count * some * spec.ow * spec.c, block_bytes(spec), op.endswith("forward")
-    gathered = 0 if forward else pictures_bytes(spec)
+    outputs, block, forward = blocks.windows * spec.c, blocks.column_bytes, op.endswith("forward")
+    gathered = 0 if forward else blocks.images_bytes
     if op.startswith("avg"):
-        return (patch_bytes(spec) if forward else gathered) + outputs * itemsize
+        return (blocks.patch_bytes if forward else gathered) + outputs * itemsize
     found = (4 if forward and spec.indices else 3) * place + 2
-    search = block + max(patch_bytes(spec), outputs * found)
+    broadcast = spec.kh * spec.kw + 2 * place + 1  # `np.argmax` copies which elements are inside
+    search = block + max(blocks.patch_bytes, outputs * max(found, broadcast))
     if forward:  # the columns of one block are kept until those of the next are made
-        several = (count, some) != (spec.n, spec.oh)
-        return max(search, several * (2 * block + patch_bytes(spec) + outputs * place))
+        several = (blocks.images, blocks.rows) != (spec.n, spec.oh)
+        return max(search, several * (2 * block + blocks.patch_bytes + outputs * place))
     shares = 2 * block + outputs * (spec.kh * spec.kw + itemsize * (spec.ties == "split"))
     return gathered + max(search, shares)
+
+
+def _given_workspace(spec: PoolSpec) -> int:
+    """Rows and columns of the places of one image's maxima."""
+    itemsize, place = np.dtype(spec.dtype).itemsize, np.dtype(np.int64).itemsize
+    copied = itemsize * (spec.layout == "NCHW")
+    return SCATTERED_BYTES + spec.oh * spec.ow * spec.c * (2 * place + copied)
 
 
 def _cost(op: str, spec: PoolSpec) -> float:
     return seconds(CALL[op], moved=column_bytes(spec), bandwidth=COLUMN_BYTES_PER_SECOND[op])
 
 
+def _serves_given(spec: PoolSpec) -> str | None:
+    return None if spec.indices else "needs the indices of the maxima"
+
+
+def _finds_maxima(spec: PoolSpec) -> str | None:
+    return "finds the maxima itself, whose indices are given" if spec.indices else None
+
+
+def _variant(op: str, run: Callable[..., None], way: Way) -> Variant:
+    able = _finds_maxima if op == "max_pool_backward" else never_refuses
+    return Variant(
+        way.name,
+        serves=lambda spec: able(spec) or way.serves(spec),
+        able=able,
+        build=lambda spec: partial(run, way.cut(spec)),
+        workspace=lambda spec: _workspace(op, way.cut(spec)),
+    )
+
+
+def _variants(op: str, run: Callable[..., None], *before: Variant) -> Variants:
+    return Variants(*before, *(_variant(op, run, way) for way in WAYS))
+
+
+VARIANTS = {
+    "max_pool_forward": _variants("max_pool_forward", max_forward),
+    "max_pool_backward": _variants(
+        "max_pool_backward",
+        max_backward,
+        Variant("given_indices", _serves_given, unprepared(given_backward), _given_workspace),
+    ),
+    "avg_pool_forward": _variants("avg_pool_forward", avg_forward),
+    "avg_pool_backward": _variants("avg_pool_backward", avg_backward),
+}
+
+
 @hookimpl
 def jitconv_algorithms() -> list[Algorithm]:
     """Register the poolings over columns."""
-    runs: dict[str, Callable[..., None]] = {
-        "max_pool_forward": max_forward,
-        "max_pool_backward": max_backward,
-        "avg_pool_forward": avg_forward,
-        "avg_pool_backward": avg_backward,
-    }
     return [
-        Algorithm(
-            op,
-            "im2col",
-            why_not=_why_not,
-            cost=partial(_cost, op),
-            workspace=partial(_workspace, op),
-            build=unprepared(run),
-        )
-        for op, run in runs.items()
+        Algorithm.of_variants(op, "im2col", variants, why_not=_why_not, cost=partial(_cost, op))
+        for op, variants in VARIANTS.items()
     ]

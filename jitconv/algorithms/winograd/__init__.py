@@ -1,1 +1,1 @@
-"""Fewer multiplications: small tiles of the picture and the filters, transformed (Winograd)."""
+"""Fewer multiplications: small tiles of the image and the filters, transformed (Winograd)."""

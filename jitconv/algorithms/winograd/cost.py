@@ -1,16 +1,22 @@
-"""What Winograd's tiles cost, in seconds and in bytes, and which of the two tiles is taken."""
+"""What Winograd's tiles cost, in seconds and in bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
-from jitconv.algorithms.winograd.pieces import LARGE, SMALL
+from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms.winograd.sizes import PANEL, PANEL_CHANNELS, Sizes
 from jitconv.jit import team
 from jitconv.micro.tile import padded_columns
 from jitconv.specs import ConvSpec
+
+CALL = 20e-6
+"""Seconds of Python around the kernels. Not measured."""
+
+PIXEL_BYTES_PER_SECOND = 20e9
+"""Of dw as a sum over pixels. An estimate."""
 
 STEP = 30e-6
 MADDS_PER_SECOND = {4: 75e9, 8: 37e9}
@@ -27,39 +33,55 @@ SUMS_TRANSFORMED_PER_SECOND = 20e9
 SUMS_PER_SECOND = 15e9
 """The same of the filters' gradient. Products are those of a server with AVX-512, where both tiles were
 fitted on H = W of 4 to 28, C = F of 64 to 512. What is moved was measured again on a Zen 3, with 3x3 layers
-of ResNet-50, VGG16 and AlexNet, one picture and 16: there the large tile won on each of them forward, but for
+of ResNet-50, VGG16 and AlexNet, one image and 16: there the large tile won on each of them forward, but for
 kept filters of 7x7 pixels; of the gradient the two were not compared there."""
 
 SUMS_START = 16
 """Products of a sum that take as long as to begin and to store it. n1h112w112c{8,16} k3x3f64 took 1.09 and
 0.72 of the time of `direct`, where products alone predicted 0.65 and 0.48; with a start 1.01 and 0.68. A plan
-of n1h224w224c3 k3x3f64 came here, with 2.9 ms instead of 1.2 (two Zen 3 cores)."""
-
-SIDES = (LARGE, SMALL)
+of n1h224w224c3 k3x3f64 was taken here, with 2.9 ms instead of 1.2 (two Zen 3 cores)."""
 
 
-def forward_sizes(spec: ConvSpec, *, kept: bool = False) -> Sizes:
-    """Return the sizes of the forward op by the cheaper tile."""
-    return _cheaper(
-        spec, spec.c, spec.f, (spec.oh, spec.ow), lambda sizes: correlation_cost(sizes, kept=kept)
-    )
+def forward_sizes(spec: ConvSpec, side: int) -> Sizes:
+    """Return the sizes of the forward op by one of the tiles."""
+    return Sizes(side, spec.n, (spec.oh, spec.ow), spec.c, spec.f, _itemsize(spec))
 
 
-def backward_sizes(spec: ConvSpec) -> Sizes:
+def dx_sizes(spec: ConvSpec, side: int) -> Sizes:
     """Return the sizes of dx."""
-    return _cheaper(spec, spec.f, spec.c, (spec.h, spec.w), correlation_cost)
+    return Sizes(side, spec.n, (spec.h, spec.w), spec.f, spec.c, _itemsize(spec))
 
 
-def weights_sizes(spec: ConvSpec) -> Sizes:
-    """Return the sizes of dw."""
-    return _cheaper(spec, spec.c, spec.f, (spec.oh, spec.ow), weights_cost)
+dw_sizes = forward_sizes
+"""The sizes of dw: dy is cut in pieces as the forward op's results are in tiles."""
 
 
-def _cheaper(
-    spec: ConvSpec, channels: int, filters: int, counts: tuple[int, int], cost: Callable[[Sizes], float]
-) -> Sizes:
-    itemsize = np.dtype(spec.dtype).itemsize
-    return min((Sizes(side, spec.n, counts, channels, filters, itemsize) for side in SIDES), key=cost)
+def _itemsize(spec: ConvSpec) -> int:
+    return np.dtype(spec.dtype).itemsize
+
+
+@lru_cache(maxsize=1024)
+def forward_cost(spec: ConvSpec, side: int, *, kept: bool = False) -> float:
+    """Predict the seconds of the forward op by a tile; a choice asks several times."""
+    return correlation_cost(forward_sizes(spec, side), kept=kept)
+
+
+@lru_cache(maxsize=1024)
+def dx_cost(spec: ConvSpec, side: int) -> float:
+    """Predict the seconds of dx."""
+    return correlation_cost(dx_sizes(spec, side))
+
+
+@lru_cache(maxsize=1024)
+def dw_cost(spec: ConvSpec, side: int) -> float:
+    """Predict the seconds of dw."""
+    return weights_cost(dw_sizes(spec, side))
+
+
+def pixels_cost(spec: ConvSpec) -> float:
+    """Predict the seconds of dw as a sum over pixels."""
+    rate = MADDS_PER_SECOND[_itemsize(spec)]
+    return seconds(0, spec.madds, rate, spec.traffic("conv_backward"), PIXEL_BYTES_PER_SECOND)
 
 
 def correlation_cost(sizes: Sizes, *, kept: bool = False) -> float:
@@ -85,7 +107,7 @@ def weights_cost(sizes: Sizes) -> float:
 
 
 def correlation_bytes(sizes: Sizes, *, kept: bool = False) -> int:
-    """Return the bytes that a correlation needs beside pictures, filters and results; with what is kept."""
+    """Return the bytes that a correlation needs beside images, filters and results; with what is kept."""
     strip = (sizes.side + 3) * (sizes.grid[2] * sizes.side + 2) * sizes.channels
     results = sizes.side * ((sizes.side + 2) * sizes.grid[2] + sizes.counts[1]) * PANEL
     each = strip * sizes.itemsize + results

@@ -1,4 +1,4 @@
-"""The transforms of 3x3 filters, read where they lie in any layout, turned round or not."""
+"""The transforms of 3x3 filters, read as they are stored in any layout, rotated by 180 degrees or not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TAPS = 9
 
 
 class Steps(NamedTuple):
-    """How filters lie in memory."""
+    """How filters are stored."""
 
     first: int
     """Where the first tap of the first filter is."""
@@ -40,8 +40,8 @@ def forward_steps(spec: ConvSpec) -> Steps:
     return Steps(place(0, 0, spec), place(0, 1, spec) - place(0, 0, spec), channel, filter_)
 
 
-def turned_steps(spec: ConvSpec) -> Steps:
-    """Return the same of filters turned by 180 degrees whose channels and filters have changed places."""
+def rotated_steps(spec: ConvSpec) -> Steps:
+    """Return the same of filters rotated by 180 degrees whose channels and filters have changed places."""
     first, tap, channel, filter_ = forward_steps(spec)
     return Steps(first + (TAPS - 1) * tap, -tap, filter_, channel)
 
@@ -67,7 +67,7 @@ FILTER_NUMBERS = len(Filters._fields)
 
 @inlined
 def _transform(side, w, at, tap, step, out, to, apart, channels, count):
-    """Transform the taps of some channels and `count` filters that lie side by side."""
+    """Transform the taps of some channels and `count` contiguous filters."""
     width = WIDEST * (VECTOR_BYTES // w.itemsize)
     read = Places(at=at, down=3 * tap, right=tap, step=step)
     written = Places(at=to, down=(side + 2) * apart, right=apart, step=width)
@@ -92,7 +92,7 @@ def transform_filters(w, out, gathered, n, apart, first, last, f, at):
         return
     for v in range(0, count, lanes):
         start, some, to = n.first + (f + v) * n.filter, min(lanes, count - v), at + v
-        if n.channel == 1:  # a tap of all channels lies together
+        if n.channel == 1:  # a tap of all channels is contiguous
             run = (channels + lanes - 1) // lanes * lanes * lanes
             for t in range(TAPS):
                 interleave(w, start + t * n.tap + first, n.filter, some, channels, gathered[t * run :])
@@ -100,11 +100,11 @@ def transform_filters(w, out, gathered, n, apart, first, last, f, at):
             continue
         lowest, begin = start + min(0, (TAPS - 1) * n.tap), max(0, -n.tap) * (TAPS - 1) * lanes
         tap = n.tap * lanes
-        if n.channel == TAPS:  # all taps of all channels lie together
+        if n.channel == TAPS:  # all taps of all channels are contiguous
             interleave(w, lowest + first * TAPS, n.filter, some, channels * TAPS, gathered)
             _transform(n.side, gathered, begin, tap, TAPS * lanes, out, to, apart, channels, some)
             continue
-        for c in range(first, last):  # the taps of one channel do
+        for c in range(first, last):  # the taps of one channel are
             interleave(w, lowest + c * n.channel, n.filter, some, TAPS, gathered)
             place = to + (c - first) * WIDEST * lanes
             _transform(n.side, gathered, begin, tap, 0, out, place, apart, 1, some)

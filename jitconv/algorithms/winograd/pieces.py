@@ -2,11 +2,11 @@
 
 Source: A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2015; the points of the
 interpolation are 0, ±1, infinity and, for the larger tile, ±2. A tile of results of `side` by `side` needs
-a patch of the picture two larger each way, and so many products as the patch has numbers.
+a patch of the image two larger each way, and so many products as the patch has numbers.
 
-A strip is a row of tiles of one picture. Its part of the picture, and of the results, goes through a buffer
+A strip is a row of tiles of one image. Its part of the image, and of the results, goes through a buffer
 that begins with a cache line, in NHWC whatever the layout: vectors that lay in two lines took 1.6 times as
-long to transform, and nothing in it needs to be watched for the picture's border.
+long to transform, and nothing in it needs to be watched for the image's border.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def transform_strip(x, rows, patches, n, strip, to):
     patch, row = side + 2, (n.tiles * side + 2) * channels
     top, image = strip % n.strips * side - n.top, strip // n.strips * n.image
     if n.channel == 1 and n.column == channels:
-        # rows of pixels as they lie; what is left and right of them, and one whole row, is 0
+        # rows of pixels as they are stored; what is left and right of them, and one whole row, is 0
         begin, end = max(0, n.left) * channels, min(row, (n.width + n.left) * channels)
         blank = patch * row
         clear(rows[blank : blank + row])

@@ -49,17 +49,17 @@ class Sizes:
 
     @property
     def grid(self) -> tuple[int, int, int]:
-        """A tile's side, the strips of a picture and the tiles of a strip."""
+        """A tile's side, the strips of an image and the tiles of a strip."""
         return self.side, -(-self.counts[0] // self.side), -(-self.counts[1] // self.side)
 
     @property
     def strips(self) -> int:
-        """Strips of all pictures."""
+        """Strips of all images."""
         return self.batch * self.grid[1]
 
     @property
     def tiles(self) -> int:
-        """Tiles of all pictures."""
+        """Tiles of all images."""
         return self.strips * self.grid[2]
 
     @property
@@ -126,7 +126,7 @@ class Sizes:
         return self.tiles <= PANEL_TILES and self.panels > 1 and self.transformed > PANEL_BYTES
 
     def pitch(self, columns: int) -> int:
-        """Return the step from tile to tile of patches: rows of whole KiB would meet in few sets of a cache.
+        """Return the step from tile to tile of patches: rows of whole KiB would fall in few sets of a cache.
 
         16 rows of 2 KiB took products of n1h14w14c512 5.3 ms, rows a line longer 4.0 (a Zen 3).
         """
@@ -134,6 +134,6 @@ class Sizes:
         return columns if columns % (16 * line) else columns + line
 
     def apart(self, tiles: int, columns: int) -> int:
-        """Return the step from point to point: an odd number of lines, or all meet in one set of a cache."""
+        """Return the step from point to point: an odd number of lines, or all fall in one set of a cache."""
         lines = -(-tiles * columns * self.itemsize // LINE)
         return (lines + 1 - lines % 2) * LINE // self.itemsize

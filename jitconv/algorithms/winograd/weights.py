@@ -1,8 +1,8 @@
 """The gradient of 3x3 filters by Winograd's F(3×3, 4×4): 36 products for a 4x4 piece of dy, instead of 144.
 
-Or by F(3×3, 2×2): 16 for a piece of 2x2, instead of 36. dw is a correlation of the pictures with dy, so dy
+Or by F(3×3, 2×2): 16 for a piece of 2x2, instead of 36. dw is a correlation of the images with dy, so dy
 takes the place of the filters, cut in pieces. The points of the interpolation, and with them the transform
-of the pictures, are those of the forward tiles.
+of the images, are those of the forward tiles.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 from numba import prange
 
 from jitconv.algorithms._shared.memory import fetch
-from jitconv.algorithms._shared.views import strides
 from jitconv.algorithms.winograd.correlate import PATCHES
 from jitconv.algorithms.winograd.filters import TAPS, Steps
-from jitconv.algorithms.winograd.pieces import LARGE, Patches, points_of
+from jitconv.algorithms.winograd.pieces import LARGE, points_of
 from jitconv.algorithms.winograd.sizes import PANEL, Sizes
+from jitconv.algorithms.winograd.strips import patches_of, strips_of
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
@@ -43,10 +43,6 @@ PIECE_4 = transform(
 TAPS_4 = transform("taps_4", [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 1]])
 PIECE_2 = transform("piece_2", [[1, 0], [1 / 2, 1 / 2], [1 / 2, -1 / 2], [0, 1]])
 TAPS_2 = transform("taps_2", [[1, 1, 1, 0], [0, 1, -1, 0], [0, 1, 1, 1]])
-
-LEAST_TILES = 32
-"""With fewer tiles reading and writing the sums takes longer than a sum over pixels does: an estimate from
-their bytes."""
 
 
 class Pieces(NamedTuple):
@@ -207,51 +203,25 @@ PIECES, SUMS, TO_TAPS, PLANE_SUMS = Kernel(_pieces), Kernel(_sums), Kernel(_taps
 
 
 class WinogradWeights:
-    """dw of one problem, which lies as `steps` say."""
+    """dw of one problem, stored as `steps` say."""
 
     def __init__(
         self, sizes: Sizes, size: tuple[int, int], pad: tuple[int, int], steps: Steps, layout: str
     ) -> None:
         self._sizes = sizes
-        side, strips, tiles = sizes.grid
-        x_image, x_row, x_column, x_channel = strides(*size, sizes.channels, layout)
-        image, row, column, channel = strides(*sizes.counts, sizes.filters, layout)
-        many = sizes.group * tiles
+        many = sizes.group * sizes.grid[2]
         pitches = sizes.pitch(sizes.channels), sizes.pitch(sizes.filters)
         apart = sizes.apart(many, pitches[0]), sizes.apart(many, pitches[1])
         sums_apart = sizes.apart(sizes.chunk, PANEL // sizes.itemsize)
-        patches = Patches(
-            side=side,
-            strips=strips,
-            tiles=tiles,
-            channels=sizes.channels,
-            image=x_image,
-            row=x_row,
-            column=x_column,
-            channel=x_channel,
-            height=size[0],
-            width=size[1],
-            top=pad[0],
-            left=pad[1],
-            apart=apart[0],
-            pitch=pitches[0],
-        )
+        patches = patches_of(sizes, size, pad, layout, apart=apart[0])
         pieces = Pieces(
-            side=side,
-            strips=strips,
-            tiles=tiles,
             filters=sizes.filters,
-            image=image,
-            row=row,
-            column=column,
-            channel=channel,
-            height=sizes.counts[0],
-            width=sizes.counts[1],
             apart=apart[1],
             pitch=pitches[1],
+            **strips_of(sizes, sizes.counts, sizes.filters, layout),
         )
         sums = Sums(
-            side=side,
+            side=sizes.side,
             channels=sizes.channels,
             filters=sizes.filters,
             chunk=sizes.chunk,

@@ -11,7 +11,7 @@ import numpy as np
 
 from jitconv.algorithm import Plan
 from jitconv.algorithms._shared.bias import bias_gradient
-from jitconv.algorithms._shared.layout import pictures_nhwc
+from jitconv.algorithms._shared.layout import images_nhwc
 from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.arrays import Array
 from jitconv.specs import ConvSpec
@@ -74,7 +74,7 @@ def _whole(spec: ConvSpec, chosen: Chosen) -> Plan:
             dw = None
         if dx is None and dw is None:
             return
-        with pictures_nhwc(dy, spec.layout, outputs, (0, 0, 0, 0)) as upstream:
+        with images_nhwc(dy, spec.layout, outputs, (0, 0, 0, 0)) as upstream:
             if dx is not None:
                 dx_of(upstream, w, dx)
             if dw is not None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
-from jitconv.algorithms._shared.layout import pictures_nhwc
+from jitconv.algorithms._shared.layout import images_nhwc
 from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.arrays import Array
@@ -153,5 +153,5 @@ class Streamed:
     def __call__(self, x: Array, w: Array, b: Array | None, y: Array) -> None:
         """Fill `y`."""
         spec = self._spec
-        with pictures_nhwc(x, spec.layout, (spec.n, spec.h, spec.w, spec.c), spec.pad) as pictures:
+        with images_nhwc(x, spec.layout, (spec.n, spec.h, spec.w, spec.c), spec.pad) as pictures:
             self._run(pictures, w, self._no_bias if b is None else b, y, self._numbers)
