@@ -125,8 +125,8 @@ MUTANTS = [
     Mutant(
         "pack-first",
         "algorithms/direct/forward/pack.py",
-        "to + (t * group_c + first) * width",
-        "to + t * group_c * width",
+        "to + (t * n.group_c + first) * width",
+        "to + t * n.group_c * width",
         "the second block of channels is packed over the first",
         (FORWARD,),
         r"c400 k1x1f700 .*nchw",
@@ -134,8 +134,8 @@ MUTANTS = [
     Mutant(
         "pack-deal",
         "algorithms/direct/forward/pack.py",
-        "taps[t] + at + first * strides[0], strides[0], last - first,",
-        "taps[t] + at, strides[0], last - first,",
+        "taps[t] + at + first * step",
+        "taps[t] + at",
         "every block of channels is packed from the first one's filters",
         (FORWARD,),
         r"c130 k3x3f140|c128 k3x3f128",

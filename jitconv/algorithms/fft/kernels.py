@@ -12,7 +12,7 @@ from numba import prange
 from jitconv.algorithms._shared.memory import fetch, put
 from jitconv.jit import Kernel
 from jitconv.jit.loops import inlined
-from jitconv.jit.numbers import unpacked
+from jitconv.jit.numbers import unpacked, unpacked_at
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.tile import WIDEST, At, Product, tiles, tiles_across, width_of
 
@@ -51,7 +51,7 @@ COUNT, TASK = len(Numbers._fields), len(Task._fields)
 @inlined
 def task_of(tasks, number):
     """Return a task of the table."""
-    return Task(*unpacked(tasks[TASK * number : TASK * (number + 1)], TASK))
+    return Task(*unpacked_at(tasks, TASK * number, TASK))
 
 
 @inlined

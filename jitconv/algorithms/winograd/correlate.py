@@ -32,7 +32,7 @@ from jitconv.algorithms.winograd.pieces import (
 from jitconv.algorithms.winograd.sizes import PANEL_CHANNELS
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
-from jitconv.jit.numbers import unpacked
+from jitconv.jit.numbers import unpacked, unpacked_at
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.tile import WIDEST, At, Product, tiles, width_of
 
@@ -102,9 +102,9 @@ def product_of(n, columns, width, depth):
 
 def _fused(x, transformed, bias, y, numbers):
     """Run tasks of some strips, each from patch to result within the second-level cache."""
-    n = Products(*unpacked(numbers[PRODUCTS_AT:], PRODUCT_NUMBERS))
+    n = Products(*unpacked_at(numbers, PRODUCTS_AT, PRODUCT_NUMBERS))
     of_x = Patches(*unpacked(numbers, PATCH_NUMBERS))
-    of_y = Results(*unpacked(numbers[RESULTS_AT:], RESULT_NUMBERS))
+    of_y = Results(*unpacked_at(numbers, RESULTS_AT, RESULT_NUMBERS))
     lanes = VECTOR_BYTES // x.itemsize
     width = WIDEST * lanes
     panels, points = (n.filters + width - 1) // width, points_of(n.side)
@@ -138,7 +138,7 @@ def _patches(x, patches, first, last, numbers):
 
 def _products(patches, transformed, bias, products, count, numbers):
     """products[point, panel, tile, lane] = Σ_c patches[point, tile, c] · filters[panel, point, c, lane]."""
-    n = Products(*unpacked(numbers[PRODUCTS_AT:], PRODUCT_NUMBERS))
+    n = Products(*unpacked_at(numbers, PRODUCTS_AT, PRODUCT_NUMBERS))
     lanes = VECTOR_BYTES // patches.itemsize
     width = WIDEST * lanes
     panels, points = (n.filters + width - 1) // width, points_of(n.side)
@@ -150,7 +150,7 @@ def _products(patches, transformed, bias, products, count, numbers):
 
 def _results(products, y, first, last, numbers):
     """Transform the products of strips first..last-1 to results."""
-    n = Results(*unpacked(numbers[RESULTS_AT:], RESULT_NUMBERS))
+    n = Results(*unpacked_at(numbers, RESULTS_AT, RESULT_NUMBERS))
     width = WIDEST * (VECTOR_BYTES // products.itemsize)
     for strip in prange(first, last):
         results = buffer(results_size(n, products), products)
@@ -161,9 +161,9 @@ def _results(products, y, first, last, numbers):
 
 def _panels(patches, w, bias, y, numbers):
     """Transform a panel of filters, some channels at a time, multiply, and transform to results."""
-    n = Products(*unpacked(numbers[PRODUCTS_AT:], PRODUCT_NUMBERS))
-    of_y = Results(*unpacked(numbers[RESULTS_AT:], RESULT_NUMBERS))
-    of_w = Filters(*unpacked(numbers[FILTERS_AT:], FILTER_NUMBERS))
+    n = Products(*unpacked_at(numbers, PRODUCTS_AT, PRODUCT_NUMBERS))
+    of_y = Results(*unpacked_at(numbers, RESULTS_AT, RESULT_NUMBERS))
+    of_w = Filters(*unpacked_at(numbers, FILTERS_AT, FILTER_NUMBERS))
     lanes = VECTOR_BYTES // w.itemsize
     width = WIDEST * lanes
     points, count = points_of(n.side), n.strips * n.tiles

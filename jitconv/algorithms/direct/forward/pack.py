@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
@@ -19,56 +20,68 @@ from jitconv.micro.tile import WIDEST, padded_columns, width_of
 from jitconv.micro.transpose import planes_to_pixels
 
 
+class Numbers(NamedTuple):
+    """What `_pack` is given, before the place of each tap."""
+
+    channel_step: int
+    """Elements from channel to channel, from filter to filter and from group to group."""
+    filter_step: int
+    group_step: int
+    group_c: int
+    """Channels of a group, filters of a group, and groups."""
+    group_f: int
+    groups: int
+
+
+COUNT = len(Numbers._fields)
+
+
 @inlined
-def turn(filters, taps, at, strides, first, last, count, packed, to, group_c):
-    """Put filters that do not lie side by side into one panel: channels do, or the taps of a channel.
+def transpose(filters, taps, at, n, first, last, filter_count, packed, to):
+    """Put filters that are not neighbours into one panel: channels are, or the taps of a channel.
 
     Those taps are all, in order or in the opposite order.
     """
-    width = width_of(count, VECTOR_BYTES // filters.itemsize) * (VECTOR_BYTES // filters.itemsize)
-    if strides[0] == 1:
+    lanes = VECTOR_BYTES // filters.itemsize
+    width = width_of(filter_count, lanes) * lanes
+    if n.channel_step == 1:
         for t in range(taps.size):
-            place, here = taps[t] + at + first, to + (t * group_c + first) * width
-            planes_to_pixels(filters, place, strides[1], count, last - first, packed, here, width)
+            place, here = taps[t] + at + first, to + (t * n.group_c + first) * width
+            planes_to_pixels(filters, place, n.filter_step, filter_count, last - first, packed, here, width)
     else:
-        turned = taps[0] > taps[taps.size - 1]
-        begin, tap = min(taps[0], taps[taps.size - 1]) + at, group_c * width
-        here, step = (to + (taps.size - 1) * tap, -tap) if turned else (to, tap)
+        backwards = taps[0] > taps[taps.size - 1]
+        begin, tap = min(taps[0], taps[taps.size - 1]) + at, n.group_c * width
+        here, step = (to + (taps.size - 1) * tap, -tap) if backwards else (to, tap)
         for c in range(first, last):
-            place = begin + c * strides[0]
-            planes_to_pixels(filters, place, strides[1], count, taps.size, packed, here + c * width, step)
+            place, there = begin + c * n.channel_step, here + c * width
+            planes_to_pixels(filters, place, n.filter_step, filter_count, taps.size, packed, there, step)
     for t in range(taps.size):
         for c in range(first, last):
-            for i in range(count, width):
-                packed[to + (t * group_c + c) * width + i] = 0
+            for i in range(filter_count, width):
+                packed[to + (t * n.group_c + c) * width + i] = 0
 
 
 def _pack(w, packed, numbers):
-    """Run tasks of some panels and channels; lanes beyond the last filter are 0.
-
-    `taps` holds each tap's place; `strides` steps from channel to channel, filter to filter and group to
-    group.
-    """
-    filters, taps = w.ravel(), numbers[6:]
-    ints = unpacked(numbers, 6)
-    strides = ints[:3]
-    group_c, group_f, groups = ints[3:]
+    """Run tasks of some panels and channels; lanes beyond the last filter are 0."""
+    n, filters, taps = Numbers(*unpacked(numbers, COUNT)), w.ravel(), numbers[COUNT:]
+    neighbours = n.filter_step == 1
     panel_width = WIDEST * (VECTOR_BYTES // filters.itemsize)
-    wide = panel_width * PANELS_AT_ONCE if strides[1] == 1 else panel_width
-    depth = taps.size * group_c
-    group_size = packed.size // groups
+    wide = panel_width * PANELS_AT_ONCE if neighbours else panel_width
+    depth = taps.size * n.group_c
+    group_size = packed.size // n.groups
     block = rows_of_a_block(taps.size)
-    parts, blocks = (group_f + wide - 1) // wide, (group_c + block - 1) // block
-    for task in prange(groups * parts * blocks):
+    parts, blocks = (n.group_f + wide - 1) // wide, (n.group_c + block - 1) // block
+    for task in prange(n.groups * parts * blocks):
         g, f, first = task // blocks // parts, task // blocks % parts * wide, task % blocks * block
-        last, count = min(first + block, group_c), min(wide, group_f - f)
-        at, to = g * strides[2] + f * strides[1], g * group_size + depth * f
-        if strides[1] == 1:
+        last, filter_count = min(first + block, n.group_c), min(wide, n.group_f - f)
+        at, to = g * n.group_step + f * n.filter_step, g * group_size + depth * f
+        if neighbours:
+            rows, step = last - first, n.channel_step
             for t in range(taps.size):
-                pack_rows(filters, taps[t] + at + first * strides[0], strides[0], last - first, count,
-                          packed, to, t * group_c + first, depth)  # fmt: skip
+                row, done = taps[t] + at + first * step, t * n.group_c + first
+                pack_rows(filters, row, step, rows, filter_count, packed, to, done, depth)
         else:
-            turn(filters, taps, at, strides, first, last, count, packed, to, group_c)
+            transpose(filters, taps, at, n, first, last, filter_count, packed, to)
 
 
 PACK = Kernel(_pack)
@@ -83,11 +96,12 @@ def packer(
     from filter to filter and from group to group.
     """
     size = groups * taps.size * group_c * padded_columns(group_f, np.dtype(dtype).itemsize)
-    run, numbers = PACK.of(size), flat(strides, group_c, group_f, groups, taps)
+    numbers = Numbers(*strides, group_c=group_c, group_f=group_f, groups=groups)
+    run, table = PACK.of(size), flat(numbers, taps)
 
     def pack(w: Array) -> Array:
         packed = aligned(size, dtype)
-        run(w, packed, numbers)
+        run(w, packed, table)
         return packed
 
     return pack

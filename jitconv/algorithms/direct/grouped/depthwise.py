@@ -21,7 +21,7 @@ from jitconv.algorithms.direct.grouped.pixels import (
 from jitconv.algorithms.direct.grouped.plane import PLANE, Plane
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
-from jitconv.jit.numbers import unpacked
+from jitconv.jit.numbers import unpacked, unpacked_at
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
@@ -50,7 +50,7 @@ NUMBERS = len(Numbers._fields)
 
 def _correlate(x, w, bias, y, biased, relu, numbers):
     """A task has `split` channels of `block` rows of each phase of an image."""
-    n, plane = Numbers(*unpacked(numbers, NUMBERS)), Plane(*unpacked(numbers[NUMBERS:], PLANE))
+    n, plane = Numbers(*unpacked(numbers, NUMBERS)), Plane(*unpacked_at(numbers, NUMBERS, PLANE))
     tables = numbers[NUMBERS + PLANE :]
     splits = (n.channels + n.split - 1) // n.split
     blocks = (plane.longest + n.block - 1) // n.block
@@ -78,7 +78,7 @@ def _gradients(x, dy, dw, db, summed, numbers):
 
     There are as many parts on every number of threads.
     """
-    n, plane = Numbers(*unpacked(numbers, NUMBERS)), Plane(*unpacked(numbers[NUMBERS:], PLANE))
+    n, plane = Numbers(*unpacked(numbers, NUMBERS)), Plane(*unpacked_at(numbers, NUMBERS, PLANE))
     tables = numbers[NUMBERS + PLANE :]
     lanes = VECTOR_BYTES // x.itemsize
     blocks = (plane.out_height + n.block - 1) // n.block

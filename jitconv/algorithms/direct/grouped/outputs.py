@@ -20,7 +20,7 @@ from jitconv.algorithms.direct.grouped.plane import PLANE, Plane, met_taps, phas
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
-from jitconv.jit.numbers import unpacked
+from jitconv.jit.numbers import unpacked, unpacked_at
 from jitconv.micro.taps import OUTPUTS, PLAIN, READS_APART, WRITES_APART, Tile, correlation
 from jitconv.specs import ConvSpec
 
@@ -96,7 +96,7 @@ NUMBERS = len(Numbers._fields)
 
 def _correlate(x, w, bias, y, biased, relu, numbers):
     """A task has `block` rows of each phase, of one group of an image."""
-    n, plane = Numbers(*unpacked(numbers, NUMBERS)), Plane(*unpacked(numbers[NUMBERS:], PLANE))
+    n, plane = Numbers(*unpacked(numbers, NUMBERS)), Plane(*unpacked_at(numbers, NUMBERS, PLANE))
     tables = numbers[NUMBERS + PLANE :]
     row_taps = tables[plane.row_taps_at :]
     part = plane.width if n.in_place else (plane.width + plane.column_step - 1) // plane.column_step

@@ -24,7 +24,7 @@ from jitconv.algorithms.direct.grouped.plane import PLANE, Plane, met_taps, phas
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
-from jitconv.jit.numbers import unpacked
+from jitconv.jit.numbers import unpacked, unpacked_at
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.taps import PLAIN, READS_APART
 from jitconv.micro.taps_gradient import BLOCK, Region, gradient
@@ -85,7 +85,7 @@ def _gradients(x, dy, dw, db, wanted, summed, numbers):
 
     There are as many parts on every number of threads.
     """
-    n, plane = Numbers(*unpacked(numbers, NUMBERS)), Plane(*unpacked(numbers[NUMBERS:], PLANE))
+    n, plane = Numbers(*unpacked(numbers, NUMBERS)), Plane(*unpacked_at(numbers, NUMBERS, PLANE))
     tables = numbers[NUMBERS + PLANE :]
     row_taps = tables[plane.row_taps_at :]
     lanes = VECTOR_BYTES // x.itemsize

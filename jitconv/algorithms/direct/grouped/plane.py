@@ -7,7 +7,7 @@ from typing import NamedTuple
 from jitconv.algorithms.direct.axes import COUNT, Axis
 from jitconv.arrays import Array
 from jitconv.jit.loops import inlined
-from jitconv.jit.numbers import flat, unpacked
+from jitconv.jit.numbers import flat, unpacked_at
 
 
 class Plane(NamedTuple):
@@ -64,7 +64,7 @@ PHASE, TAP = len(Phase._fields), 3
 @inlined
 def phase_at(tables, at, number):
     """Return a phase of an axis, whose phases begin at tables[at]."""
-    return Phase(*unpacked(tables[at + number * PHASE :], PHASE))
+    return Phase(*unpacked_at(tables, at + number * PHASE, PHASE))
 
 
 @inlined

@@ -28,7 +28,7 @@ from jitconv.algorithms.direct.grouped.plane import PLANE, Plane
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer
-from jitconv.jit.numbers import unpacked
+from jitconv.jit.numbers import unpacked, unpacked_at
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.transpose import pixels_to_planes, planes_to_pixels
 from jitconv.specs import ConvSpec
@@ -73,7 +73,7 @@ NUMBERS = len(Numbers._fields)
 
 def _correlate(x, w, bias, y, biased, relu, numbers):
     """Fill `wide` channels of one image after the other."""
-    n, plane = Numbers(*unpacked(numbers, NUMBERS)), Plane(*unpacked(numbers[NUMBERS:], PLANE))
+    n, plane = Numbers(*unpacked(numbers, NUMBERS)), Plane(*unpacked_at(numbers, NUMBERS, PLANE))
     tables = numbers[NUMBERS + PLANE :]
     splits = (n.channels + n.wide - 1) // n.wide
     size, out_size = plane.height * plane.width, plane.out_height * plane.out_width
@@ -114,7 +114,7 @@ def _gradients(x, dy, dw, db, wanted, numbers):
 
     There are as many parts on every number of threads.
     """
-    n, plane = Numbers(*unpacked(numbers, NUMBERS)), Plane(*unpacked(numbers[NUMBERS:], PLANE))
+    n, plane = Numbers(*unpacked(numbers, NUMBERS)), Plane(*unpacked_at(numbers, NUMBERS, PLANE))
     tables = numbers[NUMBERS + PLANE :]
     lanes = VECTOR_BYTES // x.itemsize
     splits = (n.channels + n.wide - 1) // n.wide
