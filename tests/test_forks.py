@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from jitconv.jit import workers
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 SMALL = """
@@ -43,20 +45,24 @@ PARALLEL = """
 """
 
 
-def test_a_child_is_serial_where_another_library_ran_openmp(run_python):
+@pytest.mark.parametrize("team", ["numba", "own"])
+def test_a_child_is_right_where_another_library_ran_openmp_and_serial_with_numbas_team(run_python, team):
     script = """
     import jitconv
     openmp_elsewhere()
     in_child(parallel)
     """
-    told = run_python(SMALL + PARALLEL + script, NUMBA_NUM_THREADS="2", OPENBLAS_NUM_THREADS="1")
+    threads = {"NUMBA_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1", "JITCONV_TEAM": team}
+    told = run_python(SMALL + PARALLEL + script, **threads)
     if told == "no libgomp here":
         pytest.skip("OpenMP here is not GNU's, the one that does not outlive a fork")
     assert told.startswith("(True,")
-    assert "one thread: this process was forked from one where a library ran threads of OpenMP" in told
+    reason = "one thread: this process was forked from one where a library ran threads of OpenMP"
+    assert (reason in told) == (team == "numba" or workers.why_not() is not None)
 
 
-def test_a_child_that_imports_jitconv_first_is_serial_too(run_python):
+@pytest.mark.parametrize("team", ["numba", "own"])
+def test_a_child_that_imports_jitconv_first_is_right_too(run_python, team):
     script = """
     import builtins
     openmp_elsewhere()
@@ -66,11 +72,12 @@ def test_a_child_that_imports_jitconv_first_is_serial_too(run_python):
         return parallel()
     in_child(first)
     """
-    told = run_python(SMALL + PARALLEL + script, NUMBA_NUM_THREADS="2")
+    told = run_python(SMALL + PARALLEL + script, NUMBA_NUM_THREADS="2", JITCONV_TEAM=team)
     if told == "no libgomp here":
         pytest.skip("OpenMP here is not GNU's, the one that does not outlive a fork")
     assert told.startswith("(True,")
-    assert "this process was forked before it imported jitconv" in told
+    reason = "this process was forked before it imported jitconv"
+    assert (reason in told) == (team == "numba" or workers.why_not() is not None)
 
 
 def test_a_child_of_a_process_with_openmp_loaded_and_no_threads_may_use_threads(run_python):

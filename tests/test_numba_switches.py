@@ -147,7 +147,9 @@ def test_a_threading_layer_that_is_not_there_leaves_serial_kernels(run_python, l
     print(np.array_equal(mask, jitconv.create_mask(x, algorithm="naive")))
     print(str(jitconv.explain("create_mask", x)).splitlines()[-1])
     """
-    right, told = run_python(script, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2").splitlines()
+    right, told = run_python(
+        script, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2", JITCONV_TEAM="numba"
+    ).splitlines()
     assert right == "True"
     reason = f"Numba cannot load a threading layer (NUMBA_THREADING_LAYER={layer})"
     assert f"kernels run on one thread: {reason}" in told
@@ -161,6 +163,6 @@ def test_the_command_explains_without_a_threading_layer(run_python):
     sys.argv = ["jitconv", "explain", "conv_forward", "n1h8w8c3 k3x3f4"]
     cli.main()
     """
-    told = run_python(script, NUMBA_THREADING_LAYER="tbb")
+    told = run_python(script, NUMBA_THREADING_LAYER="tbb", JITCONV_TEAM="numba")
     assert "chosen" in told
     assert "one thread: Numba cannot load a threading layer (NUMBA_THREADING_LAYER=tbb)" in told

@@ -17,6 +17,7 @@ from numba.core.caching import CompileResultCacheImpl, _Cache
 
 from jitconv.jit.files import read, tree, write
 from jitconv.jit.libraries import at_hand, needed
+from jitconv.jit.workers import why_not
 
 _counts = {"compiled": 0, "loaded": 0}
 
@@ -58,6 +59,8 @@ class KernelCache(_Cache):  # type: ignore[misc]
         if data.library.has_dynamic_globals:
             return  # holds an address of this process
         libraries = needed(data.library._final_module)
+        if why_not() is None:  # they begin the threads of Numba's layer
+            data = data._replace(reload_init=[])
         write(self._file(sig), serialize.dumps((libraries, CompileResultCacheImpl.reduce(None, data))))
 
     def _file(self, sig: Any) -> str:

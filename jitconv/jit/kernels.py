@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from jitconv.jit import forks, shortage, symbols
-from jitconv.jit.threads import numba_threads, team
+from jitconv.jit import forks, symbols
+from jitconv.jit.threads import run, team
+from jitconv.jit.workers import own, why_not
 
 FASTMATH = {"nsz", "contract", "afn", "reassoc"}
 """All of fast-math but `nnan` and `ninf`, with which max(1, NaN, 3) became 3, and `arcp`: one of two
@@ -46,8 +47,7 @@ class Kernel:
         parallel = threads > 1
         twin = self._compiled.get(parallel) or self._twin(parallel)
         if parallel:
-            with numba_threads(threads):
-                shortage.run(twin, arguments)
+            run(threads, twin, arguments)
         else:
             twin(*arguments)
 
@@ -82,8 +82,18 @@ class Kernel:
                 "what needs none by algorithm='naive'"
             )
         symbols.unique()
-        twin: Any = numba.njit(parallel=parallel, **FLAGS)(self.loop)
+        kind = "serial" if not parallel else "team" if why_not() is None else "threaded"
+        options = _of_own_team() if kind == "team" else {}
+        twin: Any = numba.njit(parallel=parallel, **options, **FLAGS)(self.loop)
         source = source_digest(self.loop.__module__)
         if source is not None:
-            twin._cache = KernelCache(self.loop, "threaded" if parallel else "serial", source)
+            twin._cache = KernelCache(self.loop, kind, source)
         return twin
+
+
+def _of_own_team() -> dict[str, Any]:
+    """Return how a loop is compiled for jitconv's own team, whose code is at hand then."""
+    from jitconv.jit.lowering import TeamCompiler
+
+    own()
+    return {"pipeline_class": TeamCompiler}

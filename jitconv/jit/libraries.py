@@ -49,6 +49,11 @@ def at_hand(library: str, context: Any) -> bool:
     return True
 
 
+def address(library: str, function: str) -> int:
+    """Return where a function of a library at hand begins."""
+    return int(_libraries[library].get_pointer_to_function(function))
+
+
 def needed(module: Any) -> list[str]:
     """Return the libraries whose functions a compiled module calls."""
     declared = {function.name.rpartition(".")[0] for function in module.functions if function.is_declaration}

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import binding
+from llvmlite import binding, ir
 from numba import types
+from numba.extending import intrinsic
 
 from jitconv.jit import shortage
+from jitconv.jit.integers import I64
 from jitconv.jit.kernels import FLAGS
 from jitconv.jit.workspace import LINE
 
@@ -25,9 +26,20 @@ def inlined(piece: Callable[..., Any]) -> Any:
     return numba.njit(_nrt=False, **FLAGS)(piece)
 
 
-_note = ctypes.CFUNCTYPE(None)(shortage.note)
-binding.add_symbol("jitconv_shortage", ctypes.cast(_note, ctypes.c_void_p).value)
-note_shortage = types.ExternalFunction("jitconv_shortage", types.void())
+binding.add_symbol("jitconv_shortages", shortage.noted.ctypes.data)
+
+
+@intrinsic
+def note_shortage(typing):
+    """Count a shortage, in any thread."""
+
+    def generate(context, builder, signature, arguments):
+        name = "jitconv_shortages"
+        counter = builder.module.globals.get(name) or ir.GlobalVariable(builder.module, I64, name)
+        builder.atomic_rmw("add", counter, I64(1), "monotonic")
+        return context.get_dummy_value()
+
+    return types.void(), generate
 
 
 @numba.njit(**FLAGS)

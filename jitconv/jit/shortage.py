@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-_noted: list[None] = []
+import numpy as np
 
-
-def note() -> None:
-    """Note a shortage, in any thread."""
-    _noted.append(None)
+noted = np.zeros(1, np.int64)
+"""How many there were. Compiled code counts them: a thread with an exception of an earlier task cannot call
+Python."""
 
 
 def run(compiled: Callable[..., None], arguments: tuple[Any, ...]) -> None:
@@ -23,12 +22,12 @@ def run(compiled: Callable[..., None], arguments: tuple[Any, ...]) -> None:
 
     Another kernel that ran at the same time may have been the one: it is then told too.
     """
-    before = len(_noted)
+    before = noted[0]
     try:
         compiled(*arguments)
     except SystemError as error:  # an exception was there when the kernel returned
-        if len(_noted) == before:
+        if noted[0] == before:
             raise
         raise MemoryError("not enough memory for a kernel's buffers") from error
-    if len(_noted) != before:
+    if noted[0] != before:
         raise MemoryError("not enough memory for a kernel's buffers")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
-from jitconv.jit import forks
+from jitconv.jit import forks, shortage
+from jitconv.jit.workers import own, why_not
 
 limit: ContextVar[int | None] = ContextVar("jitconv_threads", default=None)
 """The most threads that a kernel may use in this context; None leaves it to Numba."""
@@ -42,7 +43,7 @@ def _one_line(error: Exception) -> str:
 
 def why_serial() -> str | None:
     """Return why kernels run on one thread in this process, or None if they need not."""
-    return forks.why_serial() or _why_layer_unusable()
+    return None if why_not() is None else forks.why_serial() or _why_layer_unusable()
 
 
 def team() -> int:
@@ -51,13 +52,25 @@ def team() -> int:
     if most == 1 or why_serial():
         return 1
     import numba
+    from numba.np.ufunc import parallel
 
-    return numba.get_num_threads() if most is None else min(most, numba.config.NUMBA_NUM_THREADS)
+    if most is not None:
+        return min(most, int(numba.config.NUMBA_NUM_THREADS))
+    # to ask Numba begins the threads of its layer
+    return int(numba.get_num_threads() if parallel._is_initialized else numba.config.NUMBA_NUM_THREADS)
+
+
+def run(count: int, compiled: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    """Run a threaded kernel with at most `count` threads."""
+    if why_not() is None:
+        own().run(count, compiled, arguments)
+        return
+    with _numba_threads(count):
+        shortage.run(compiled, arguments)
 
 
 @contextlib.contextmanager
-def numba_threads(count: int) -> Iterator[None]:
-    """Run Numba's parallel regions of this Python thread with `count` threads."""
+def _numba_threads(count: int) -> Iterator[None]:
     import numba
 
     before = numba.get_num_threads()
