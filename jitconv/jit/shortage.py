@@ -7,12 +7,13 @@ arrays in kernels notes a shortage here, and what runs kernels looks whether the
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-noted = np.zeros(1, np.int64)
+noted = np.frombuffer((ctypes.c_int64 * 1)(), np.int64)
 """How many there were. Compiled code counts them: a thread with an exception of an earlier task cannot call
 Python."""
 
