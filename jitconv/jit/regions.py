@@ -61,9 +61,9 @@ SPINS = 1500
 """Rounds of spinning: some 40 µs of a core that pauses for 30 ns in each. Not measured."""
 
 DIVIDED = 4
-"""Parts of a loop for each of its threads: what one of them loses to another program, the others take. An empty
-region takes 4.7, 4.7, 5.1, 5.6 and 6.9 µs with 1, 2, 4, 8 and 16; with 2 a convolution of 10 tasks took 1380 µs
-instead of 1150, for one thread had six of them (two AMD cores)."""
+"""Parts of a loop for each of its threads: what one of them loses to another program, the others take. An
+empty region takes 4.7, 4.7, 5.1, 5.6 and 6.9 µs with 1, 2, 4, 8 and 16; with 2 a convolution of 10 tasks took
+1380 µs instead of 1150, for one thread had six of them (two AMD cores)."""
 
 STATE = "jitconv_team_state"
 PARALLEL_FOR, WORKER, DIVISIONS = "jitconv_parallel_for", "jitconv_worker", "jitconv_divisions"
