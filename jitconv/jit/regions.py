@@ -58,9 +58,9 @@ CLOSED = 1
 """What of a ticket says that there is nothing to take."""
 
 SPINS = 10_000
-"""Rounds of spinning: some 270 µs of a core that pauses for 27 ns in each. With 40 µs threads slept between two
-kernels of one gradient, and to be woken takes long where processors are virtual: gradients of 1x1 layers took
-0.50 to 0.72 of GNU OpenMP's speed, with 270 µs 0.98 to 1.12, with 1 ms 0.96 to 1.04 (two AMD cores)."""
+"""Rounds of spinning: some 270 µs of a core that pauses for 27 ns in each. With 40 µs threads slept between
+two kernels of one gradient, and to be woken takes long where processors are virtual: gradients of 1x1 layers
+took 0.50 to 0.72 of GNU OpenMP's speed, with 270 µs 0.98 to 1.12, with 1 ms 0.96 to 1.04 (two AMD cores)."""
 
 DIVIDED = 4
 """Parts of a loop for each of its threads: what one of them loses to another program, the others take. An
@@ -158,7 +158,7 @@ class Code(Flow):
         self.build.position_at_end(end)
 
     def spin(self, awaited: Callable[[], Flag]) -> Flag:
-        """Wait for some tens of microseconds; return whether it has come."""
+        """Wait for a quarter of a millisecond; return whether it has come."""
         rounds = self.variable(I64(0))
         with self.forever() as loop:
             came = awaited()
