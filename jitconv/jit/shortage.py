@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-noted = np.frombuffer((ctypes.c_int64 * 1)(), np.int64)
+noted = np.frombuffer(memoryview((ctypes.c_int64 * 1)()), np.int64)
 """How many there were. Compiled code counts them: a thread with an exception of an earlier task cannot call
 Python."""
 

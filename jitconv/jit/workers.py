@@ -47,7 +47,8 @@ class Team:
         from jitconv.jit.libraries import address, provide
         from jitconv.jit.lowering import SCHEDULING
 
-        memory = np.frombuffer((ctypes.c_int64 * (regions.WORDS + regions.LINE))(), np.int64)
+        words = (ctypes.c_int64 * (regions.WORDS + regions.LINE))()
+        memory = np.frombuffer(memoryview(words), np.int64)
         self._state = memory[-(memory.ctypes.data // 8) % regions.LINE :][: regions.WORDS]
         llvmlite.binding.add_symbol(regions.STATE, self._state.ctypes.data)
         for name in SCHEDULING:
