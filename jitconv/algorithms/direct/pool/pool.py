@@ -58,6 +58,8 @@ TRAFFIC_PER_SECOND = {
 CACHED_BYTES_PER_SECOND = {"NHWC": 24e9, "NCHW": 8e9}
 """Bytes of small problems, of one thread, seen in single layers of batch 1; not swept."""
 
+Serves = Callable[[PoolSpec], "str | None"]
+
 NO_INDICES = np.empty((0, 0, 0, 0), np.int64)
 NO_DIVISORS = {dtype: np.empty(0, dtype) for dtype in ("float32", "float64")}
 
@@ -105,7 +107,13 @@ def _two_passes(op: str, variants: Callable[[], Variants]) -> Variant:
 
 def _rows(op: str) -> Variant:
     make = pool_rows.max_forward if op == "max_pool_forward" else pool_rows.max_backward
-    return Variant("rows", pool_rows.serves, lambda spec: make(spec, serial_time(op, spec)), no_workspace)
+    return Variant(
+        "rows",
+        pool_rows.serves,
+        lambda spec: make(spec, serial_time(op, spec)),
+        no_workspace,
+        able=pool_rows.able,
+    )
 
 
 def _planes(op: str) -> Variant:
@@ -125,8 +133,14 @@ def _planes(op: str) -> Variant:
     return Variant("planes", serves, build, no_workspace)
 
 
-def _windows(op: str, build: Callable[[PoolSpec], Plan]) -> Variant:
-    """Return the variant of runs of windows, which serves all problems."""
+def _finds_maxima(spec: PoolSpec) -> str | None:
+    return "finds the maxima itself, whose indices are given" if spec.indices else None
+
+
+def _windows(
+    op: str, build: Callable[[PoolSpec], Plan], serves: Callable[[PoolSpec], str | None] = never_refuses
+) -> Variant:
+    """Return the variant of runs of windows, which serves all that the others leave."""
 
     def workspace(spec: PoolSpec) -> int:
         """Rows in the making, of each task that runs at once."""
@@ -134,7 +148,7 @@ def _windows(op: str, build: Callable[[PoolSpec], Plan]) -> Variant:
             return 0
         return buffer_bytes(op, spec) * at_once(serial_time(op, spec), task_count(op, spec))
 
-    return Variant("windows", never_refuses, build, workspace)
+    return Variant("windows", serves, build, workspace)
 
 
 def _max_forward(spec: PoolSpec) -> Plan:
@@ -229,7 +243,7 @@ VARIANTS: dict[str, Variants] = {
         _planes("max_pool_backward"),
         _rows("max_pool_backward"),
         Variant("given_indices", _serves_indices, _given_backward, no_workspace),
-        _windows("max_pool_backward", _max_backward),
+        _windows("max_pool_backward", _max_backward, _finds_maxima),
     ),
     "avg_pool_forward": Variants(
         _two_passes("avg_pool_forward", lambda: VARIANTS["avg_pool_forward"]),
