@@ -137,9 +137,7 @@ def _finds_maxima(spec: PoolSpec) -> str | None:
     return "finds the maxima itself, whose indices are given" if spec.indices else None
 
 
-def _windows(
-    op: str, build: Callable[[PoolSpec], Plan], serves: Callable[[PoolSpec], str | None] = never_refuses
-) -> Variant:
+def _windows(op: str, build: Callable[[PoolSpec], Plan], serves: Serves = never_refuses) -> Variant:
     """Return the variant of runs of windows, which serves all that the others leave."""
 
     def workspace(spec: PoolSpec) -> int:
