@@ -173,20 +173,17 @@ def test_a_process_ends(run_python, tmp_path, end):
 
 
 def test_numbas_own_layer_is_not_begun(run_python, tmp_path):
-    run_python(
-        """
-        import numpy as np
-        import jitconv
-        from numba.np.ufunc import parallel
+    script = """
+    import numpy as np
+    import jitconv
+    from numba.np.ufunc import parallel
 
-        x, w = np.ones((8, 20, 20, 8), np.float32), np.ones((3, 3, 8, 8), np.float32)
-        for _ in range(2):
-            with jitconv.config(threads=2):
-                jitconv.conv_forward(x, w, algorithm="direct")
-        assert not parallel._is_initialized
-        """,
-        JITCONV_CACHE_DIR=str(tmp_path),
-    )
+    jitconv.create_mask(np.ones((900, 9, 11)), algorithm="direct")
+    assert jitconv.jit.workers.own()._workers, "it was to be threaded"
+    assert not parallel._is_initialized
+    """
+    for _ in range(2):  # compiled, then loaded
+        run_python(script, JITCONV_CACHE_DIR=str(tmp_path), NUMBA_NUM_THREADS="2")
 
 
 def test_a_users_own_number_of_threads_is_kept(run_python):

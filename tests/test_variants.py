@@ -77,7 +77,7 @@ def test_a_forced_variant_runs_and_is_named(op, name, spec):
 
 def test_the_kit_checks_a_variant_as_an_algorithm():
     problems = [one for one in cases("conv_forward") if FORWARD.only("rows").why_not(one.spec) is None]
-    results = list(check_algorithm("conv_forward", "direct/rows", problems=problems[:8]))
+    results = list(check_algorithm("conv_forward", "direct/rows", problems=problems[:5]))
     assert len(results) > 8
     assert failed(results) == []
 
@@ -100,6 +100,7 @@ def test_the_kit_checks_a_variant_where_another_would_be_taken(op, name):
         if one.spec.n and registry().find(op, name).why_not(one.spec) is None
         if variant not in variants.title(one.spec).split("+")
     ]
+    found.sort(key=lambda one: one.spec.flops(op))
     results = list(check_algorithm(op, name, problems=found[:2]))
     assert len(results) > 2
     assert failed(results) == []

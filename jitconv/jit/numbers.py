@@ -9,14 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from jitconv.arrays import Array
-
-I64 = ir.IntType(64)
+from jitconv.jit.integers import I64
 
 
 def flat(*values: Any) -> Array:
