@@ -12,7 +12,7 @@ from jitconv.testing import cases, check_algorithm, watch
 SEED = int(os.environ.get("JITCONV_SEED") or datetime.date.today().strftime("%Y%m%d"))
 """Of the random problems: another one each day, and any one that is given."""
 
-RANDOM = {"direct": 300, "naive": 0}
+RANDOM = {"direct": 200, "naive": 0}
 """Random problems of an algorithm: most of the one that most problems go to; of naive none, as it is what the
 others are compared with."""
 
@@ -34,7 +34,7 @@ def test_it_keeps_its_promises(op, algorithm):
         problems = [case for case in problems if algorithm.cost(case.spec) < NAIVE_SECONDS]
     results = list(
         check_algorithm(
-            op, algorithm.name, problems=problems, random=RANDOM.get(algorithm.name, 100), seed=SEED
+            op, algorithm.name, problems=problems, random=RANDOM.get(algorithm.name, 60), seed=SEED
         )
     )
     wrong = [str(result) for result in results if result.verdict == "failed"]
