@@ -234,7 +234,9 @@ if not child:
     jitconv.conv_forward(x, w, algorithm="torch")
     right = jitconv.create_mask(np.random.rand(900, 9, 11), algorithm="direct").sum() == 900
     told = str(jitconv.explain("conv_forward", x, w, algorithm="torch"))
-    os._exit(7 if right and "kernels run on one thread: this process was forked" in told else 8)
+    serial = "kernels run on one thread: this process was forked" in told
+    from jitconv.jit import workers
+    os._exit(7 if right and serial == (workers.why_not() is not None) else 8)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     assert _python(code) == "7"
