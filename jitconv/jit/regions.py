@@ -3,8 +3,8 @@
 A region is some tasks, numbered from 0. The thread that begins it takes tasks until none is left, and so does
 every worker that comes to help; at the end it waits for those alone that a worker has begun. So a region ends
 though no worker ever comes: one that the system does not run, because another program has the core, delays
-nobody. Whoever has nothing to do spins for a quarter of a millisecond, as long as there may be another region
-soon, and then sleeps (Linux's futex).
+nobody. Whoever has nothing to do spins for a millisecond, as long as there may be another region soon, and
+then sleeps (Linux's futex).
 
 None of it may run Python. State is one array of int64, each word that threads write in a cache line of its
 own.
@@ -57,10 +57,11 @@ HALF, MOST = 2**32, 2**16
 CLOSED = 1
 """What of a ticket says that there is nothing to take."""
 
-SPINS = 10_000
-"""Rounds of spinning: some 270 µs of a core that pauses for 27 ns in each. With 40 µs threads slept between
-two kernels of one gradient, and to be woken takes long where processors are virtual: gradients of 1x1 layers
-took 0.50 to 0.72 of GNU OpenMP's speed, with 270 µs 0.98 to 1.12, with 1 ms 0.96 to 1.04 (two AMD cores)."""
+SPINS = 40_000
+"""Rounds of spinning: some millisecond of a core that pauses for 27 ns in each. A thread that slept is put
+beside the one that woke it, and stays there for milliseconds: with 40 µs gradients of 1x1 layers took 0.50 to
+0.72 of GNU OpenMP's speed, with 270 µs some layers whose calls pack for longer 0.52 to 0.54, with 1 ms 0.91 to
+1.01 (two AMD cores, four layers that were slow)."""
 
 DIVIDED = 4
 """Parts of a loop for each of its threads: what one of them loses to another program, the others take. An
@@ -158,7 +159,7 @@ class Code(Flow):
         self.build.position_at_end(end)
 
     def spin(self, awaited: Callable[[], Flag]) -> Flag:
-        """Wait for a quarter of a millisecond; return whether it has come."""
+        """Wait for a millisecond; return whether it has come."""
         rounds = self.variable(I64(0))
         with self.forever() as loop:
             came = awaited()
