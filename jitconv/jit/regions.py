@@ -60,8 +60,8 @@ CLOSED = 1
 SPINS = 40_000
 """Rounds of spinning: some millisecond of a core that pauses for 27 ns in each. A thread that slept is put
 beside the one that woke it, and stays there for milliseconds: with 40 µs gradients of 1x1 layers took 0.50 to
-0.72 of GNU OpenMP's speed, with 270 µs some layers whose calls pack for longer 0.52 to 0.54, with 1 ms 0.91 to
-1.01 (two AMD cores, four layers that were slow)."""
+0.72 of GNU OpenMP's speed, with 270 µs some layers whose calls pack for longer 0.52 to 0.54, with 1 ms 0.91
+to 1.01 (two AMD cores, four layers that were slow)."""
 
 DIVIDED = 4
 """Parts of a loop for each of its threads: what one of them loses to another program, the others take. An
