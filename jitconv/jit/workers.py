@@ -1,7 +1,8 @@
 """The team of threads that runs parallel loops: jitconv's own, see `jitconv.jit.regions`.
 
-Idle threads of GNU OpenMP, Numba's default, spin for milliseconds; beside another busy program they lose
-their time slice while they do, and every region waited for them: a call of 0.1 ms took 10.
+Idle threads of GNU OpenMP, Numba's default, spin; among busy programs they lose their time slice while they
+do, and every region waits for them: on two cores under a load of 8 a call of 0.1 ms took 16, with this team
+0.16.
 """
 
 from __future__ import annotations
@@ -95,7 +96,10 @@ class Team:
                 self._workers.append(handle)
 
     def stop(self) -> None:
-        """End the workers and wait for them; who wants a team begins new ones."""
+        """End the workers and wait for them; who wants a team begins new ones.
+
+        STOP is set before the number changes: a worker that another thread calls meanwhile sees it.
+        """
         from jitconv.jit import regions
 
         self._state[regions.STOP] = 1
