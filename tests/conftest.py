@@ -24,8 +24,13 @@ settings.load_profile("steady")
 
 
 def pytest_configure(config):
-    """Keep kernels in the checkout, where all xdist workers and all subprocesses share them."""
+    """Keep kernels in the checkout, where all xdist workers and all subprocesses share them.
+
+    BLAS has one thread: its others spin after each product, beside as many workers as there are cores. The
+    conformance tests took 184 s so, and 227 s with two.
+    """
     os.environ.setdefault("JITCONV_CACHE_DIR", str(config.rootpath / ".pytest_cache" / "jitconv"))
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 _begun = itertools.count()

@@ -134,7 +134,7 @@ def test_the_plain_loops_predict_what_they_copy():
         )
         for layout in ("NHWC", "NCHW")
     }
-    assert costs["NCHW"] > 10 * costs["NHWC"]  # each of 49 windows makes one matrix of all filters
+    assert costs["NHWC"] < costs["NCHW"] < 2 * costs["NHWC"]  # one matrix of all filters is made once
 
 
 @pytest.mark.parametrize("settings", [{}, {"max_workspace": 0}], ids=str)

@@ -27,6 +27,8 @@ EXPECTED = {
     "n2h130w130c16 k3x3f16 p1 g16 nchw": "outputs",
     "n2h56w56c32 k3x3f64 p1 g32": "outputs",
     "n2h57w57c32 k5x5f64 s3 p2 g32 nchw": "outputs",
+    "n2h4w4c24 k4x4f700 bias": "dense",
+    "n9h4w4c24 k4x4f70 nchw": "dense",
     "n2h28w28c256 k1x1f128 nchw": "pixels",
     "n2h28w28c256 k1x1f128 s2 nchw bias": "pixels",
     "n1h7w7c256 k3x3f512 p1 nchw": "pixels",
@@ -47,6 +49,7 @@ PROBLEMS = [
     *(
         ("conv_backward", problem)
         for problem in (
+            "n9h1w1c3000 k1x1f700",
             "n2h60w60c32 k3x3f32 s1 p1",
             "n1h60w60c64 k3x3f32 s1 p1 nchw",
             "n2h56w56c64 k3x3f64 p1 g64",

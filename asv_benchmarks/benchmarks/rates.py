@@ -33,11 +33,6 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("conv_backward", "naive", "SECONDS_PER_WINDOW", "n1h32w32c3 k3x3f8"),
     ("conv_forward", "naive", "MADDS_PER_SECOND", "n1h8w8c256 k5x5f256"),
     ("conv_backward", "naive", "MADDS_PER_SECOND", "n1h8w8c256 k5x5f256"),
-    *(
-        (op, "naive", "STRIDED_PER_SECOND", problem)
-        for op in ("conv_forward", "conv_backward")
-        for problem in ("n1h7w7c256 k3x3f256 p1 nchw", "n1h7w7c1024 k3x3f512 p1 nchw")
-    ),
     *((op, "naive", "SECONDS_PER_WINDOW", "n1h32w32c16 k3x3 s1") for op in POOL_OPS),
     *((op, "naive", "SECONDS_PER_WINDOW", "n2000h4w4") for op in WINDOW_OPS),
     *(
@@ -118,7 +113,7 @@ def steps(op: str, constant: str, problem: str) -> float:
         return spec.n * getattr(spec, "oh", 1) * getattr(spec, "ow", 1) * getattr(spec, "groups", 1)
     if constant == "FEW_BYTES_PER_SECOND":
         return spec.traffic(op)
-    if constant in ("FEW_MADDS_PER_SECOND", "STRIDED_PER_SECOND"):  # each window's filters are copied
+    if constant == "FEW_MADDS_PER_SECOND":
         return madds
     if constant in ("FILTERS_PER_SECOND", "FILTER_BYTES_PER_SECOND"):
         return math.prod(spec.w_shape) * (4 if constant.startswith("FILTER_BYTES") else 1)

@@ -101,11 +101,30 @@ def dots(v, rows, width, a, b, offsets, sums, lines, tile):
 
 @emitted("lane_sums")
 def lane_sums(v, sums, count, out, to):
-    """Add up the lanes of each of `count` vectors: out[to + i] = Σ_lane sums[i, lane]."""
-    with v.range(count) as i:
+    """Add up the lanes of each of `count` vectors: out[to + i] = Σ_lane sums[i, lane].
+
+    As many vectors as there are lanes are added up together, each of them in the order of one alone: some 45
+    shuffles and additions for 16, where one alone takes 8 that wait for one another.
+    """
+    whole = count & -v.lanes
+    with v.range(0, whole, v.lanes) as i:
+        vectors = [v.load(v.at(sums, (i + n) * v.lanes)) for n in range(v.lanes)]
+        while len(vectors) > 1:
+            pairs = zip(vectors[::2], vectors[1::2], strict=True)
+            vectors = [_halved(v, one, other, len(vectors)) for one, other in pairs]
+        v.store(vectors[0], v.at(out, to, i))
+    with v.range(whole, count) as i:
         total, lanes = v.load(v.at(sums, i * v.lanes)), v.lanes
         while lanes > 1:
             lanes //= 2
             halves = [v.shuffled(total, total, range(first, first + lanes)) for first in (0, lanes)]
             total = v.build.fadd(*halves)
         v.build.store(v.build.extract_element(total, I32(0)), v.at(out, to, i))
+
+
+def _halved(v: Any, one: Any, other: Any, length: int) -> Any:
+    """Return the runs of `length` lanes of two vectors side by side, each with its halves added up."""
+    firsts = range(0, 2 * v.lanes, length)
+    low = [first + n for first in firsts for n in range(length // 2)]
+    high = [place + length // 2 for place in low]
+    return v.build.fadd(v.shuffled(one, other, low), v.shuffled(one, other, high))

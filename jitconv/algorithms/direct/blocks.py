@@ -115,6 +115,22 @@ class Blocks(NamedTuple):
     """The blocks are summed in so many parts, on every number of threads; they are added at last. A choice.
     """
 
+    dense_rows: int = 16
+    """Rows up to which a product of matrices takes filters as they lie. Not measured."""
+
+    dense_depth: int = 128
+    """Rows of filters that are read at a time, all columns of a task, before the next. With 8, 16, 32, 64,
+    128 and all of them 2048 x 512 filters took 89, 84, 76, 57, 52 and 58 µs of one row, 1024 x 1000 of eight
+    rows 225, 226, not tried, 132, 98 and 112 (two AMD cores with AVX-512)."""
+
+    dense_columns: int = 16
+    """Filters whose products with the rows are added to sums at a time. With 8, 16 and 32 filters 348 of 1392
+    took 38, 21 and 22 µs, 512 of 2048 49, 40 and 39 (two AMD cores with AVX-512)."""
+
+    dense_height: int = 48
+    """Rows of a gradient of filters at a time. 6, 12, 24, 48 and 96 made no difference beyond the noise of 10
+    to 20 % (five products of 1 to 8 rows, two AMD cores with AVX-512)."""
+
     grouped_least_filters: int = 4
     """Filters, and channels, of a group from which the tile is used; asv_benchmarks/benchmarks/groups.py."""
 

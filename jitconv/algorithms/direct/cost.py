@@ -11,7 +11,8 @@ from jitconv.algorithms.direct.variants import FORWARD
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import ConvSpec
 
-CALL = {"conv_forward": 10e-6, "conv_backward": 25e-6}
+CALL = {"conv_forward": 5e-6, "conv_backward": 12e-6}
+DENSE_CALL = {"conv_forward": 2e-6, "conv_backward": 4e-6}
 MADDS_PER_SECOND = {"float32": 65e9, "float64": 32e9}
 BYTES_PER_SECOND = 24e9
 """Of two threads, measured in the hour of winograd's and fft's on one machine: a rate from a better hour
@@ -38,7 +39,7 @@ def cost(op: str, spec: ConvSpec) -> float:
     """Predict a time, that of a call which packs its filters."""
     variant = FORWARD.chosen(spec)[""].name
     packs = op == "conv_forward" and spec.layout == "NCHW" and spec.kh * spec.kw > 1
-    packs = packs and variant not in (*GROUPED, "rows")
+    packs = packs and variant not in (*GROUPED, "dense", "rows")
     return held_cost(op, spec) + packs * math.prod(spec.w_shape) / PACKED_PER_SECOND
 
 
@@ -47,6 +48,8 @@ def held_cost(op: str, spec: ConvSpec) -> float:
     variant = FORWARD.chosen(spec)[""].name
     if variant in GROUPED:
         return _grouped(op, spec, variant)
+    if variant == "dense":
+        return seconds(DENSE_CALL[op], moved=spec.traffic(op), bandwidth=BYTES_PER_SECOND)
     # a tile has whole vectors of columns
     lanes = VECTOR_BYTES // np.dtype(spec.dtype).itemsize
     group_f = spec.f // spec.groups

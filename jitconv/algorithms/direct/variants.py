@@ -13,6 +13,8 @@ from jitconv.algorithms._shared import weights
 from jitconv.algorithms.direct.axes import backward_axes, forward_axes
 from jitconv.algorithms.direct.backward import dw_planes, dx_phases, dx_scatter, join
 from jitconv.algorithms.direct.backward.join import Gradient
+from jitconv.algorithms.direct.dense import matrix
+from jitconv.algorithms.direct.dense import variants as dense
 from jitconv.algorithms.direct.forward import packed, pixels, streamed
 from jitconv.algorithms.direct.grouped import depthwise, groups, outputs, outputs_dw, transposed
 from jitconv.algorithms.direct.rows import dw as rows_dw
@@ -49,6 +51,11 @@ def stored(spec: ConvSpec) -> bool:
 def in_nhwc(spec: ConvSpec) -> bool:
     """Whether dy is stored as pixels."""
     return spec.layout == "NHWC"
+
+
+def none(spec: ConvSpec) -> int:
+    """Return 0: the workspace of a variant without buffers."""
+    return 0
 
 
 def bytes_of(elements: Callable[[ConvSpec], int]) -> Callable[[ConvSpec], int]:
@@ -97,6 +104,10 @@ FORWARD = Variants(
     _grouped("depthwise", depthwise.serves, depthwise.DepthwiseCorrelation),
     _grouped("transposed", transposed.serves, transposed.TransposedCorrelation),
     _grouped("outputs", groups.few, outputs.OutputsCorrelation),
+    Variant(
+        "dense", matrix.serves, dense.build_forward, made(dense.forward), hold=dense.hold_forward,
+        able=matrix.why_no_matrix,
+    ),
     Variant(
         "pixels", pixels.serves, _build_pixels, bytes_of(lambda spec: pixels.Pixels(spec).elements()),
         hold=_hold_pixels, serves_held=pixels.serves_held, able=needs_nchw,
@@ -158,6 +169,10 @@ BACKWARD = Variants(
     _grouped_dx("transposed", transposed.serves, transposed.TransposedCorrelation),
     _grouped_dx("outputs", groups.few, partial(outputs.OutputsCorrelation, backward=True)),
     Gradient(
+        "dense", matrix.serves, dense.build_dx, made(dense.dx), part="dx", takes_stored=stored,
+        able=matrix.why_no_matrix,
+    ),
+    Gradient(
         "rows", rows_dx.serves, rows_dx.RowsDx, bytes_of(rows_dx.elements), part="dx", takes_stored=stored,
         able=needs_nchw,
     ),
@@ -172,6 +187,10 @@ BACKWARD = Variants(
     _grouped_dw("depthwise", depthwise.serves, depthwise.DepthwiseDw),
     _grouped_dw("transposed", transposed.serves, transposed.TransposedDw),
     _grouped_dw("outputs", groups.few, outputs_dw.OutputsDw),
+    Gradient(
+        "dense", matrix.serves, dense.build_dw, none, part="dw", takes_stored=stored,
+        able=matrix.why_no_matrix,
+    ),
     Gradient(
         "rows", rows_dw.serves, rows_dw.RowsDw, bytes_of(rows_dw.elements), part="dw", takes_stored=stored,
         sums_bias=True, able=needs_nchw,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -15,24 +14,24 @@ from jitconv.arrays import Array
 from jitconv.hooks import hookimpl
 from jitconv.specs import ConvSpec
 
-CALL = {"conv_forward": 12e-6, "conv_backward": 15e-6}
-SECONDS_PER_WINDOW = {"conv_forward": 9.5e-6, "conv_backward": 13e-6}
-MADDS_PER_SECOND = {"conv_forward": 10e9, "conv_backward": 2.5e9}
-STRIDED_PER_SECOND = {"conv_forward": 0.3e9, "conv_backward": 0.2e9}
-"""Of one thread; asv_benchmarks/benchmarks/rates.py. The last: elements of filters that do not lie as one
-matrix, which every window's product copies; 1e9 to 0.03e9, the less the more filters there are."""
+CALL = {"conv_forward": 10e-6, "conv_backward": 15e-6}
+SECONDS_PER_WINDOW = {"conv_forward": 4.3e-6, "conv_backward": 8.5e-6}
+MADDS_PER_SECOND = {"conv_forward": 10e9, "conv_backward": 2.2e9}
+"""Of one thread; asv_benchmarks/benchmarks/rates.py. The last with filters that stay in a cache: 14e9 and
+1.7e9; with 18 MB of them 2.6e9 and 1e9."""
 
 PADDED_PER_SECOND = 4e9
-"""Bytes of padded pictures that are filled and read again. An estimate, not fitted."""
+"""Bytes of padded pictures, and of filters put in order, that are filled and read again. An estimate, not
+fitted."""
 
 
 def forward(spec: ConvSpec, x: Array, w: Array, b: Array | None, y: Array) -> None:
     """y[n, oh, ow, f] = b[f] + Σ_{kh, kw, c} x[n, oh·stride + kh·dilation, …, c] · w[kh, kw, c, f]."""
-    pictures, filters, result = padded(nhwc(x, spec), spec), hwcf(w, spec), nhwc(y, spec)
+    pictures, filters, result = padded(nhwc(x, spec), spec), matrices(w, spec), nhwc(y, spec)
     for n, oh, ow in np.ndindex(spec.n, spec.oh, spec.ow):
         window = pictures[n][window_at(oh, ow, spec)]
-        for c, f in groups(spec):
-            result[n, oh, ow, f] = np.tensordot(window[:, :, c], filters[:, :, :, f], axes=3)
+        for (c, f), matrix in zip(groups(spec), filters, strict=True):
+            result[n, oh, ow, f] = window[:, :, c].reshape(-1) @ matrix
         if b is not None:
             result[n, oh, ow] += b
 
@@ -41,22 +40,29 @@ def backward(
     spec: ConvSpec, dy: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None
 ) -> None:
     """Give every window its part: dx gets dy · w, dw gets x · dy, db gets dy."""
-    pictures, filters, upstream = padded(nhwc(x, spec), spec), hwcf(w, spec), nhwc(dy, spec)
-    d_pictures, d_filters = np.zeros_like(pictures), np.zeros_like(filters)
+    pictures, filters, upstream = padded(nhwc(x, spec), spec), matrices(w, spec), nhwc(dy, spec)
+    d_pictures, d_filters = np.zeros_like(pictures), [np.zeros_like(matrix) for matrix in filters]
     for n, oh, ow in np.ndindex(spec.n, spec.oh, spec.ow):
         at = window_at(oh, ow, spec)
-        for c, f in groups(spec):
-            gradient = upstream[n, oh, ow, f]
+        for (c, f), matrix, d_matrix in zip(groups(spec), filters, d_filters, strict=True):
+            gradient, window = upstream[n, oh, ow, f], pictures[n][at][:, :, c]
             if dx is not None:
-                d_pictures[n][at][:, :, c] += np.tensordot(filters[:, :, :, f], gradient, axes=1)
+                d_pictures[n][at][:, :, c] += (matrix @ gradient).reshape(window.shape)
             if dw is not None:
-                d_filters[:, :, :, f] += np.multiply.outer(pictures[n][at][:, :, c], gradient)
+                d_matrix += np.multiply.outer(window.reshape(-1), gradient)
     if dx is not None:
         nhwc(dx, spec)[...] = unpadded(d_pictures, spec)
     if dw is not None:
-        hwcf(dw, spec)[...] = d_filters
+        for (_, f), d_matrix in zip(groups(spec), d_filters, strict=True):
+            hwcf(dw, spec)[:, :, :, f] = d_matrix.reshape(spec.kh, spec.kw, -1, d_matrix.shape[1])
     if db is not None:
         db[...] = upstream.sum(axis=(0, 1, 2))
+
+
+def matrices(w: Array, spec: ConvSpec) -> list[Array]:
+    """Return the filters of each group as the columns of a matrix, a row for each element of a window."""
+    filters = hwcf(w, spec)
+    return [filters[:, :, :, f].reshape(-1, f.stop - f.start) for _, f in groups(spec)]
 
 
 def window_at(oh: int, ow: int, spec: ConvSpec) -> tuple[slice, slice]:
@@ -66,37 +72,44 @@ def window_at(oh: int, ow: int, spec: ConvSpec) -> tuple[slice, slice]:
     return rows, slice(left, left + spec.extent[1], spec.dilation[1])
 
 
-def groups(spec: ConvSpec) -> Iterator[tuple[slice, slice]]:
-    """Give the channels and the filters of each group."""
+def groups(spec: ConvSpec) -> list[tuple[slice, slice]]:
+    """Return the channels and the filters of each group."""
     c, f = spec.c // spec.groups, spec.f // spec.groups
-    for g in range(spec.groups):
-        yield slice(g * c, (g + 1) * c), slice(g * f, (g + 1) * f)
+    return [(slice(g * c, (g + 1) * c), slice(g * f, (g + 1) * f)) for g in range(spec.groups)]
 
 
 def _cost(op: str, spec: ConvSpec) -> float:
     forward = op == "conv_forward"
     products = 1 if forward else ("x" in spec.wrt) + ("w" in spec.wrt)
-    windows = spec.n * spec.oh * spec.ow
-    overhead = CALL[op] + windows * spec.groups * SECONDS_PER_WINDOW[op]
-    if spec.kh * spec.kw > 1 and (spec.layout == "NCHW" or spec.groups > 1 or spec.flip_kernel):
-        overhead += products * windows * math.prod(spec.w_shape) / STRIDED_PER_SECOND[op]
-    moved = padded_bytes(spec) * (1 if forward else 2)
+    overhead = CALL[op] + spec.n * spec.oh * spec.ow * spec.groups * SECONDS_PER_WINDOW[op]
+    moved = (padded_bytes(spec) + _matrix_bytes(spec)) * (1 if forward else 2)
     return seconds(overhead, products * spec.madds, MADDS_PER_SECOND[op], moved, PADDED_PER_SECOND)
+
+
+def _matrix_bytes(spec: ConvSpec) -> int:
+    """Return the bytes of filters that do not lie as matrices."""
+    one = spec.kh * spec.kw == 1 or spec.c == spec.groups
+    as_they_lie = one or (spec.layout == "NHWC" and not spec.flip_kernel)
+    return 0 if as_they_lie else _filter_bytes(spec)
 
 
 def _filter_bytes(spec: ConvSpec) -> int:
     return math.prod(spec.w_shape) * np.dtype(spec.dtype).itemsize
 
 
+def _window_bytes(spec: ConvSpec) -> int:
+    return spec.kh * spec.kw * spec.c // spec.groups * np.dtype(spec.dtype).itemsize
+
+
 def _forward_workspace(spec: ConvSpec) -> int:
-    """Padded pictures, and a group's filters where they do not lie as a product needs them."""
-    as_they_lie = spec.layout == "NHWC" and spec.groups == 1
-    return padded_bytes(spec) + (0 if as_they_lie else _filter_bytes(spec) // spec.groups)
+    """Padded pictures, filters that do not lie as matrices, and a window."""
+    return padded_bytes(spec) + _matrix_bytes(spec) + _window_bytes(spec)
 
 
 def _backward_workspace(spec: ConvSpec) -> int:
-    """Padded pictures and their gradient, that of the filters, and a window's share of it."""
-    return 2 * padded_bytes(spec) + _filter_bytes(spec) + _filter_bytes(spec) // spec.groups
+    """Padded pictures and their gradient, the filters and theirs, a window and its share of both."""
+    shares = 2 * _window_bytes(spec) + _filter_bytes(spec) // spec.groups
+    return 2 * padded_bytes(spec) + _matrix_bytes(spec) + _filter_bytes(spec) + shares
 
 
 @hookimpl
