@@ -8,7 +8,16 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from jitconv.algorithm import OPS
 from jitconv.bench import suites as lists
@@ -18,6 +27,9 @@ from jitconv.specs.values import choice
 
 SUITES = ("resnet50", "vgg16", "alexnet", "courses")
 """What is taken where no suite is named."""
+
+HORIZON = 300.0
+"""Seconds of the past that the time left is told from: one layer may take a minute."""
 
 Layout = Annotated[Literal["NHWC", "NCHW"], typer.Option(help="Order of the axes.")]
 Dtype = Annotated[Literal["float32", "float64"], typer.Option(help="What to compute in.")]
@@ -29,12 +41,21 @@ Ops = Annotated[
 ]
 
 
+class TimeLeft(TimeRemainingColumn):
+    """How long the rest will take, if it goes on as it did."""
+
+    def render(self, task: Task) -> Text:
+        """Return the column's text."""
+        left = super().render(task)
+        return left.append(" left", left.style)
+
+
 @contextlib.contextmanager
 def progress(console: Console, total: int) -> Iterator[Callable[[int, str], None]]:
     """Show a bar that vanishes when it is done; give what tells it how many are done and what comes now."""
     text = TextColumn("{task.description:<50}", markup=False)  # suites of plugins have names of any kind
-    columns = text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console, transient=True) as bar:
+    columns = text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeLeft()
+    with Progress(*columns, console=console, transient=True, speed_estimate_period=HORIZON) as bar:
         task = bar.add_task("", total=total)
         yield lambda done, what: bar.update(task, completed=done, description=what)
 
