@@ -15,7 +15,7 @@ from jitconv.ops import prepare
 needs_onnx = pytest.mark.skipif(find_spec("onnx") is None, reason="needs onnx, as .ci/run installs it")
 
 
-X = (1, 4, 8, 8)
+X, TWO = (1, 4, 8, 8), [2, 2]
 
 
 def layer(operator, x, w=None, *, own=1, batch=1, layout="NHWC", indices=False, bias=False, **attributes):
@@ -66,11 +66,11 @@ def layer(operator, x, w=None, *, own=1, batch=1, layout="NHWC", indices=False, 
         ("n1h7w5c4 k7x5 s7x5 p0", layer("GlobalAveragePool", (1, 4, 7, 5))),
         (
             "n1h8w8c4 k3x3f4 s2 p0.1.0.1",
-            layer("Conv", X, (4, 4, 3, 3), strides=[2, 2], auto_pad="SAME_UPPER"),
+            layer("Conv", X, (4, 4, 3, 3), strides=TWO, auto_pad="SAME_UPPER"),
         ),
         (
             "n1h8w8c4 k3x3f4 s2 p1.0.1.0",
-            layer("Conv", X, (4, 4, 3, 3), strides=[2, 2], auto_pad="SAME_LOWER"),
+            layer("Conv", X, (4, 4, 3, 3), strides=TWO, auto_pad="SAME_LOWER"),
         ),
         ("n1h8w8c4 k3x3f4 s1 p0", layer("Conv", X, (4, 4, 3, 3), auto_pad="VALID")),
         ("n1h8w9c4 k3x2f6 s1 p0 nchw", layer("Conv", (1, 4, 8, 9), (6, 4, 3, 2), layout="NCHW")),

@@ -37,14 +37,12 @@ def bench(
     file: Annotated[
         Path | None,
         typer.Option(
-            help='Problems as "n1h14w14c256 k3x3f256 s1 p1", a line each or a CSV\'s column problem.'
+            help='Problems such as "n1h14w14c256 k3x3f256 s1 p1", a line each, or a CSV; - is stdin.'
         ),
     ] = None,
     weights: Annotated[
         str | None,
-        typer.Option(
-            help=f"The column of --file that says how often each layer occurs [{' | '.join(WEIGHTS)}]."
-        ),
+        typer.Option(help=f"The CSV's column of how often each occurs; by default {' or '.join(WEIGHTS)}."),
     ] = None,
     model: Annotated[
         Path | None,
@@ -52,7 +50,7 @@ def bench(
     ] = None,
     sample: Annotated[int | None, typer.Option(min=1, help="So many of the layers, drawn at random.")] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Of the draw: one seed, the same layers everywhere [0].")
+        int | None, typer.Option(min=0, help="Of the draw: one seed, the same layers everywhere (0).")
     ] = None,
     algorithm: Annotated[str, typer.Option(help="A name, or auto.")] = "auto",
     peer: Annotated[
@@ -79,7 +77,7 @@ def bench(
     worst: Annotated[
         int | None,
         typer.Option(
-            min=1, help="A table of so many of the worst layers [20 with --by and for long tables]."
+            min=1, help="A table of so many of the worst layers (20 with --by and for long tables)."
         ),
     ] = None,
     seconds: Annotated[float, typer.Option(min=0.01, help="Measured time of each, on each layer.")] = 0.2,
@@ -92,8 +90,7 @@ def bench(
 ) -> None:
     """Measure the layers of networks, against a peer in the same process.
 
-    Layers come from suites, --file and --onnx together. Of more than 60 the worst are printed, all are in
-    --json.
+    Layers come from suites, --file and --onnx. Of more than 60 the worst are printed; --json has all.
     """
     from jitconv.bench import tables
     from jitconv.bench.bench import Measure
