@@ -17,6 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from jitconv.algorithm import OPS
@@ -30,6 +31,9 @@ SUITES = ("resnet50", "vgg16", "alexnet", "courses")
 
 HORIZON = 300.0
 """Seconds of the past that the time left is told from: one layer may take a minute."""
+
+BAR, LONGEST = 20, 50
+"""Columns of a bar, and at most of what stands before it."""
 
 Layout = Annotated[Literal["NHWC", "NCHW"], typer.Option(help="Order of the axes.")]
 Dtype = Annotated[Literal["float32", "float64"], typer.Option(help="What to compute in.")]
@@ -53,11 +57,17 @@ class TimeLeft(TimeRemainingColumn):
 @contextlib.contextmanager
 def progress(console: Console, total: int) -> Iterator[Callable[[int, str], None]]:
     """Show a bar that vanishes when it is done; give what tells it how many are done and what comes now."""
-    text = TextColumn("{task.description:<50}", markup=False)  # suites of plugins have names of any kind
-    columns = text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeLeft()
+    text = TextColumn("{task.description}", markup=False)  # suites of plugins have names of any kind
+    whole = Column(no_wrap=True)
+    counts, took, left = (
+        kind(table_column=whole) for kind in (MofNCompleteColumn, TimeElapsedColumn, TimeLeft)
+    )
+    columns = text, BarColumn(BAR), counts, took, left
+    others = BAR + 2 * len(str(total)) + len(" / 0:00:00 0:00:00 left   ")
+    room = min(LONGEST, max(0, console.width - others))
     with Progress(*columns, console=console, transient=True, speed_estimate_period=HORIZON) as bar:
         task = bar.add_task("", total=total)
-        yield lambda done, what: bar.update(task, completed=done, description=what)
+        yield lambda done, what: bar.update(task, completed=done, description=f"{what:<{room}.{room}}")
 
 
 def layers_of(suites: Sequence[str] | None, batch: int, layout: str, dtype: str) -> list[lists.Layer]:

@@ -36,9 +36,7 @@ def bench(
     threads: Threads = None,
     file: Annotated[
         Path | None,
-        typer.Option(
-            help='Problems such as "n1h14w14c256 k3x3f256 s1 p1", a line each, or a CSV; - is stdin.'
-        ),
+        typer.Option(help='Problems as "n1h14w14c256 k3x3f256 s1 p1", a line each, or a CSV; - is stdin.'),
     ] = None,
     weights: Annotated[
         str | None,
