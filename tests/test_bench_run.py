@@ -13,6 +13,8 @@ from jitconv.bench import ceiling, cold, measure, steps
 from jitconv.bench.cold import Cold
 from jitconv.bench.measure import Prepared, Timing, interleave
 from jitconv.bench.ready import Problem, ready
+from jitconv.bench.rows import Row
+from jitconv.bench.tables import division
 from jitconv.jit import Kernel
 from jitconv.specs import parse
 
@@ -215,6 +217,23 @@ def test_what_a_plan_saves_is_told_with_its_noise():
     without = steps.joined(steps.Steps(10.0), {"own": own, "smallest": plan}, steps.Parts({}, "why", "it"))
     assert (without.packing, without.packing_unknown) == (None, "why")
     assert (without.smallest, without.smallest_problem) == (8.0, "it")
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"packing": 3e-6, "packing_noise": 1e-6}, "a plan saves 3 µs"),
+        ({"packing": -3e-6, "packing_noise": 1e-6}, "a plan takes 3 µs longer"),
+        ({"packing": -1e-6, "packing_noise": 2e-6}, "a plan takes as long, within 2 µs"),
+        ({"packing_unknown": "direct/rows prepares none"}, "no plan: direct/rows prepares none"),
+        ({"smallest": 4e-6}, "smallest 4 µs"),
+    ],
+)
+def test_a_row_of_steps_is_a_line(found, said):
+    whole = steps.Steps(10e-6, {"pack.pack": 1e-6, "it.it": 7e-6}, 2e-6, **found)
+    row = Row("conv_forward", "s", "n1", 1, "direct", 1.0, 0.0, 1.0, 2.0, steps=whole)
+    line = division([row])[1]
+    assert line == f"n1: pack.pack 1 µs (10%), it.it 7 µs (70%), outside kernels 2 µs (20%), {said}"
 
 
 # the command

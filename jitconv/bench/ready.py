@@ -59,7 +59,8 @@ def ready(problem: Problem, algorithm: str) -> Ready:
         call, run = _one(problem, algorithm, problem.operands)
         return Ready(call, run)
     nbytes = problem.spec.traffic(problem.op)
-    every = [_copy(problem.operands) for _ in range(cold.copies(nbytes))]
+    count = cold.copies(nbytes)
+    every = [_copy(problem.operands) for _ in range(count)] if count > 1 else [problem.operands]
     first, run = _one(problem, algorithm, every[0])
     runs = [run]
     for operands in every[1:]:

@@ -35,7 +35,7 @@ class Steps:
     """Of the call less its kernels: Python, and what NumPy computes."""
     packing: float | None = None
     """Of the work on the weights: a call's time less that of a plan of the same variant, in turns; None for
-    other ops than conv_forward."""
+    other ops than conv_forward, and where plans are measured themselves."""
     packing_noise: float = 0.0
     """What that difference of two medians varies by: twice their error, as quartiles and laps tell it."""
     packing_unknown: str = ""
@@ -112,10 +112,8 @@ def parts(problem: Problem, own: Ready) -> Parts:
 
 def _plan_of_it(runs: dict[str, Callable[[], Any]], problem: Problem, own: Ready) -> str:
     """Add the plan that holds the weights; return why there is none."""
-    if problem.op != "conv_forward":
+    if problem.op != "conv_forward" or problem.plan:
         return ""
-    if problem.plan:
-        return "this is one"
     try:
         held = ready(replace(problem, plan=True), own.title)
     except JitconvError as error:

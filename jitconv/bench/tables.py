@@ -106,15 +106,22 @@ def _division(steps: Steps) -> str:
     whole = steps.total
     words = [f"{name} {duration(took)} ({took / whole:.0%})" for name, took in steps.kernels.items()]
     words.append(f"outside kernels {duration(steps.outside)} ({steps.outside / whole:.0%})")
-    if steps.packing_unknown:
-        words.append(f"no plan: {steps.packing_unknown}")
-    elif steps.packing is not None and steps.packing < steps.packing_noise:
-        words.append(f"a plan saves less than {duration(steps.packing_noise)}, the noise")
-    elif steps.packing is not None:
-        words.append(f"a plan saves {duration(steps.packing)}")
+    words += _of_a_plan(steps)
     if steps.smallest is not None:
         words.append(f"smallest {duration(steps.smallest)}")
     return ", ".join(words)
+
+
+def _of_a_plan(steps: Steps) -> list[str]:
+    if steps.packing_unknown:
+        return [f"no plan: {steps.packing_unknown}"]
+    if steps.packing is None:
+        return []
+    if abs(steps.packing) < steps.packing_noise:
+        return [f"a plan takes as long, within {duration(steps.packing_noise)}"]
+    if steps.packing < 0:
+        return [f"a plan takes {duration(-steps.packing)} longer"]
+    return [f"a plan saves {duration(steps.packing)}"]
 
 
 HOW = (
