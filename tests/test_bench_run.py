@@ -49,6 +49,21 @@ def test_copies_that_exceed_the_caches_take_turns(evictions):
     assert evictions == []
 
 
+def test_a_slow_call_has_no_whole_round_beforehand(evictions, monkeypatch):
+    monkeypatch.setattr(cold, "FIRST_ROUND", -1.0)
+    ran = []
+    call = Cold([lambda i=i: ran.append(i) for i in range(3)], 100)
+    assert ran == [0]
+    assert [call.prepare(), call(), call.prepare(), call(), call.prepare()] == [
+        False,
+        None,
+        False,
+        None,
+        True,
+    ]
+    assert (ran, evictions) == ([0, 1, 2], ["evicted"])
+
+
 def test_before_a_round_of_small_copies_the_caches_are_emptied_and_its_first_lap_is_left_out(evictions):
     call = Cold([lambda: evictions.append(0), lambda: evictions.append(1)], 400)
     evictions.clear()

@@ -97,7 +97,7 @@ def test_a_bad_line_is_named_with_what_was_expected(tmp_path, text, weights, sai
 def test_what_is_said_of_a_line_has_an_example_and_what_came(tmp_path, line):
     with pytest.raises(ParameterError) as error:
         read(tmp_path, f"{line}\n")
-    assert "'n16h56w56c64 k3x3f64 s1 p1' (conv)" in str(error.value)
+    assert "as in 'n16h56w56c64 k3x3f64 s1 p1' (conv)" in str(error.value)
     assert line[:40] in str(error.value)
 
 

@@ -12,6 +12,7 @@ there. To do so before every call would leave no call to measure.
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from jitconv.jit import Kernel, team
 
 COPIES = 16
 """At most: one is left out of each round in which memory is read."""
+
+FIRST_ROUND = 1.0
+"""Seconds after which the rest of a first round is left: calls so slow do not feel new memory."""
 
 UNKNOWN_CACHE = 32 * 2**20
 """Bytes of the last-level cache where the system does not say."""
@@ -62,8 +66,11 @@ class Cold(Prepared):
         self.evicts = len(runs) * nbytes < evicting_bytes()
         self.results: list[Any] = [None] * len(runs)
         self.place = 0
+        until = time.perf_counter() + FIRST_ROUND
         for _ in runs:  # memory of results that was never written is slower than any cache
             self()
+            if time.perf_counter() > until:
+                break
 
     def prepare(self) -> bool:
         """Put everything out of the caches where a round begins and its copies do not."""

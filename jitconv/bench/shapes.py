@@ -12,7 +12,8 @@ from pathlib import Path
 from jitconv.bench.suites import Layer, of_batch
 from jitconv.errors import LONGEST, ParameterError, ShapeError, nearest, shown
 from jitconv.specs import ConvSpec, PoolSpec, parse
-from jitconv.specs.text import EXAMPLES
+
+EXAMPLES = "'n16h56w56c64 k3x3f64 s1 p1' (conv) or 'n16h56w56c64 k2x2 s2' (pool)"
 
 PROBLEM = "problem"
 """The column of the problem strings."""
@@ -78,7 +79,8 @@ def _text(file: Path) -> str:
     try:
         return sys.stdin.read() if file == STDIN else file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ParameterError(f"--file must be text in UTF-8; got {file}, in which {error}") from None
+        model = " (--onnx takes a model)" if file.suffix == ".onnx" else ""
+        raise ParameterError(f"--file must be text in UTF-8; got {file}, in which {error}{model}") from None
     except OSError as error:
         raise ParameterError(f"--file cannot read {file}: {error.strerror or error}") from None
 
@@ -130,7 +132,7 @@ def _layer(
     try:
         spec = parse(of_batch(problem, batch), layout=layout, dtype=dtype)
     except (ParameterError, ShapeError) as error:
-        expected = "" if EXAMPLES in str(error) else f"; expected a problem as in {EXAMPLES}"
+        expected = "" if "as in" in str(error) else f"; expected a problem as in {EXAMPLES}"
         came = "" if repr(problem) in str(error) else f"; got {shown(problem)}"
         raise ParameterError(f"{error}{came}{expected}") from None
     if not isinstance(spec, (ConvSpec, PoolSpec)):
