@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -75,3 +76,12 @@ def run_python(tmp_path):
         return done.stdout.strip()
 
     return run
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Have a clock that stands still but for what tests do; return its hand."""
+    hand = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: hand[0])
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    return hand

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -35,13 +37,19 @@ class Timing:
         """The distance of the quartiles as a share of the median."""
         return (self.high - self.low) / self.median if self.median else 0.0
 
+    @property
+    def error(self) -> float:
+        """The standard error of the median, of laps that vary as a normal distribution does."""
+        return 0.93 * (self.high - self.low) / math.sqrt(self.laps)
+
 
 def interleave(
     calls: Mapping[str, Callable[[], object]], seconds: float, *, pause: float = 0.0
 ) -> dict[str, Timing]:
     """Time calls in alternating blocks, about `seconds` for each (a slow one still has its laps).
 
-    Each block begins after `pause` seconds of rest.
+    Each block begins after `pause` seconds of rest. What a `Prepared` call does before a lap is not in the
+    lap, but in its `seconds`.
 
     Every call is expected to have run once already, so that nothing is left to compile.
     """
@@ -50,23 +58,38 @@ def interleave(
     while waiting := [name for name in calls if spent[name] < seconds or len(laps[name]) < LEAST_LAPS]:
         for name in waiting:
             time.sleep(pause)
-            block = _block(calls[name])
-            spent[name] += sum(block)
+            block, took = _block(calls[name])
+            spent[name] += took
             laps[name] += block[1:] if len(block) > 1 else block
     return {name: _timing(found) for name, found in laps.items()}
 
 
-def _block(call: Callable[[], object]) -> list[float]:
+class Prepared(ABC):
+    """A call with something to do before each lap."""
+
+    @abstractmethod
+    def prepare(self) -> bool:
+        """Do it; return whether the lap that follows is one to leave out."""
+
+    @abstractmethod
+    def __call__(self) -> object:
+        """Run the lap."""
+
+
+def _block(call: Callable[[], object]) -> tuple[list[float], float]:
+    """Return the laps of a block, and what it took."""
     found: list[float] = []
+    prepared = call if isinstance(call, Prepared) else None
     begun = time.perf_counter()
-    while not found or found[-1] < BLOCK:
+    while True:
+        left_out = prepared is not None and prepared.prepare()
         start = time.perf_counter()
         call()
         end = time.perf_counter()
-        found.append(end - start)
-        if end - begun >= BLOCK:
-            break
-    return found
+        if not left_out:
+            found.append(end - start)
+        if found and end - begun >= BLOCK:
+            return found, sum(found) if prepared is None else end - begun
 
 
 def _timing(laps: list[float]) -> Timing:

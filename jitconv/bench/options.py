@@ -8,7 +8,17 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column
+from rich.text import Text
 
 from jitconv.algorithm import OPS
 from jitconv.bench import suites as lists
@@ -18,6 +28,12 @@ from jitconv.specs.values import choice
 
 SUITES = ("resnet50", "vgg16", "alexnet", "courses")
 """What is taken where no suite is named."""
+
+HORIZON = 300.0
+"""Seconds of the past that the time left is told from: one layer may take a minute."""
+
+BAR, LONGEST = 20, 50
+"""Columns of a bar, and at most of what stands before it."""
 
 Layout = Annotated[Literal["NHWC", "NCHW"], typer.Option(help="Order of the axes.")]
 Dtype = Annotated[Literal["float32", "float64"], typer.Option(help="What to compute in.")]
@@ -29,14 +45,29 @@ Ops = Annotated[
 ]
 
 
+class TimeLeft(TimeRemainingColumn):
+    """How long the rest will take, if it goes on as it did."""
+
+    def render(self, task: Task) -> Text:
+        """Return the column's text."""
+        left = super().render(task)
+        return left.append(" left", left.style)
+
+
 @contextlib.contextmanager
 def progress(console: Console, total: int) -> Iterator[Callable[[int, str], None]]:
     """Show a bar that vanishes when it is done; give what tells it how many are done and what comes now."""
-    text = TextColumn("{task.description:<50}", markup=False)  # suites of plugins have names of any kind
-    columns = text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console, transient=True) as bar:
+    text = TextColumn("{task.description}", markup=False)  # suites of plugins have names of any kind
+    whole = Column(no_wrap=True)
+    counts, took, left = (
+        kind(table_column=whole) for kind in (MofNCompleteColumn, TimeElapsedColumn, TimeLeft)
+    )
+    columns = text, BarColumn(BAR), counts, took, left
+    others = BAR + 2 * len(str(total)) + len(" / 0:00:00 0:00:00 left   ")
+    room = min(LONGEST, max(0, console.width - others))
+    with Progress(*columns, console=console, transient=True, speed_estimate_period=HORIZON) as bar:
         task = bar.add_task("", total=total)
-        yield lambda done, what: bar.update(task, completed=done, description=what)
+        yield lambda done, what: bar.update(task, completed=done, description=f"{what:<{room}.{room}}")
 
 
 def layers_of(suites: Sequence[str] | None, batch: int, layout: str, dtype: str) -> list[lists.Layer]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from jitconv.errors import ParameterError, nearest
 from jitconv.plugins import registry, shipped_suites
@@ -11,11 +12,18 @@ from jitconv.specs import ConvSpec, PoolSpec, parse
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One problem of a suite, and how often a network has it."""
+    """One problem of a suite, a file or a model, and how often a network has it, or what else it weighs."""
 
     suite: str
     spec: ConvSpec | PoolSpec
-    times: int = 1
+    times: float = 1
+    pool: Literal["", "max", "avg"] = ""
+    """Which pooling it is; a suite's stands for both."""
+
+    @property
+    def ops(self) -> tuple[str, ...]:
+        """The ops that the layer has."""
+        return tuple(op for op in self.spec.ops if op.startswith(self.pool))
 
 
 def names() -> list[str]:
@@ -55,10 +63,14 @@ def layers(suite: str, *, batch: int | None, layout: str, dtype: str) -> list[La
         if line.startswith("#"):
             continue
         times, _, problem = line.strip().partition(" ")
-        if batch is not None and problem.startswith("n1h"):
-            problem = f"n{batch}{problem[2:]}"
-        spec = parse(problem, layout=layout, dtype=dtype)
+        spec = parse(of_batch(problem, batch), layout=layout, dtype=dtype)
         if not isinstance(spec, (ConvSpec, PoolSpec)):
             raise ParameterError(f"a suite holds convolutions and poolings; {suite} has {problem!r}")
         found.append(Layer(suite, spec, int(times)))
     return found
+
+
+def of_batch(problem: str, batch: int | None) -> str:
+    """Return a problem string that is given for one picture with the pictures of a batch."""
+    one = batch is not None and problem.lower().startswith("n1h")
+    return f"n{batch}{problem[2:]}" if one else problem

@@ -4,29 +4,147 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from jitconv.bench.bench import Row, mean_ratio
+from jitconv.bench.bench import Measure, Measured
 from jitconv.bench.console import print_whole
+from jitconv.bench.given import Given
+from jitconv.bench.kinds import NEAR, Standing, kind_of, standings
 from jitconv.bench.report import duration, finite, machine
+from jitconv.bench.rows import Row, mean_ratio, worst
+from jitconv.bench.steps import Steps
 from jitconv.specs import parse
 from jitconv.specs.conv import ConvSpec
 
+LONGEST = 60
+"""Of a longer table only the worst rows are printed."""
 
-def show(rows: Sequence[Row], peer: str | None, console: Console) -> None:
+WORST = 20
+"""So many, if no number is asked for."""
+
+NAMED = 5
+"""So many layers that somebody did not run are printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is printed of the figures.
+
+    Parameters
+    ----------
+    peer : str, optional
+        The peer's name.
+    by_kind : bool
+        Whether there is a table of means by kind.
+    worst : int, optional
+        So many of the worst rows have a table of their own; by default there is one where `by_kind` is, and
+        where a table of all rows would be too long.
+    """
+
+    peer: str | None
+    by_kind: bool = False
+    worst: int | None = None
+
+
+def show(found: Measured, view: View, console: Console) -> None:
     """Print a table for each op, then its means and the layers that fare worst."""
-    for op in dict.fromkeys(row.op for row in rows):
-        found = [row for row in rows if row.op == op]
+    for op in dict.fromkeys(row.op for row in found.rows):
+        rows = [row for row in found.rows if row.op == op]
         console.rule(Text(op, "bold"), align="left", style="dim")
-        print_whole(_table(found, peer), console)
-        for line in [*summary(found, peer), ceilings(found)]:
-            console.print(line, soft_wrap=True)
+        _show_rows(rows, view, console)
         console.print()
+    for line in left_out_lines(found, view.peer):
+        console.print(Text(line, "yellow"), soft_wrap=True)
+
+
+def _show_rows(rows: Sequence[Row], view: View, console: Console) -> None:
+    long = len(rows) > LONGEST
+    count = view.worst or (WORST if view.by_kind or long else 0)
+    first = worst(rows, count, view.peer)
+    listed = first if long or len(first) == len(rows) else rows
+    if long:
+        console.print(f"the worst {len(listed)} of {len(rows)} rows; --json has all", soft_wrap=True)
+    print_whole(_table(listed, view.peer), console)
+    if first and len(first) < len(listed):
+        console.print(f"\nthe worst {len(first)}:")
+        print_whole(_table(first, view.peer), console)
+    for told in division(listed):
+        console.print(told, soft_wrap=True)
+    if view.by_kind:
+        print_whole(_kinds_table(standings(rows)), console)
+    for line in [*summary(rows, view.peer), ceilings(rows)]:
+        console.print(line, soft_wrap=True)
+
+
+def _kinds_table(found: Sequence[Standing]) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("kind", no_wrap=True)
+    for heading in ("rows", "mean", "weighted", "ahead", f"above {NEAR:g}", "worst"):
+        table.add_column(heading, no_wrap=True, justify="right")
+    table.add_column("", no_wrap=True)
+    for one in found:
+        shares = [f"{one.ahead:.0%}", f"{one.near:.0%}"]
+        figures = [str(one.rows), f"{one.mean:.2f}", f"{one.weighted:.2f}", *shares, f"{one.worst:.2f}"]
+        table.add_row(one.kind, *figures, Text(one.problem, "dim"))
+    return table
+
+
+def division(rows: Sequence[Row]) -> list[str]:
+    """Return a line for each row whose time is divided into steps, and one that says how."""
+    lines = [f"{row.problem}: {_division(row.steps)}" for row in rows if row.steps is not None]
+    if not lines:
+        return []
+    return ["steps (medians; shares of the call that they were timed in):", *lines, HOW]
+
+
+def _division(steps: Steps) -> str:
+    whole = steps.total
+    words = [f"{name} {duration(took)} ({took / whole:.0%})" for name, took in steps.kernels.items()]
+    words.append(f"outside kernels {duration(steps.outside)} ({steps.outside / whole:.0%})")
+    words += _of_a_plan(steps)
+    if steps.smallest is not None:
+        words.append(f"smallest {duration(steps.smallest)}")
+    return ", ".join(words)
+
+
+def _of_a_plan(steps: Steps) -> list[str]:
+    if steps.packing_unknown:
+        return [f"no plan: {steps.packing_unknown}"]
+    if steps.packing is None:
+        return []
+    if abs(steps.packing) < steps.packing_noise:
+        return [f"a plan takes as long, within {duration(steps.packing_noise)}"]
+    if steps.packing < 0:
+        return [f"a plan takes {duration(-steps.packing)} longer"]
+    return [f"a plan saves {duration(steps.packing)}"]
+
+
+HOW = (
+    "each kernel from its call to its return, with the start of threads; outside: Python and NumPy; a plan: "
+    "of the same variant, with its weights prepared, in turns with the call; smallest: the same algorithm on "
+    "one output of one channel, warm"
+)
+
+
+def left_out_lines(found: Measured, peer: str | None) -> list[str]:
+    """Return who did not run how many layers, and why; a peer's refusals stand in a table that is printed."""
+    long = {row.op for row in found.rows if sum(one.op == row.op for one in found.rows) > LONGEST}
+    told = [
+        one for one in found.left_out if not one.peer or one.verdict == "fails" or one.op in long or not peer
+    ]
+    lines = []
+    for who, verdict in dict.fromkeys((one.algorithm, one.verdict) for one in told):
+        some = [one for one in told if (one.algorithm, one.verdict) == (who, verdict)]
+        lines.append(f"{who} {verdict} {len(some)} of the layers; they are in no mean:")
+        lines += [f"  {one.problem}: {one.reason}" for one in some[:NAMED]]
+        if (more := len(some) - NAMED) > 0:
+            lines.append(f"  and {more} more (--json has all)")
+    return lines
 
 
 def _table(rows: Sequence[Row], peer: str | None) -> Table:
@@ -42,7 +160,7 @@ def _table(rows: Sequence[Row], peer: str | None) -> Table:
     table.add_column("", no_wrap=True)
     for row in rows:
         cells: list[str] = [
-            row.problem + (f" ×{row.times}" if row.times > 1 else ""),
+            row.problem + (f" ×{row.times:g}" if row.times != 1 else ""),
             row.algorithm,
             duration(row.seconds),
             f"{row.spread:.0%}",
@@ -51,7 +169,7 @@ def _table(rows: Sequence[Row], peer: str | None) -> Table:
         ]
         if peer:
             cells.append("" if row.peer_seconds is None else duration(row.peer_seconds))
-            cells.append("refuses" if row.ratio is None else f"{row.ratio:.2f}")
+            cells.append(row.peer_verdict if row.ratio is None else f"{row.ratio:.2f}")
         if row.error is not None:
             cells += [f"{row.error:.1e}", "" if row.peer_error is None else f"{row.peer_error:.1e}"]
         table.add_row(*cells, Text("noisy", "yellow") if row.noisy else "")
@@ -64,8 +182,7 @@ def summary(rows: Sequence[Row], peer: str | None) -> list[Text]:
     if mean is None:
         return []
     weighted = mean_ratio(rows, weighted=True)
-    worst = sorted((row for row in rows if row.ratio), key=lambda row: row.ratio or 0.0)[:3]
-    named = ", ".join(f"{row.problem} {row.ratio:.2f}" for row in worst)
+    named = ", ".join(f"{row.problem} {row.ratio:.2f}" for row in worst(rows, 3, peer))
     noisy = sum(row.noisy for row in rows)
     measured = sum(row.ratio is not None for row in rows)
     mean_line = Text.assemble(
@@ -85,20 +202,27 @@ def ceilings(rows: Sequence[Row]) -> str:
     return f"share: of {what} in the same turns, {low:.3g} to {high:.3g} {unit}, median {median:.3g}"
 
 
-def as_dict(rows: Sequence[Row], peer: str | None, *, plan: bool) -> dict[str, Any]:
+def as_dict(found: Measured, wanted: Measure, given: Given) -> dict[str, Any]:
     """Return all figures for JSON."""
-    ops = {
-        op: {
-            "mean": mean_ratio(found, weighted=False),
-            "weighted_mean": mean_ratio(found, weighted=True),
+    ops = {}
+    for op in dict.fromkeys(row.op for row in found.rows):
+        rows = [row for row in found.rows if row.op == op]
+        ops[op] = {
+            "mean": mean_ratio(rows, weighted=False),
+            "weighted_mean": mean_ratio(rows, weighted=True),
+            "kinds": [one._asdict() for one in standings(rows)],
         }
-        for op in dict.fromkeys(row.op for row in rows)
-        for found in [[row for row in rows if row.op == op]]
-    }
     return {
         **machine(),
-        "peer": peer,
-        "plan": plan,
+        "peer": wanted.peer,
+        "plan": wanted.plan,
+        "cold": wanted.cold,
+        "given": given.facts,
         "ops": ops,
-        "rows": [finite(asdict(row) | {"share": row.share, "noisy": row.noisy}) for row in rows],
+        "rows": [_figures(row) for row in found.rows],
+        "left_out": [asdict(one) for one in found.left_out],
     }
+
+
+def _figures(row: Row) -> dict[str, Any]:
+    return finite(asdict(row) | {"kind": kind_of(row), "share": row.share, "noisy": row.noisy})

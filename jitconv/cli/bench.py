@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -21,8 +21,10 @@ from jitconv.bench.options import (
     ops_of,
     progress,
 )
+from jitconv.bench.shapes import WEIGHTS
 from jitconv.cli.places import STDOUT, check_places, json_writer
 from jitconv.config import config
+from jitconv.errors import ParameterError
 
 
 def bench(
@@ -32,6 +34,22 @@ def bench(
     dtype: Dtype = "float32",
     layout: Layout = "NHWC",
     threads: Threads = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help='Problems as "n1h14w14c256 k3x3f256 s1 p1", a line each, or a CSV; - is stdin.'),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help=f"The CSV's column of how often each occurs; by default {' or '.join(WEIGHTS)}."),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option("--onnx", help="The layers of a model in ONNX's format (needs jitconv\\[onnx])."),
+    ] = None,
+    sample: Annotated[int | None, typer.Option(min=1, help="So many of the layers, drawn at random.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the draw: one seed, the same layers everywhere (0).")
+    ] = None,
     algorithm: Annotated[str, typer.Option(help="A name, or auto.")] = "auto",
     peer: Annotated[
         str | None, typer.Option(help="Another algorithm to measure against, such as torch.")
@@ -39,6 +57,27 @@ def bench(
     plan: Annotated[
         bool, typer.Option("--plan", help="Plans of both: weights given beforehand (conv_forward alone).")
     ] = False,
+    cold: Annotated[
+        bool,
+        typer.Option(
+            "--cold",
+            help="Operands and results of both out of the caches, as inside a network (takes memory of some "
+            "six times the last-level cache).",
+        ),
+    ] = False,
+    steps: Annotated[
+        bool, typer.Option("--steps", help="How a call's time divides: kernels, weights, dispatch.")
+    ] = False,
+    by: Annotated[
+        Literal["kind"] | None,
+        typer.Option(help="Means by kind of layer: 1x1, depthwise, grouped, common; max, avg."),
+    ] = None,
+    worst: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="A table of so many of the worst layers (20 with --by and for long tables)."
+        ),
+    ] = None,
     seconds: Annotated[float, typer.Option(min=0.01, help="Measured time of each, on each layer.")] = 0.2,
     errors: Annotated[
         bool, typer.Option("--errors", help="Compare with naive in float64 too (slow).")
@@ -47,22 +86,36 @@ def bench(
         Path | None, typer.Option("--json", help="Write the figures here; - is stdout, and nothing else.")
     ] = None,
 ) -> None:
-    """Measure the layers of networks, against a peer in the same process."""
+    """Measure the layers of networks, against a peer in the same process.
+
+    Layers come from suites, --file and --onnx. Of more than 60 the worst are printed; --json has all.
+    """
     from jitconv.bench import tables
+    from jitconv.bench.bench import Measure
     from jitconv.bench.bench import bench as run
+    from jitconv.bench.given import Sources, gather, having, sampled
 
     ops = ops_of(op)
     algorithms_of(peer, "--peer")
     algorithms_of(None if algorithm == "auto" else algorithm, "--algorithm")
+    if by is not None and peer is None:
+        raise ParameterError("--by kind tells means of ratios to a peer: give --peer too")
+    if seed is not None and sample is None:
+        raise ParameterError("--seed is that of --sample: give a number of layers to draw too")
     check_places(("--json", json_file))
     with json_writer(json_file) as write_json, config(threads=threads):
         console = plain_console()
-        layers = layers_of(suites, batch, layout, dtype)
-        total = sum(one in layer.spec.ops for layer in layers for one in ops)
+        given = having(gather(Sources(suites, file, weights, model), batch, layout, dtype), ops)
+        if sample is not None:
+            given = sampled(given, sample, seed or 0)
+        for note in given.notes:
+            console.print(note, soft_wrap=True)
+        total = sum(one in layer.ops for layer in given.layers for one in ops)
+        wanted = Measure(algorithm, peer, seconds, errors, plan, cold, steps)
         with progress(console, total) as tell:
-            rows = run(layers, ops, algorithm, peer, seconds=seconds, errors=errors, plan=plan, tell=tell)
-        tables.show(rows, peer, console)
-        write_json(json.dumps(tables.as_dict(rows, peer, plan=plan), indent=1) + "\n")
+            found = run(given.layers, ops, wanted, tell)
+        tables.show(found, tables.View(peer, by is not None, worst), console)
+        write_json(json.dumps(tables.as_dict(found, wanted, given), indent=1) + "\n")
         if json_file not in (None, STDOUT):
             console.print(f"Saved {json_file}", soft_wrap=True)
 

@@ -1,0 +1,109 @@
+"""`jitconv bench` goes on although an algorithm refuses or fails, and says so."""
+
+import json
+import sys
+
+import pytest
+
+import jitconv
+from jitconv import cli
+from jitconv.algorithm import no_workspace
+from jitconv.bench import ceiling, cold, measure
+
+
+class Picky:
+    """Provides an algorithm that refuses pictures of 5 rows and fails on those of 6."""
+
+    @jitconv.hookimpl
+    def jitconv_algorithms(self):
+        """Return it."""
+
+        def run(x, w, b, y):
+            if x.shape[1] == 6:
+                raise ZeroDivisionError("of mine")
+            y[...] = jitconv.conv_forward(x, w, b, algorithm="naive")
+
+        def why_not(spec):
+            return "needs other rows" if spec.h == 5 else None
+
+        return [
+            jitconv.Algorithm("conv_forward", "picky", why_not, lambda spec: 1.0, no_workspace, lambda _: run)
+        ]
+
+
+@pytest.fixture
+def command(registry, monkeypatch, capsys, tmp_path):
+    """Run `jitconv bench` on small memory in a folder of its own; return its code, and what it printed."""
+    registry.register("mine", Picky())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ceiling, "COPY_BYTES", 2**20)
+    monkeypatch.setattr(measure, "BLOCK", 0.002)
+    (tmp_path / "s.txt").write_text("n1h4w4c1 k2x2f1\nn1h5w4c1 k2x2f1\nn1h6w4c1 k2x2f1\n")
+
+    def run(*arguments):
+        words = ["jitconv", "bench", "--file", "s.txt", *arguments, "--seconds", "0.01"]
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        return left.value.code or 0, *capsys.readouterr()
+
+    return run
+
+
+def test_a_peer_that_refuses_or_fails_ends_no_run(command):
+    code, printed, _ = command("--algorithm", "naive", "--peer", "picky", "--by", "kind", "--json", "a.json")
+    assert code == 0
+    assert "in the geometric mean of 1 layers" in printed
+    assert "picky fails 1 of the layers; they are in no mean:" in printed
+    with open("a.json") as file:
+        figures = json.load(file)
+    rows = figures["rows"]
+    assert [(one["ratio"] is None, one["peer_verdict"]) for one in rows] == [
+        (False, ""),
+        (True, "refuses"),
+        (True, "fails"),
+    ]
+    assert [(one["algorithm"], one["verdict"], one["peer"]) for one in figures["left_out"]] == [
+        ("picky", "refuses", True),
+        ("picky", "fails", True),
+    ]
+    assert "needs other rows" in figures["left_out"][0]["reason"]
+    assert "ZeroDivisionError: of mine" in figures["left_out"][1]["reason"]
+    assert figures["ops"]["conv_forward"]["kinds"][-1]["rows"] == 1
+
+
+def test_an_algorithm_that_refuses_or_fails_ends_no_run_unless_nothing_is_left(command, tmp_path):
+    code, printed, error = command("--algorithm", "picky", "--json", "-")
+    assert code == 0
+    figures = json.loads(printed)
+    assert [one["problem"] for one in figures["rows"]] == ["n1h4w4c1 k2x2f1 s1 p0"]
+    assert [(one["verdict"], one["peer"]) for one in figures["left_out"]] == [
+        ("refuses", False),
+        ("fails", False),
+    ]
+    assert "picky refuses 1 of the layers" in error
+    assert "picky fails 1 of the layers" in error
+    (tmp_path / "s.txt").write_text("n1h5w4c1 k2x2f1\n")
+    code, _, error = command("--algorithm", "picky")
+    assert code == 2
+    assert error.startswith(
+        "jitconv: conv_forward: algorithm 'picky' refuses n1h5w4c1 k2x2f1 s1 p0: needs other rows"
+    )
+    assert error.count("\n") == 1
+
+
+def test_cold_and_steps_are_told(command, monkeypatch):
+    monkeypatch.setattr(cold, "evicting_bytes", lambda: 2**16)
+    monkeypatch.setattr(cold, "evict", lambda: None)
+    command_line = "--algorithm", "direct", "--cold", "--steps", "--sample", "1", "--json", "a.json"
+    code, printed, _ = command(*command_line)
+    assert code == 0
+    assert "steps (medians" in printed
+    assert "smallest: the same algorithm on one output" in printed
+    with open("a.json") as file:
+        figures = json.load(file)
+    assert figures["cold"] is True
+    found = figures["rows"][0]["steps"]
+    assert found["kernels"]
+    assert found["total"] > 0
+    assert found["smallest_problem"] == "n1h2w2c1 k2x2f1 s1 p0"
