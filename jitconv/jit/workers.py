@@ -20,15 +20,26 @@ from typing import Any
 import numpy as np
 
 from jitconv.jit import shortage
+from jitconv.jit.variables import told
 
 FUTEX = {"x86_64": 202, "aarch64": 98}
 """Number of Linux's system call by which threads sleep and wake one another."""
 
 
+TEAMS = ("own", "numba")
+"""Values of `JITCONV_TEAM`; the first is what runs where it is possible."""
+
+
 @lru_cache(maxsize=1)
 def why_not() -> str | None:
-    """Return why this process has no team of jitconv's own, or None."""
-    if os.environ.get("JITCONV_TEAM", "").strip() == "numba":
+    """Return why this process has no team of jitconv's own, or None.
+
+    Raises
+    ------
+    ParameterError
+        When `JITCONV_TEAM` names no team.
+    """
+    if told("JITCONV_TEAM", TEAMS) == "numba":
         return "JITCONV_TEAM=numba asks for Numba's"
     if sys.platform != "linux" or platform.machine() not in FUTEX:
         return f"jitconv's own needs Linux on {' or '.join(FUTEX)}"
