@@ -76,8 +76,10 @@ class Team:
         for name in (regions.PARALLEL_FOR, regions.THREADS, regions.DIVISIONS):
             llvmlite.binding.add_symbol(name, address(regions.LIBRARY, name))
         self._worker = address(regions.LIBRARY, regions.WORKER)
+        self._end_workers = ctypes.CFUNCTYPE(None)(address(regions.LIBRARY, regions.END_WORKERS))
         self._workers: list[Any] = []
-        atexit.register(self.stop)
+        self._ended = False
+        atexit.register(self._end)
         os.register_at_fork(after_in_child=self._begin_in_child)
 
     def run(self, count: int, compiled: Callable[..., None], arguments: tuple[Any, ...]) -> None:
@@ -92,11 +94,12 @@ class Team:
         from jitconv.jit import forks
 
         with forks.compiling:
-            while len(self._workers) < count:
+            while len(self._workers) < count and not self._ended:
                 handle = ctypes.c_void_p()
-                # Python's own threads are to get the signals
-                before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+                # Python's own threads are to get the signals; an interruption may be raised by either call
+                before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
                 try:
+                    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
                     failed = self._libc.pthread_create(
                         ctypes.byref(handle), None, ctypes.c_void_p(self._worker), None
                     )
@@ -107,26 +110,29 @@ class Team:
                 self._workers.append(handle)
 
     def stop(self) -> None:
-        """End the workers and wait for them; who wants a team begins new ones.
-
-        STOP is set before the number changes: a worker that another thread calls meanwhile sees it.
-        """
+        """End the workers and wait for them; who wants a team begins new ones."""
         from jitconv.jit import regions
 
-        self._state[regions.STOP] = 1
-        self._state[regions.NUMBER] += 1
-        address = ctypes.c_void_p(self._state.ctypes.data + 8 * regions.NUMBER)
-        self._libc.syscall(FUTEX[platform.machine()], address, regions.WAKE, 2**30, None, None, 0)
+        self._end_workers()
         while self._workers:
             self._libc.pthread_join(self._workers.pop(), None)
         self._state[regions.STOP] = 0
 
+    def _end(self) -> None:
+        """End the workers of a process that ends: a daemon's regions have its own thread from here on."""
+        self._ended = True
+        self.stop()
+
     def _begin_in_child(self) -> None:
-        """Forget the workers, and a region that another thread of the parent had begun."""
+        """Forget the workers, and a region that another thread of the parent had begun.
+
+        Its tasks must not be there to take: new workers would, while the arrays are no more.
+        """
         from jitconv.jit import regions
 
         self._workers.clear()
-        self._state[[regions.BUSY, regions.SLEEPERS, regions.STOP]] = 0
+        self._state[[regions.BUSY, regions.SLEEPERS, regions.STOP, regions.WANTED]] = 0
+        self._state[regions.TICKET] = self._state[regions.NUMBER] * regions.HALF + regions.CLOSED
 
 
 @lru_cache(maxsize=1)
