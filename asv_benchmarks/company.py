@@ -233,7 +233,7 @@ its own, and they take turns. The environment says nothing of waiting, but for "
 
 Numba's layer and PyTorch use GNU OpenMP, where every region waits for all threads: one that has lost its
 time slice delays it by some. jitconv's team waits for those tasks alone that are begun: a slice that is lost
-in the midst of one is its last tenth. Medians of trainings, kernels compiled before:
+in the midst of one is its last tenth. Whole commands, kernels compiled before, the median of one or two runs:
 {trained}
 `python asv_benchmarks/company.py` measures this.
 """
