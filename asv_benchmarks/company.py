@@ -189,9 +189,8 @@ def draw(found: list[dict[str, Any]]) -> None:
         axes.grid(axis="x", color="0.9")
     panels[0, 0].invert_yaxis()
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
-    figure.supxlabel(
-        "times the least median alone; a dot is the median, its line ends at the last tenth", fontsize=8
-    )
+    told = "times the least median alone; a dot is the median, its line ends at the last tenth"
+    figure.suptitle(told, fontsize=8)
     figure.savefig(CHART, dpi=80, metadata={"Software": None})
 
 
@@ -232,8 +231,10 @@ its own, and they take turns. The environment says nothing of waiting, but for "
 {calls}
 
 Numba's layer and PyTorch use GNU OpenMP, where every region waits for all threads: one that has lost its
-time slice delays it by some. jitconv's team waits for those tasks alone that are begun: a slice that is lost
-in the midst of one is its last tenth. Whole commands, kernels compiled before, the median of one or two runs:
+time slice delays it by some. jitconv's team waits for those tasks alone that are begun: a slice that is
+lost in the midst of one is its last tenth. The pooling beside one busy process is where it is behind: its
+median was 2.3 times that alone; why is not known. Whole commands, kernels compiled before, the median of
+one or two runs:
 {trained}
 `python asv_benchmarks/company.py` measures this.
 """
