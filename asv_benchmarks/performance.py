@@ -22,6 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import company
 import numpy as np
 
 from jitconv.specs import ConvSpec, Spec, parse
@@ -348,7 +349,7 @@ def page() -> str:
     text += [_shares(group.what, [row.share for row in found if group.has(row)]) for group in SHARES]
     text += ["", f"The {WORST} layers with the least ratio:", ""]
     text += ["| op | layer | `jitconv bench` | algorithm | ratio |", "|" + " --- |" * 5, *_worst(found)]
-    return "\n".join(text) + "\n" + CONCLUSIONS.format(seconds=SECONDS, **facts)
+    return "\n".join(text) + "\n" + company.section() + CONCLUSIONS.format(seconds=SECONDS, **facts)
 
 
 def _ratios(what: str, some: list[Row]) -> str:

@@ -8,6 +8,9 @@ import pytest
 
 import jitconv
 from jitconv.jit import threads
+from jitconv.ops import prepare
+from jitconv.specs import parse
+from jitconv.testing import draw
 
 
 class Library:
@@ -122,3 +125,39 @@ def test_python_threads_leave_blas_as_it_was():
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, (1, 1, 2, 3)))
     assert [library.num_threads for library in threads._blas_libraries()] == before
+
+
+@pytest.mark.parametrize(
+    ("madds", "limit", "inside"),
+    [
+        (0, None, 8),
+        (2**18 - 1, None, 8),
+        (2**18, None, 1),
+        (2**24 - 1, None, 1),
+        (2**24, None, 8),
+        (2**20, 4, 1),
+    ],
+)
+def test_products_that_gain_nothing_by_a_second_thread_have_one(library, madds, limit, inside):
+    threads.limit.set(limit)
+    with threads.blas_threads(madds):
+        assert library.num_threads == inside
+    assert library.num_threads == 8
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize(
+    ("problem", "least"), [("n2h9w9c16 k3x3f32 s1 p1", 1), ("n2h60w60c64 k3x3f64 s1 p1", 8)]
+)
+def test_im2col_tells_what_each_product_is(library, monkeypatch, problem, least, layout):
+    seen, before = [], np.matmul
+
+    def product(*operands, **options):
+        seen.append(library.num_threads)
+        return before(*operands, **options)
+
+    monkeypatch.setattr(np, "matmul", product)
+    call = prepare("conv_forward", parse(problem, layout=layout), "im2col")
+    call.run(draw("conv_forward", call.spec, np.random.default_rng(0)))
+    assert set(seen) == {least}
+    assert library.num_threads == 8

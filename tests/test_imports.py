@@ -18,7 +18,7 @@ BELOW = {
     "files": set(),
     "variants": set(),
     "algorithm": {"variants"},
-    "jit": {"files"},
+    "jit": {"errors", "files"},
     "micro": {"jit"},
     "hooks": {"algorithm"},
     "specs": {"errors"},

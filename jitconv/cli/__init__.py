@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from jitconv.bench.console import substitute_characters
-from jitconv.cli import bench, cache, check, compare, edges, look, train
+from jitconv.cli import bench, cache, check, compare, edges, info, look, train
 from jitconv.cli.interrupt import interruptible
 from jitconv.errors import JitconvError
 
@@ -32,6 +32,7 @@ COMMANDS = (
     train.train,
     look.plugins,
     look.explain,
+    info.info,
 )
 """In the order of `jitconv --help`."""
 

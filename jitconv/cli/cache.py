@@ -23,19 +23,19 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say where compiled kernels are, how many, how large, and whether they are used."""
-    facts = _facts()
+    found = facts()
     if as_json:
-        print(json.dumps(facts, indent=1))
+        print(json.dumps(found, indent=1))
         return
-    if facts["folder"] is None:
+    if found["folder"] is None:
         print(f"kernels are not kept: {NO_FOLDER}")
         return
-    print(f"folder    {facts['folder']}")
-    print(f"kept      {facts['files']} files of {facts['trees']} source trees or toolchains")
-    print(f"size      {_mebibytes(facts['bytes'])} of at most {_mebibytes(facts['bound'])}")
-    print(f"this one  {facts['tree'] or 'none: the source of jitconv cannot be read'}")
-    print(f"read      {'yes' if facts['distrust'] is None else 'no: ' + facts['distrust']}")
-    print(f"written   {'yes' if facts['writable'] else 'no'}")
+    print(f"folder    {found['folder']}")
+    print(f"kept      {found['files']} files of {found['trees']} source trees or toolchains")
+    print(f"size      {mebibytes(found['bytes'])} of at most {mebibytes(found['bound'])}")
+    print(f"this one  {found['tree'] or 'none: the source of jitconv cannot be read'}")
+    print(f"read      {'yes' if found['distrust'] is None else 'no: ' + found['distrust']}")
+    print(f"written   {'yes' if found['writable'] else 'no'}")
 
 
 @app.command()
@@ -46,12 +46,13 @@ def clear() -> None:
         print(f"nothing to remove: {NO_FOLDER}")
         return
     count, size = usage.clear(root)
-    print(f"removed {count} files, {_mebibytes(size)}, from {root}")
+    print(f"removed {count} files, {mebibytes(size)}, from {root}")
     if left := sum(1 for _ in usage.files(root)):
         raise PermissionError(f"{left} files in {root} could not be removed: their owner can")
 
 
-def _facts() -> dict[str, Any]:
+def facts() -> dict[str, Any]:
+    """Return where compiled kernels are, how many, and whether they are used."""
     root, mine = cache_root(), tree()
     found = [] if root is None else list(usage.files(root))
     distrust = None
@@ -75,5 +76,6 @@ def _writable(folder: Path) -> bool:
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
-def _mebibytes(size: int) -> str:
+def mebibytes(size: int) -> str:
+    """Return a number of bytes in words."""
     return f"{size / 2**20:.1f} MiB"

@@ -70,7 +70,7 @@ empty region takes 4.7, 4.7, 5.1, 5.6 and 6.9 µs with 1, 2, 4, 8 and 16; with 2
 
 STATE = "jitconv_team_state"
 PARALLEL_FOR, WORKER, DIVISIONS = "jitconv_parallel_for", "jitconv_worker", "jitconv_divisions"
-THREADS = "jitconv_threads"
+THREADS, END_WORKERS = "jitconv_threads", "jitconv_end_workers"
 
 PAUSE: dict[str, tuple[str, list[Any]]] = {
     "x86_64": ("llvm.x86.sse2.pause", []),
@@ -95,6 +95,7 @@ def functions(module: Any) -> None:
     _write(module, WORKER, POINTER, [POINTER], lambda c, _: _work(c, back))
     kinds = [POINTER] * 5 + [I64] * 3
     _write(module, PARALLEL_FOR, NOTHING, kinds, lambda c, *given: _region(c, front, run, given))
+    _write(module, END_WORKERS, NOTHING, [], _end_workers)
     threads = _write(module, THREADS, I64, [], _threads)
     _write(module, DIVISIONS, I64, [], lambda c: _divisions(c, threads))
 
@@ -287,6 +288,16 @@ def _together(c: Code, share: Any, region: Sequence[Int], tasks: Int, threads: I
             c.futex(ENDED, WAIT, ended)
         c.put(WAITING, 0)
     c.put(BUSY, 0)
+
+
+def _end_workers(c: Code) -> None:
+    """Tell the workers to end, also while another thread begins a region.
+
+    The number is changed in one step: read and written it might become one that a worker has seen already.
+    """
+    c.put(STOP, 1)
+    c.add(NUMBER, 1)
+    c.futex(NUMBER, WAKE, I64(MOST))
 
 
 def _threads(c: Code) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from functools import lru_cache
+
+from jitconv.jit.variables import told
 
 SWITCHES = (
     "OPT",
@@ -44,14 +45,23 @@ def vector_bytes() -> int:
     """Return the bytes of the vectors that kernels are written for: the target's, or fewer if told.
 
     `JITCONV_VECTOR_BYTES` (16, 32 or 64) lowers them, so that one machine can prove the code of others.
+
+    Raises
+    ------
+    ParameterError
+        When it is set to anything else.
     """
+    widest, asked = target_vector_bytes(), told("JITCONV_VECTOR_BYTES", ("16", "32", "64"))
+    return widest if asked is None else min(widest, int(asked))
+
+
+def target_vector_bytes() -> int:
+    """Return the bytes of the widest vectors of the target."""
     import llvmlite.binding
 
     name, features = cpu()
     host = llvmlite.binding.get_host_cpu_features().flatten()
-    widest = widest_vector(f"{host},{features}" if name == llvmlite.binding.get_host_cpu_name() else features)
-    told = os.environ.get("JITCONV_VECTOR_BYTES", "").strip()
-    return min(widest, int(told)) if told in ("16", "32", "64") else widest
+    return widest_vector(f"{host},{features}" if name == llvmlite.binding.get_host_cpu_name() else features)
 
 
 def widest_vector(features: str) -> int:

@@ -20,15 +20,26 @@ from typing import Any
 import numpy as np
 
 from jitconv.jit import shortage
+from jitconv.jit.variables import told
 
 FUTEX = {"x86_64": 202, "aarch64": 98}
 """Number of Linux's system call by which threads sleep and wake one another."""
 
 
+TEAMS = ("own", "numba")
+"""Values of `JITCONV_TEAM`; the first is what runs where it is possible."""
+
+
 @lru_cache(maxsize=1)
 def why_not() -> str | None:
-    """Return why this process has no team of jitconv's own, or None."""
-    if os.environ.get("JITCONV_TEAM", "").strip() == "numba":
+    """Return why this process has no team of jitconv's own, or None.
+
+    Raises
+    ------
+    ParameterError
+        When `JITCONV_TEAM` names no team.
+    """
+    if told("JITCONV_TEAM", TEAMS) == "numba":
         return "JITCONV_TEAM=numba asks for Numba's"
     if sys.platform != "linux" or platform.machine() not in FUTEX:
         return f"jitconv's own needs Linux on {' or '.join(FUTEX)}"
@@ -65,8 +76,10 @@ class Team:
         for name in (regions.PARALLEL_FOR, regions.THREADS, regions.DIVISIONS):
             llvmlite.binding.add_symbol(name, address(regions.LIBRARY, name))
         self._worker = address(regions.LIBRARY, regions.WORKER)
+        self._end_workers = ctypes.CFUNCTYPE(None)(address(regions.LIBRARY, regions.END_WORKERS))
         self._workers: list[Any] = []
-        atexit.register(self.stop)
+        self._ended = False
+        atexit.register(self._end)
         os.register_at_fork(after_in_child=self._begin_in_child)
 
     def run(self, count: int, compiled: Callable[..., None], arguments: tuple[Any, ...]) -> None:
@@ -81,11 +94,12 @@ class Team:
         from jitconv.jit import forks
 
         with forks.compiling:
-            while len(self._workers) < count:
+            while len(self._workers) < count and not self._ended:
                 handle = ctypes.c_void_p()
-                # Python's own threads are to get the signals
-                before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+                # Python's own threads are to get the signals; an interruption may be raised by either call
+                before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
                 try:
+                    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
                     failed = self._libc.pthread_create(
                         ctypes.byref(handle), None, ctypes.c_void_p(self._worker), None
                     )
@@ -96,26 +110,29 @@ class Team:
                 self._workers.append(handle)
 
     def stop(self) -> None:
-        """End the workers and wait for them; who wants a team begins new ones.
-
-        STOP is set before the number changes: a worker that another thread calls meanwhile sees it.
-        """
+        """End the workers and wait for them; who wants a team begins new ones."""
         from jitconv.jit import regions
 
-        self._state[regions.STOP] = 1
-        self._state[regions.NUMBER] += 1
-        address = ctypes.c_void_p(self._state.ctypes.data + 8 * regions.NUMBER)
-        self._libc.syscall(FUTEX[platform.machine()], address, regions.WAKE, 2**30, None, None, 0)
+        self._end_workers()
         while self._workers:
             self._libc.pthread_join(self._workers.pop(), None)
         self._state[regions.STOP] = 0
 
+    def _end(self) -> None:
+        """End the workers of a process that ends: a daemon's regions have its own thread from here on."""
+        self._ended = True
+        self.stop()
+
     def _begin_in_child(self) -> None:
-        """Forget the workers, and a region that another thread of the parent had begun."""
+        """Forget the workers, and a region that another thread of the parent had begun.
+
+        Its tasks must not be there to take: new workers would, while the arrays are no more.
+        """
         from jitconv.jit import regions
 
         self._workers.clear()
-        self._state[[regions.BUSY, regions.SLEEPERS, regions.STOP]] = 0
+        self._state[[regions.BUSY, regions.SLEEPERS, regions.STOP, regions.WANTED]] = 0
+        self._state[regions.TICKET] = self._state[regions.NUMBER] * regions.HALF + regions.CLOSED
 
 
 @lru_cache(maxsize=1)

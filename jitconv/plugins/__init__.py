@@ -6,7 +6,7 @@ from typing import Any
 
 from jitconv.algorithm import Algorithm
 from jitconv.errors import ParameterError, PluginError, shown
-from jitconv.jit import forks
+from jitconv.jit import forks, workers
 from jitconv.plugins.registration import BUILTIN, Plugin, Records, Registry
 from jitconv.plugins.sources import builtin_modules, installed, shipped_suites
 
@@ -31,9 +31,15 @@ def registry() -> Registry:
     """Return the registry; the first call loads it.
 
     A plugin that asks for it while it is being loaded is given what there is so far.
+
+    Raises
+    ------
+    ParameterError
+        When a variable of the environment has a value without meaning.
     """
     global _registry, _loading
     if _registry is None:
+        workers.why_not()  # reads JITCONV_TEAM: what is misspelt is told though no kernel has threads
         with forks.compiling:  # no fork comes between: its child would wait for ever
             if _loading is not None:
                 return _loading

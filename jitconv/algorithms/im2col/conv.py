@@ -64,7 +64,8 @@ def hold(blocks: Blocks[ConvSpec], w: Array, b: Array | None, activation: str | 
 def product_into(matrix: Array, filters: Array, y: Array, spec: ConvSpec, which: slice, some: slice) -> None:
     """Y[block] = columns · filters, for each group: written where it belongs, in either layout."""
     count, group_f = which.stop - which.start, spec.f // spec.groups
-    with blas_threads():
+    images = 1 if spec.layout == "NHWC" else count  # that one product has
+    with blas_threads(_madds(spec, which, some) // images):
         for group in range(spec.groups):
             if spec.layout == "NHWC":
                 out = y[which, some].reshape(-1, spec.groups, group_f)[:, group]
@@ -100,9 +101,15 @@ def _sum_filters(blocks: Blocks[ConvSpec], dy: Array, x: Array, dw: Array) -> No
     group_c, group_f = spec.c // spec.groups, spec.f // spec.groups
     total = np.zeros((spec.groups, spec.kh * spec.kw * group_c, group_f), dw.dtype)
     for which, some in blocks:
-        with blas_threads():
+        with blas_threads(_madds(spec, which, some)):
             total += columns(x, spec, which, some).swapaxes(1, 2) @ upstream(dy, spec, which, some)
     hwcf(dw, spec)[...] = from_matrices(total, spec)
+
+
+def _madds(spec: ConvSpec, which: slice, some: slice) -> int:
+    """Return the multiply-adds of a block's product, of one group."""
+    windows = (which.stop - which.start) * (some.stop - some.start) * spec.ow
+    return windows * spec.kh * spec.kw * (spec.c // spec.groups) * (spec.f // spec.groups)
 
 
 def columns(x: Array, spec: ConvSpec, which: slice, some: slice) -> Array:
@@ -115,7 +122,7 @@ def columns(x: Array, spec: ConvSpec, which: slice, some: slice) -> Array:
 
 def d_columns(spec: ConvSpec, dy: Array, across: Array, which: slice, some: slice) -> Array:
     """Return the gradient of a block's column matrix, (N, rows, OW, C, KH, KW); `across` is filtersᵀ."""
-    with blas_threads():
+    with blas_threads(_madds(spec, which, some)):
         product = upstream(dy, spec, which, some) @ across
     group_c = spec.c // spec.groups
     taps = (spec.groups, which.stop - which.start, -1, spec.ow, spec.kh, spec.kw, group_c)
@@ -231,6 +238,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             "im2col",
             variants,
             why_not=never_refuses,
+            revision=2,
             deterministic=False,  # the matrix product is NumPy's BLAS, which promises nothing
         )
         for op, variants in VARIANTS.items()
