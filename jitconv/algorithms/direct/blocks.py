@@ -43,12 +43,12 @@ class Blocks(NamedTuple):
     """Filters that are packed at once: 64, 128 and 256 KiB took 1820, 1721 and 1718 µs on n1h14w14c512
     k3x3f512 s2 p1, where packing all first took 2290 (two Zen 3 cores, a second-level cache of 512 KiB)."""
 
-    streamed_most_pixels: int = 256
-    """Up to 196 pixels filters of 1 MiB and more gained 4 to 55 %; 4 x 49 pixels gained 7 %, 8 x 49 nothing.
+    streamed_most_pixels: int = 512
+    """Of 45 1x1 layers of published networks those of up to 512 pixels took 0.52 to 0.98 of the time of
+    filters that are packed first, those of 729 to 1024 pixels 0.75 to 1.19, of more 0.96 to 1.6 (two AMD
+    cores with AVX-512: filters that one core has packed come to the other at some 100 ns a line). On two Zen
+    3 cores filters of 1 MiB and more gained 4 to 55 % of up to 196 pixels, 7 % of 4 x 49, nothing of 8 x 49.
     """
-
-    streamed_least_bytes: int = 2**20
-    """Of filters: those that gained, above."""
 
     pixels_panel_bytes: int = 64 * 1024
     """A panel of pixels has at most so many products at once. On Zen 3 256, 512 and 1024 products reached
@@ -66,8 +66,10 @@ class Blocks(NamedTuple):
     pixels_tasks: int = 4
     """At least so many tasks, if there are filters enough to share: each copies for itself. Not measured."""
 
-    pixels_least: int = 32
-    """Pixels of a result from which they fill a tile well enough: half a panel. A choice."""
+    pixels_least: int = 9
+    """Pixels of a result from which they fill a tile well enough: 1x1 layers of 9, 16 and 25 pixels took
+    0.70, 0.59 and 0.62 of the time of filters that are packed, one of 4 pixels 1.22 (two AMD cores with
+    AVX-512)."""
 
     pixels_held_from: int = 64
     """Pixels of a plane up to which packed filters that are held meet pixels as rows, also in NCHW: a panel's
@@ -115,8 +117,14 @@ class Blocks(NamedTuple):
     """The blocks are summed in so many parts, on every number of threads; they are added at last. A choice.
     """
 
-    dense_rows: int = 16
-    """Rows up to which a product of matrices takes filters as they lie. Not measured."""
+    dense_rows: int = 32
+    """Rows up to which a product of matrices takes filters as they lie. 16, 25 and 32 rows took 0.83, 0.85
+    and 1.03 of the time of filters that are packed in the cache; their gradients of the pictures 0.68 with
+    16 rows, 1.03 with 36, 0.77 to 1.02 with 49 (two AMD cores with AVX-512)."""
+
+    dense_dw_rows: int = 512
+    """The same of the gradient of the filters: with 36 to 324 rows it took 0.66 to 1.01 of the time of a
+    gradient that packs dy, with 784 and more 0.9 to 1.18 (25 layers, two AMD cores with AVX-512)."""
 
     dense_depth: int = 128
     """Rows of filters that are read at a time, all columns of a task, before the next. With 8, 16, 32, 64,
@@ -130,6 +138,11 @@ class Blocks(NamedTuple):
     dense_height: int = 48
     """Rows of a gradient of filters at a time. 6, 12, 24, 48 and 96 made no difference beyond the noise of 10
     to 20 % (five products of 1 to 8 rows, two AMD cores with AVX-512)."""
+
+    groups_most_pixels: int = 2048
+    """Of an image up to which the channels of a group are fetched from NHWC: with 49 to 1296 pixels this took
+    0.71 to 1.0 of the time of packed filters that threads share, with 3136 and 3600 1.16 and 1.11; in NCHW
+    0.51 to 0.98, of 3600 pixels too; 1x1 kernels took 1.8 and 1.45 (two AMD cores with AVX-512)."""
 
     grouped_least_filters: int = 4
     """Filters, and channels, of a group from which the tile is used; asv_benchmarks/benchmarks/groups.py."""
@@ -159,13 +172,21 @@ class Blocks(NamedTuple):
     """About so many pixels at once: the inputs of a panel, 12 KiB, stay in the first-level cache.
     Not measured."""
 
-    planes_dw_filters: int = 32
-    """Filters that are side by side in a buffer. Not measured."""
+    planes_dw_filters: int = 48
+    """At least so many filters have a share, each of which transposes the inputs for itself. Not measured."""
 
     planes_dw_least_filters: int = 256
     """Of a group, for kernels larger than 1x1: each column is copied KH·KW times. 384, 256 and 192 filters
     took 0.81, 0.84 and 1.00 of the time of a copy of the images as pixels, 64 to 128 filters 0.88 to 1.55
     (eleven layers of one image, one Zen 3 core)."""
+
+    planes_dw_few_pixels: int = 256
+    """Pixels of a batch up to which fewer filters do, those of the next entry: with 36 to 256 pixels and 80
+    to 512 filters it took 0.54 to 0.85 of the time of a copy of the images as pixels, with 48 filters 1.15;
+    with 784 pixels and 52 to 60 filters 1.2 to 1.7 (16 layers of one image, two AMD cores with AVX-512)."""
+
+    planes_dw_few_pixels_filters: int = 64
+    """See above."""
 
     joined_copies_bytes: int = 32 * 2**20
     """Copies of NCHW gradients and images as pixels at once, for conv_backward: they stay in the last-level

@@ -15,6 +15,7 @@ from jitconv.algorithms.direct.backward import dw_planes, dx_phases, dx_scatter,
 from jitconv.algorithms.direct.backward.join import Gradient
 from jitconv.algorithms.direct.dense import matrix
 from jitconv.algorithms.direct.dense import variants as dense
+from jitconv.algorithms.direct.forward import groups as grouped
 from jitconv.algorithms.direct.forward import packed, pixels, streamed
 from jitconv.algorithms.direct.grouped import depthwise, groups, outputs, outputs_dw, transposed
 from jitconv.algorithms.direct.rows import dw as rows_dw
@@ -115,6 +116,7 @@ FORWARD = Variants(
     Variant(
         "rows", rows.serves, rows.RowsForward, made(rows.RowsForward), hold=_hold_rows, able=needs_nchw
     ),
+    Variant("groups", grouped.serves, grouped.forward, made(grouped.forward), able=grouped.able),
     Variant("unpacked", packed.one_panel, packed.build_unpacked, bytes_of(packed.unpacked_elements)),
     Variant(
         "streamed", streamed.serves, streamed.Streamed, made(streamed.Streamed), able=needs_matrix
@@ -138,6 +140,16 @@ def _grouped_dx(name: str, serves: Serves, correlation: Callable[..., Any]) -> G
 
     able = always if name == "outputs" else None
     return Gradient(name, serves, build, made(make), part="dx", takes_stored=stored, able=able)
+
+
+def _build_groups_dx(spec: ConvSpec) -> Plan:
+    correlate, shape = grouped.dx(spec), spec.y_shape
+    return lambda dy, w, dx: correlate(dy.reshape(shape), w, None, dx)
+
+
+def _build_pixels_dx(spec: ConvSpec) -> Plan:
+    by_pixels = pixels.of_dx(spec)
+    return lambda dy, w, dx: by_pixels.holding(w, None)(dy, dx)
 
 
 def _grouped_dw(name: str, serves: Serves, gradients: Callable[..., Any]) -> Gradient:
@@ -173,12 +185,20 @@ BACKWARD = Variants(
         able=matrix.why_no_matrix,
     ),
     Gradient(
+        "pixels", pixels.serves_dx, _build_pixels_dx, bytes_of(lambda spec: pixels.of_dx(spec).elements()),
+        part="dx", takes_stored=stored,
+    ),
+    Gradient(
         "rows", rows_dx.serves, rows_dx.RowsDx, bytes_of(rows_dx.elements), part="dx", takes_stored=stored,
         able=needs_nchw,
     ),
     Gradient(
         "scatter", dx_scatter.serves, dx_scatter.ScatterDx, made(dx_scatter.ScatterDx), part="dx",
         takes_stored=stored, able=dx_scatter.able,
+    ),
+    Gradient(
+        "groups", grouped.serves_dx, _build_groups_dx, made(grouped.dx), part="dx", takes_stored=stored,
+        able=grouped.able_dx,
     ),
     Gradient(
         "phases", always, dx_phases.PhasesDx, made(dx_phases.PhasesDx), part="dx",
@@ -188,7 +208,7 @@ BACKWARD = Variants(
     _grouped_dw("transposed", transposed.serves, transposed.TransposedDw),
     _grouped_dw("outputs", groups.few, outputs_dw.OutputsDw),
     Gradient(
-        "dense", matrix.serves, dense.build_dw, none, part="dw", takes_stored=stored,
+        "dense", matrix.serves_dw, dense.build_dw, none, part="dw", takes_stored=stored,
         able=matrix.why_no_matrix,
     ),
     Gradient(

@@ -1,8 +1,8 @@
-"""dw in NCHW on the register tile, all arrays as they are stored: rows are filters, columns (channel, tap).
+"""dw in NCHW on the register tile: rows are filters, columns (channel, tap), k runs over pixels.
 
-Some pixels at a time, dy's planes are transposed to pixels of filters, and the inputs of a panel of columns
-to pixels of columns: buffers of a cache. No copy of the pictures as pixels, and dw is written where it is
-stored.
+dy is read as it is stored, a row of pixels for each filter. The inputs of a panel of columns are transposed
+to pixels of columns, some pixels at a time: a buffer that stays in the first-level cache while every filter
+comes by. No copy of the pictures as pixels, and dw is written where it is stored.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms._shared.weights import SLICED_BYTES, SLICES
 from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.algorithms.direct.forward.columns import Image, gather_tap
+from jitconv.algorithms.direct.plan import wanted_blocks
 from jitconv.arrays import Array
-from jitconv.jit import Kernel, team
-from jitconv.jit.kernels import threads_pay
+from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
-from jitconv.jit.workspace import LINE
-from jitconv.micro.tile import WIDEST, At, Product, tiles_across, width_of
+from jitconv.micro.tile import WIDEST, At, Product, tiles, width_of
 from jitconv.micro.transpose import planes_to_pixels
 from jitconv.specs import ConvSpec
 
 BLOCK = BLOCKS.planes_dw_pixels
-CHUNK = BLOCKS.planes_dw_filters
+SHARED_FILTERS = BLOCKS.planes_dw_filters
 LEAST_FILTERS = BLOCKS.planes_dw_least_filters
+FEW_PIXELS = BLOCKS.planes_dw_few_pixels
+FEW_PIXELS_FILTERS = BLOCKS.planes_dw_few_pixels_filters
 
 
 class Numbers(NamedTuple):
@@ -53,6 +54,8 @@ class Numbers(NamedTuple):
     block: int
     """Pixels at once."""
     slices: int
+    shares: int
+    """Of the filters of a group."""
     planes_serve: int
     """Whether planes of x are columns of the product as they are stored: 1x1, no stride and no padding."""
 
@@ -61,52 +64,28 @@ COUNT = len(Numbers._fields)
 
 
 @inlined
-def pixels_of_filters(dy, n, g, first, depth, out):
-    """Transpose dy of a group's filters to pixels, `depth` of them from pixel `first` of the batch on.
-
-    They come in chunks of filters: (chunk, pixel, `CHUNK` filters).
-    """
-    group_f = n.filters // n.groups
-    done = 0
-    # a run of pixels for each image that the block has a part of
-    while done < depth:
-        image, begin = (first + done) // n.pixels, (first + done) % n.pixels
-        count = min(n.pixels - begin, depth - done)
-        for f in range(0, group_f, CHUNK):
-            at, to = (image * n.filters + g * group_f + f) * n.pixels + begin, depth * f + done * CHUNK
-            planes_to_pixels(dy, at, n.pixels, min(CHUNK, group_f - f), count, out, to, CHUNK)
-        done += count
-
-
-@inlined
-def pixels_of_columns(x, n, taps, first_column, count, first, depth, rows, out):
-    """Gather the inputs of `count` columns, (channel, tap) from `first_column` on, by pixels, as above.
+def pixels_of_columns(x, n, taps, first_column, count, image, begin, pixels, rows, out):
+    """Put the inputs of `count` columns, (channel, tap) from `first_column` on, of some pixels of an image
+    side by side: (pixel, column).
 
     `rows` is a buffer for a row of pixels of each column, or empty where planes serve.
     """
     plane, window = n.height * n.width, taps.size // 2
+    lanes = VECTOR_BYTES // x.itemsize
+    at, pitch = image * n.channels * plane, width_of(count, lanes) * lanes
+    if n.planes_serve:
+        planes_to_pixels(x, at + first_column * plane + begin, plane, count, pixels, out, 0, pitch)
+        return
     over = Image(n.height, n.width, n.row_step, n.column_step, n.columns)
-    pitch = width_of(count, VECTOR_BYTES // x.itemsize) * (VECTOR_BYTES // x.itemsize)
-    done = 0
-    while done < depth:
-        image, begin = (first + done) // n.pixels, (first + done) % n.pixels
-        pixels = min(n.pixels - begin, depth - done)
-        at = image * n.channels * plane
-        if n.planes_serve:
-            planes_to_pixels(
-                x, at + first_column * plane + begin, plane, count, pixels, out, done * pitch, pitch
-            )
-        else:
-            for i in range(count):
-                c, t = (first_column + i) // window, (first_column + i) % window
-                top, left = taps[2 * t], taps[2 * t + 1]
-                gather_tap(x, at + c * plane, over, top, left, begin, rows, i * pixels, pixels)
-            planes_to_pixels(rows, 0, pixels, count, pixels, out, done * pitch, pitch)
-        done += pixels
+    for i in range(count):
+        c, t = (first_column + i) // window, (first_column + i) % window
+        top, left = taps[2 * t], taps[2 * t + 1]
+        gather_tap(x, at + c * plane, over, top, left, begin, rows, i * pixels, pixels)
+    planes_to_pixels(rows, 0, pixels, count, pixels, out, 0, pitch)
 
 
-def _gradient(x, dy, dw, parts, numbers):
-    """Sum over blocks of pixels; every panel of columns is one part's own, whatever `parts` is.
+def _gradient(x, dy, dw, numbers):
+    """A task has a panel of columns, and a share of the filters of its group.
 
     `dw` has `slices` gradients, each the sum over its share of pixels.
     """
@@ -117,39 +96,37 @@ def _gradient(x, dy, dw, parts, numbers):
     columns = n.channels // n.groups * (taps.size // 2)
     panels = (columns + panel_width - 1) // panel_width
     table = np.zeros(2, np.int64)
-    for task in prange(n.slices * parts):
-        number, part = task // parts, task % parts
+    for task in prange(n.slices * n.groups * panels * n.shares):
+        share, unit = task % n.shares, task // n.shares
+        k, g, number = unit % panels * panel_width, unit // panels % n.groups, unit // panels // n.groups
+        f, beyond = group_f * share // n.shares, group_f * (share + 1) // n.shares
         low = number * n.batch * n.pixels // n.slices
         high = (number + 1) * n.batch * n.pixels // n.slices
-        upstream = buffer(n.block * (n.filters + CHUNK), x)
+        count = min(panel_width, columns - k)
+        vectors = width_of(count, lanes)
         inputs = buffer(n.block * panel_width, x)
         rows = buffer(0 if n.planes_serve else n.block * panel_width, x)
-        for first in range(low, high, n.block):
-            depth = min(n.block, high - first)
-            for g in range(n.groups):
-                pixels_of_filters(dy, n, g, first, depth, upstream)
-                # a panel of columns stays in the first-level cache for all filters of the group
-                for panel in range(part * panels // parts, (part + 1) * panels // parts):
-                    k = panel * panel_width
-                    count = min(panel_width, columns - k)
-                    vectors = width_of(count, lanes)
-                    pixels_of_columns(x, n, taps, g * columns + k, count, first, depth, rows, inputs)
-                    product = Product(
-                        a_step=CHUNK,
-                        b_step=vectors * lanes,
-                        b_masked=0,
-                        c_step=columns,
-                        columns=count,
-                        first=0,
-                        last=1,
-                        depth=depth,
-                        relu=0,
-                    )
-                    for f in range(0, group_f, CHUNK):
-                        some = min(CHUNK, group_f - f)
-                        to = (number * n.filters + g * group_f + f) * columns + k
-                        at = At(a=depth * f, b=0, c=to, start=to, start_step=columns, started=first > low)
-                        tiles_across(some, vectors, upstream, inputs, table, dw, dw, at, product)
+        first = low
+        while first < high:
+            image, begin = first // n.pixels, first % n.pixels
+            depth = min(n.block, n.pixels - begin, high - first)
+            pixels_of_columns(x, n, taps, g * columns + k, count, image, begin, depth, rows, inputs)
+            product = Product(
+                a_step=n.pixels,
+                b_step=vectors * lanes,
+                b_masked=0,
+                c_step=columns,
+                columns=count,
+                first=0,
+                last=1,
+                depth=depth,
+                relu=0,
+            )
+            a_at = (image * n.filters + g * group_f + f) * n.pixels + begin
+            to = (number * n.filters + g * group_f + f) * columns + k
+            at = At(a=a_at, b=0, c=to, start=to, start_step=columns, started=first > low)
+            tiles(beyond - f, vectors, dy, inputs, table, dw, dw, at, product)
+            first += depth
 
 
 GRADIENT = Kernel(_gradient)
@@ -157,9 +134,11 @@ GRADIENT = Kernel(_gradient)
 
 def serves(spec: ConvSpec) -> str | None:
     """Return None where it gains: a column that is copied serves every filter."""
-    if spec.layout == "NCHW" and (spec.kh * spec.kw == 1 or spec.f // spec.groups >= LEAST_FILTERS):
+    filters, few = spec.f // spec.groups, spec.n * spec.oh * spec.ow <= FEW_PIXELS
+    least = FEW_PIXELS_FILTERS if few else LEAST_FILTERS
+    if spec.layout == "NCHW" and (spec.kh * spec.kw == 1 or filters >= least):
         return None
-    return f"needs NCHW, and a 1x1 kernel or at least {LEAST_FILTERS} filters in a group"
+    return f"needs NCHW, and a 1x1 kernel or at least {least} filters in a group"
 
 
 class PlanesDw:
@@ -173,10 +152,13 @@ class PlanesDw:
         pixels = spec.oh * spec.ow
         sliced = size * np.dtype(spec.dtype).itemsize <= SLICED_BYTES and spec.n * pixels >= SLICES * BLOCK
         self._slices = SLICES if sliced else 1
-        of_a_slice = max(1, -(-spec.n * pixels // self._slices))
-        line = LINE // np.dtype(spec.dtype).itemsize
-        block = -(-of_a_slice // -(-of_a_slice // BLOCK) // line) * line
+        block = -(-pixels // -(-pixels // BLOCK))
         planes_serve = (spec.kh, spec.kw, *spec.stride) == (1, 1, 1, 1) and not any(spec.pad)
+        self._work = work = spec.madds // 40
+        panel_width = WIDEST * VECTOR_BYTES // np.dtype(spec.dtype).itemsize
+        group_f = spec.f // spec.groups
+        tasks = self._slices * spec.groups * -(-size // spec.f // panel_width)
+        shares = max(1, min(-(-wanted_blocks(work) // tasks), group_f // SHARED_FILTERS))
         numbers = Numbers(
             height=spec.h,
             width=spec.w,
@@ -190,25 +172,22 @@ class PlanesDw:
             pixels=pixels,
             block=block,
             slices=self._slices,
+            shares=shares,
             planes_serve=planes_serve,
         )
         self._numbers = flat(numbers, taps[::-1] if spec.flip_kernel else taps)
-        self._work = work = spec.madds // 40
-        panel_width = WIDEST * VECTOR_BYTES // np.dtype(spec.dtype).itemsize
-        self._task = block * (spec.f + CHUNK + panel_width * (1 if planes_serve else 2))
+        self._task = block * panel_width * (1 if planes_serve else 2)
         self._sums = size * self._slices * (self._slices > 1)
-        self._undivided = sliced or not threads_pay(work)
+        self._tasks = tasks * shares
         self._run = GRADIENT.of(work)
 
     def elements(self) -> int:
         """Return the elements of the slices' sums, and of the buffers of the tasks that run at once."""
-        parts = 1 if self._undivided else team()
-        return self._sums + at_once(self._work, self._slices * parts) * self._task
+        return self._sums + at_once(self._work, self._tasks) * self._task
 
     def __call__(self, x: Array, dy: Array, dw: Array) -> None:
         """Fill `dw`."""
         sums = dw if self._slices == 1 else np.empty((self._slices, *dw.shape), dw.dtype)
-        parts = 1 if self._undivided else team()
-        self._run(x.reshape(-1), dy.reshape(-1), sums.reshape(-1), parts, self._numbers)
+        self._run(x.reshape(-1), dy.reshape(-1), sums.reshape(-1), self._numbers)
         if self._slices > 1:
             sums.sum(axis=0, out=dw)

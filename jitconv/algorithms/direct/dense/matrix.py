@@ -10,6 +10,7 @@ from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.specs import ConvSpec
 
 MOST_ROWS = BLOCKS.dense_rows
+MOST_DW_ROWS = BLOCKS.dense_dw_rows
 
 
 class Sizes(NamedTuple):
@@ -38,6 +39,13 @@ def serves(spec: ConvSpec) -> str | None:
     if reason := why_no_matrix(spec):
         return reason
     return None if sizes(spec).rows <= MOST_ROWS else f"needs at most {MOST_ROWS} rows"
+
+
+def serves_dw(spec: ConvSpec) -> str | None:
+    """Return None for a gradient that is a sum over few rows."""
+    if reason := why_no_matrix(spec):
+        return reason
+    return None if sizes(spec).rows <= MOST_DW_ROWS else f"needs at most {MOST_DW_ROWS} rows"
 
 
 def sizes(spec: ConvSpec) -> Sizes:

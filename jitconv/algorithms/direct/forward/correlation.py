@@ -21,7 +21,7 @@ from jitconv.algorithms.direct.forward.geometry import Correlation, Pictures, Re
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.kernels import threads_pay
-from jitconv.jit.loops import buffer
+from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.tile import WIDEST, At, Product, tiles, width_of
@@ -82,6 +82,61 @@ class Numbers(NamedTuple):
 COUNT = len(Numbers._fields)
 
 
+class Rows(NamedTuple):
+    """Which results `fill_rows` fills: those of one panel of filters, in some rows."""
+
+    a: int
+    """Where what the first row needs begins; then the elements from row to row of results, and from one to
+    the next."""
+    a_row: int
+    a_step: int
+    b: int
+    b_step: int
+    b_masked: int
+    c: int
+    c_row: int
+    c_step: int
+    first_filter: int
+    """Where the biases begin."""
+    filters: int
+    rows: int
+    columns: int
+    segments_of_a_pass: int
+    depth: int
+    """Products of a segment."""
+    biased: int
+    relu: int
+
+
+@inlined
+def fill_rows(source, packed, table, bias, target, n):
+    """Fill some rows; a pass of the panel's filters stays in the cache while all rows use it."""
+    lanes = VECTOR_BYTES // source.itemsize
+    vectors, segments = width_of(n.filters, lanes), table.size // 2
+    for begun in range(0, segments, n.segments_of_a_pass):
+        ended = min(begun + n.segments_of_a_pass, segments)
+        relu = n.relu > 0 and ended == segments
+        product = Product(
+            a_step=n.a_step,
+            b_step=n.b_step,
+            b_masked=n.b_masked,
+            c_step=n.c_step,
+            columns=n.filters,
+            first=begun,
+            last=ended,
+            depth=n.depth,
+            relu=relu,
+        )
+        for row in range(n.rows):
+            a_at, c_at = n.a + row * n.a_row, n.c + row * n.c_row
+            if begun == 0:
+                at = At(a=a_at, b=n.b, c=c_at, start=n.first_filter, start_step=0, started=n.biased)
+                tiles(n.columns, vectors, source, packed, table, bias, target, at, product)
+            else:
+                at = At(a=a_at, b=n.b, c=c_at, start=c_at, start_step=n.c_step, started=1)
+                tiles(n.columns, vectors, source, packed, table, target, target, at, product)
+
+
 def _correlate(pictures, packed, bias, results, numbers):
     """Run tasks of `block` rows of results, each from rows of the padded image; an empty `bias` is none."""
     source, out = pictures.ravel(), results.ravel()
@@ -90,7 +145,6 @@ def _correlate(pictures, packed, bias, results, numbers):
     panel_width = WIDEST * lanes
     group_c, group_f = n.channels // n.groups, n.filters // n.groups
     panels = (group_f + panel_width - 1) // panel_width
-    segments = table.size // 2
     group_size = packed.size // n.groups
     blocks = (n.rows + n.block - 1) // n.block
     biased = bias.size > 0
@@ -109,45 +163,39 @@ def _correlate(pictures, packed, bias, results, numbers):
             scratch = source
             begin = image * n.x_image + (first * n.row_step + n.top) * n.x_row + n.left * n.x_column
         target = out if in_place else buffer((last - first) * n.columns * panel_width, source)
-        c_step = n.y_column if in_place else panel_width
+        c_row, c_step = (n.y_row, n.y_column) if in_place else (n.columns * panel_width, panel_width)
         for g in range(n.groups):
             for panel in range(split, panels, n.splits):
                 low = panel * panel_width
-                count = min(panel_width, group_f - low)
-                vectors = width_of(count, lanes)
-                step = n.b_step if n.b_step else vectors * lanes
-                masked = n.b_step > 0 and count < vectors * lanes
+                filters = min(panel_width, group_f - low)
+                step = n.b_step if n.b_step else width_of(filters, lanes) * lanes
+                masked = n.b_step > 0 and filters < width_of(filters, lanes) * lanes
                 f = g * group_f + low
-                b_at = g * group_size + n.panel_rows * low
-                # a pass of the panel's rows stays in the cache while all rows of results use it
-                for begun in range(0, segments, n.segments_of_a_pass):
-                    ended = min(begun + n.segments_of_a_pass, segments)
-                    product = Product(
-                        a_step=n.column_step * n.channels,
-                        b_step=step,
-                        b_masked=masked,
-                        c_step=c_step,
-                        columns=count,
-                        first=begun,
-                        last=ended,
-                        depth=n.depth,
-                        relu=n.relu > 0 and ended == segments,
-                    )
-                    for q in range(first, last):
-                        a_at = begin + (q - first) * n.row_step * n.wide * n.channels + g * group_c
-                        c_at = (q - first) * n.columns * panel_width
-                        if in_place:
-                            c_at = n.y_at + image * n.y_image + q * n.y_row + f
-                        if begun == 0:
-                            at = At(a=a_at, b=b_at, c=c_at, start=f, start_step=0, started=biased)
-                            tiles(n.columns, vectors, scratch, packed, table, bias, target, at, product)
-                        else:
-                            at = At(a=a_at, b=b_at, c=c_at, start=c_at, start_step=c_step, started=1)
-                            tiles(n.columns, vectors, scratch, packed, table, target, target, at, product)
+                c_at = n.y_at + image * n.y_image + first * n.y_row + f if in_place else 0
+                some = Rows(
+                    a=begin + g * group_c,
+                    a_row=n.row_step * n.wide * n.channels,
+                    a_step=n.column_step * n.channels,
+                    b=g * group_size + n.panel_rows * low,
+                    b_step=step,
+                    b_masked=masked,
+                    c=c_at,
+                    c_row=c_row,
+                    c_step=c_step,
+                    first_filter=f,
+                    filters=filters,
+                    rows=last - first,
+                    columns=n.columns,
+                    segments_of_a_pass=n.segments_of_a_pass,
+                    depth=n.depth,
+                    biased=biased,
+                    relu=n.relu,
+                )
+                fill_rows(scratch, packed, table, bias, target, some)
                 if not in_place:
                     to = n.y_at + image * n.y_image + first * n.y_row + f * n.y_channel
                     steps = n.y_row, n.y_column, n.y_channel
-                    put(target, panel_width, count, last - first, n.columns, out, to, *steps)
+                    put(target, panel_width, filters, last - first, n.columns, out, to, *steps)
 
 
 CORRELATE = Kernel(_correlate)

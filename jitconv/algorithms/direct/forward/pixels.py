@@ -9,6 +9,7 @@ take longer than copying each pixel KH·KW times.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -25,10 +26,10 @@ from jitconv.algorithms.direct.forward.columns import (
 )
 from jitconv.arrays import Array
 from jitconv.jit import Kernel, team
-from jitconv.jit.loops import buffer
+from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
-from jitconv.micro.tile import WIDEST, At, Product, tiles, width_of
+from jitconv.micro.tile import WIDEST, At, Product, tiles, tiles_across, width_of
 from jitconv.specs import ConvSpec
 
 PANEL_BYTES = BLOCKS.pixels_panel_bytes
@@ -57,6 +58,27 @@ def serves_held(spec: ConvSpec) -> str | None:
     if spec.oh * spec.ow <= HELD_PIXELS and spec.stride == (1, 1):
         return f"needs more than {HELD_PIXELS} pixels, or a stride"
     return None
+
+
+def serves_dx(spec: ConvSpec) -> str | None:
+    """Return None for a 1x1 kernel without stride and padding: dx is a forward pass of dy."""
+    if (reason := _of_planes(spec)) or (spec.kh, spec.kw, *spec.stride, *spec.pad) == (
+        1,
+        1,
+        1,
+        1,
+        0,
+        0,
+        0,
+        0,
+    ):
+        return reason
+    return "needs a 1x1 kernel without stride and padding"
+
+
+def of_dx(spec: ConvSpec) -> Pixels:
+    """Return the pass that takes dy to dx: channels are its filters, and filters its channels."""
+    return Pixels(replace(spec, c=spec.f, f=spec.c, bias=False), across=True)
 
 
 def _of_planes(spec: ConvSpec) -> str | None:
@@ -93,9 +115,21 @@ class Numbers(NamedTuple):
     """Products of a pixel in a panel at once."""
     biased: int
     relu: int
+    across: int
+    """Whether filters are the columns of the stored matrix, as those of dx are: else its rows."""
 
 
 COUNT = len(Numbers._fields)
+
+
+@inlined
+def multiply(across, size, a, b, zero, start, c, at, product):
+    """Run the tiles of one panel, of filters that are rows of the stored matrix or columns."""
+    rows, vectors = size
+    if across:
+        tiles_across(rows, vectors, a, b, zero, start, c, at, product)
+    else:
+        tiles(rows, vectors, a, b, zero, start, c, at, product)
 
 
 def _pixels(pictures, w, bias, results, numbers):
@@ -109,6 +143,8 @@ def _pixels(pictures, w, bias, results, numbers):
     group_c, group_f = n.channels // n.groups, n.filters // n.groups
     whole = group_c * (taps.size // 2)
     as_stored = n.one and pixels == plane
+    # from filter to filter and from product to product of the stored matrix
+    filter_step, step = (1, group_f) if n.across else (whole, 1)
     panels = (pixels + panel_width - 1) // panel_width
     parts = (whole + n.most - 1) // n.most
     longest = (whole + parts - 1) // parts
@@ -145,9 +181,9 @@ def _pixels(pictures, w, bias, results, numbers):
                         count = min(panel_width, end - p)
                         vectors = width_of(count, lanes)
                         y_at = (number * n.filters + filter_) * pixels + p
-                        a_at, b_at = filter_ * whole + first, (p - begin) * depth
+                        a_at, b_at = g * group_f * whole + f * filter_step + first * step, (p - begin) * depth
                         product = Product(
-                            a_step=whole,
+                            a_step=step if n.across else whole,
                             b_step=vectors * lanes,
                             b_masked=0,
                             c_step=pixels,
@@ -166,10 +202,10 @@ def _pixels(pictures, w, bias, results, numbers):
                                 start_step=panel_width,
                                 started=n.biased,
                             )
-                            tiles(rows, vectors, w, scratch, zero, bias, y, at, product)
+                            multiply(n.across, (rows, vectors), w, scratch, zero, bias, y, at, product)
                         else:
                             at = At(a=a_at, b=b_at, c=y_at, start=y_at, start_step=pixels, started=1)
-                            tiles(rows, vectors, w, scratch, zero, y, y, at, product)
+                            multiply(n.across, (rows, vectors), w, scratch, zero, y, y, at, product)
 
 
 PIXELS = Kernel(_pixels)
@@ -178,7 +214,8 @@ PIXELS = Kernel(_pixels)
 class Pixels:
     """The forward op of one problem."""
 
-    def __init__(self, spec: ConvSpec) -> None:
+    def __init__(self, spec: ConvSpec, *, across: bool = False) -> None:
+        self._across = across
         self._panel = WIDEST * VECTOR_BYTES // np.dtype(spec.dtype).itemsize
         self._most = PANEL_BYTES // (WIDEST * VECTOR_BYTES)
         panels = -(-spec.oh * spec.ow // self._panel)
@@ -244,6 +281,7 @@ class Pixels:
                 most=self._most,
                 biased=biased,
                 relu=relu,
+                across=self._across,
             )
             self._made[key] = flat(numbers, self._offsets)
         return self._made[key]

@@ -6,7 +6,6 @@ pixels. A task has some panels of filters for itself, and all pixels.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +25,6 @@ from jitconv.specs import ConvSpec
 
 PASS_BYTES = BLOCKS.streamed_filters_bytes
 MOST_PIXELS = BLOCKS.streamed_most_pixels
-LEAST_BYTES = BLOCKS.streamed_least_bytes
 
 
 class Numbers(NamedTuple):
@@ -99,13 +97,11 @@ STREAM = Kernel(_stream)
 
 
 def serves(spec: ConvSpec) -> str | None:
-    """Return None for few pixels and many filters, which lie as rows of a matrix."""
+    """Return None for few pixels, and filters that lie as rows of a matrix."""
     if spec.layout != "NHWC" or spec.groups > 1 or spec.flip_kernel:
         return "needs NHWC, one group and filters that are not flipped"
     if spec.n * spec.oh * spec.ow > MOST_PIXELS:
         return f"needs at most {MOST_PIXELS} pixels"
-    if math.prod(spec.w_shape) * np.dtype(spec.dtype).itemsize < LEAST_BYTES:
-        return f"needs filters of at least {LEAST_BYTES} bytes"
     return None
 
 
