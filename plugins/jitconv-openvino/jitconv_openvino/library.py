@@ -18,8 +18,8 @@ COMPILED_KEPT = 64
 """Graphs of plain calls, for all problems together; a plan holds its own."""
 
 FORKED = (
-    "OpenVINO ran in the process that this one was forked from, and would wait here for threads that only its "
-    "parent has: start processes by spawn, or choose another algorithm"
+    "OpenVINO ran in the process that this one was forked from, and would wait here for threads that only "
+    "its parent has: start processes by spawn, or choose another algorithm"
 )
 
 _forked = False
@@ -49,10 +49,10 @@ def load() -> ModuleType:
 
 @lru_cache(maxsize=1)
 def operators() -> ModuleType:
-    """Import the operators, of the first set in which an average knows PyTorch's ceil_mode."""
-    import openvino.opset14
+    """Import the operators, of the first set in which a maximum has a dilation."""
+    import openvino.opset8
 
-    return openvino.opset14
+    return openvino.opset8
 
 
 def threads() -> int:
