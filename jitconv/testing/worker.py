@@ -42,6 +42,9 @@ Finding = tuple[str, str]
 
 FORK_SECONDS = 30.0
 
+RAISED = 99
+"""How a forked child ends when a kernel raises."""
+
 RUNS = {"1 thread": 1, "3 threads": 3}
 THREADED_RUNS = {"1 thread": 1, "2 threads": 2, "3 threads": 3, "a second run": 3}
 """How a case is run in plain memory; a small one takes one thread anyhow, unless its job is threaded."""
@@ -157,9 +160,13 @@ class Worker:
         self._say(way=f"{way.name}, after a fork", arrays={})
         child = os.fork()
         if child == 0:
-            got, given = _run(way, algorithm, case), list(way.operands.values())
-            _, wrong = disagreement(algorithm.op, case.spec, algorithm, got, wanted, operands=given)
-            os._exit(1 if wrong else 0)
+            code = RAISED
+            try:
+                got, given = _run(way, algorithm, case), list(way.operands.values())
+                _, wrong = disagreement(algorithm.op, case.spec, algorithm, got, wanted, operands=given)
+                code = 1 if wrong else 0
+            finally:  # whatever is raised: the child would go on with the jobs of its parent
+                os._exit(code)
         end = time.monotonic() + FORK_SECONDS
         while (ended := os.waitpid(child, os.WNOHANG))[0] == 0:
             if time.monotonic() > end:
@@ -169,7 +176,7 @@ class Worker:
                 return
             time.sleep(0.001)
         if code := os.waitstatus_to_exitcode(ended[1]):
-            how = "gives another result" if code == 1 else f"dies (exit code {code})"
+            how = {1: "gives another result", RAISED: "raises an error"}.get(code, f"dies (exit code {code})")
             found.append(("fork", f"{way.name}: {how} in a forked child"))
 
 

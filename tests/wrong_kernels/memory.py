@@ -195,6 +195,13 @@ def dies_after_a_fork(spec, plan, x, w, b, y):
     plan(x, w, b, y)
 
 
+@wrong(FORWARD, "fork", told="raises an error in a forked child")
+def raises_after_a_fork(spec, plan, x, w, b, y):
+    plan(x, w, b, y)
+    if os.getpid() != _here:
+        raise RuntimeError("not here")
+
+
 _APART = "jitconv.testing.forkserver" in sys.orig_argv
 
 
