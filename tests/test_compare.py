@@ -143,7 +143,7 @@ def test_a_plugin_that_raises_on_import_leaves_everything_else_working(tmp_path)
 
 
 def test_naive_runs_on_a_crop_of_a_large_problem_and_says_so(jitconv, tmp_path):
-    shape = "n4h64w64c3 k3x3f8 s1 p1"
+    shape = "n16h64w64c3 k3x3f8 s1 p1"
     done = jitconv(*CONV[:1], "--shape", shape, "--op", "conv_forward")
     assert done.returncode == 0, done.stderr
     figures = json.loads((tmp_path / "jitconv-compare" / "figures.json").read_text())

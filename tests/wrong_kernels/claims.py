@@ -27,7 +27,7 @@ add(
     FORWARD,
     "reach",
     on=MANY,
-    why_not=lambda spec: None if spec.h == spec.w == 1 else "has more pixels",
+    why_not=lambda spec: None if spec.h == spec.w == spec.c == 1 else "has more pixels or channels",
     told=r"accepts \d of the problems, fewer than 5",
 )
 add(

@@ -186,7 +186,7 @@ class Blocks(NamedTuple):
     with 784 pixels and 52 to 60 filters 1.2 to 1.7 (16 layers of one image, two AMD cores with AVX-512)."""
 
     planes_dw_few_pixels_filters: int = 64
-    """See above."""
+    """Of a group, where pixels are so few. A choice between the 48 and 80 of the figures above."""
 
     joined_copies_bytes: int = 32 * 2**20
     """Copies of NCHW gradients and images as pixels at once, for conv_backward: they stay in the last-level
