@@ -54,6 +54,7 @@ PROBLEMS = [
             "n9h1w1c3000 k1x1f700",
             "n2h28w28c64 k3x3f96 p1 g4 nchw",
             "n2h28w28c64 k1x1f96 nchw",
+            "n2h40w40c128 k3x3f48 p1 g2 nchw",
             "n2h60w60c32 k3x3f32 s1 p1",
             "n1h60w60c64 k3x3f32 s1 p1 nchw",
             "n2h56w56c64 k3x3f64 p1 g64",

@@ -65,6 +65,7 @@ n1h4w8c90 k3x3f140 s1 p1 g2 bias       | few pixels and many filters, in groups
 n2h9w67c3 k3x3f13 s2x3 p1 d1x2 flip     | few channels, rows of more than a panel, stride 3, dilated
 n3h12w13c32 k3x3f176 s1 p1 g2 bias     | groups in parts of the batch, of several panels
 n1h40w31c24 k3x3f36 s1 p1 g2           | groups in bands of rows
+n2h24w30c160 k3x2f8 s1 p1 g2 flip      | groups of many channels, more rows than a block has
 n2h7w90c8 k2x3f8 s1x4 p0.1.2.0 g2 bias  | few channels in groups, stride 4
 n1h30w33c6 k9x7f6 s3x1 p4.2.0.3 g2     | a large kernel, groups, a stride
 n1h14w15c3 k13x12f4 s1 p6              | a kernel larger than 11x11

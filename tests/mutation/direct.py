@@ -16,7 +16,7 @@ MUTANTS = [
     ),
     Mutant(
         "correlate-relu",
-        "algorithms/direct/forward/correlation.py",
+        "algorithms/direct/forward/panel.py",
         "relu = n.relu > 0 and ended == segments",
         "relu = n.relu > 0",
         "a ReLU after every pass over segments, not after the last",
@@ -175,6 +175,24 @@ MUTANTS = [
         "a dilated tap gives to one column beyond the right edge",
         (BACKWARD,),
         r"d1x2|d2",
+    ),
+    Mutant(
+        "dw-groups-begun",
+        "algorithms/direct/backward/dw_groups.py",
+        "begun = image > 0 or first > 0",
+        "begun = first > 0",
+        "the gradient of a group is that of the last image",
+        (BACKWARD,),
+        r"g2.* nchw",
+    ),
+    Mutant(
+        "dw-groups-spare",
+        "algorithms/direct/backward/dw_groups.py",
+        "n.tall) * n.wide * n.group_c + panel_width, x)",
+        "n.tall) * n.wide * n.group_c, x)",
+        "the last vector of the last pixel is read beyond the buffer",
+        (BACKWARD,),
+        r"g2.* nchw",
     ),
     Mutant(
         "planes-filters-slice",

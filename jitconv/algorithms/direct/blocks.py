@@ -144,6 +144,10 @@ class Blocks(NamedTuple):
     0.71 to 1.0 of the time of packed filters that threads share, with 3136 and 3600 1.16 and 1.11; in NCHW
     0.51 to 0.98, of 3600 pixels too; 1x1 kernels took 1.8 and 1.45 (two AMD cores with AVX-512)."""
 
+    groups_dw_filters: int = 16
+    """At least so many filters of a group have a task, each of which fetches the channels for itself. Not
+    measured."""
+
     grouped_least_filters: int = 4
     """Filters, and channels, of a group from which the tile is used; asv_benchmarks/benchmarks/groups.py."""
 

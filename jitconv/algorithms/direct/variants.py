@@ -11,12 +11,12 @@ import numpy as np
 from jitconv.algorithm import Plan
 from jitconv.algorithms._shared import weights
 from jitconv.algorithms.direct.axes import backward_axes, forward_axes
-from jitconv.algorithms.direct.backward import dw_planes, dx_phases, dx_scatter, join
+from jitconv.algorithms.direct.backward import dw_groups, dw_planes, dx_phases, dx_scatter, join
 from jitconv.algorithms.direct.backward.join import Gradient
 from jitconv.algorithms.direct.dense import matrix
 from jitconv.algorithms.direct.dense import variants as dense
+from jitconv.algorithms.direct.forward import group_passes, packed, pixels, streamed
 from jitconv.algorithms.direct.forward import groups as grouped
-from jitconv.algorithms.direct.forward import packed, pixels, streamed
 from jitconv.algorithms.direct.grouped import depthwise, groups, outputs, outputs_dw, transposed
 from jitconv.algorithms.direct.rows import dw as rows_dw
 from jitconv.algorithms.direct.rows import dx as rows_dx
@@ -116,7 +116,7 @@ FORWARD = Variants(
     Variant(
         "rows", rows.serves, rows.RowsForward, made(rows.RowsForward), hold=_hold_rows, able=needs_nchw
     ),
-    Variant("groups", grouped.serves, grouped.forward, made(grouped.forward), able=grouped.able),
+    Variant("groups", grouped.serves, group_passes.forward, made(group_passes.forward), able=grouped.able),
     Variant("unpacked", packed.one_panel, packed.build_unpacked, bytes_of(packed.unpacked_elements)),
     Variant(
         "streamed", streamed.serves, streamed.Streamed, made(streamed.Streamed), able=needs_matrix
@@ -143,7 +143,7 @@ def _grouped_dx(name: str, serves: Serves, correlation: Callable[..., Any]) -> G
 
 
 def _build_groups_dx(spec: ConvSpec) -> Plan:
-    correlate, shape = grouped.dx(spec), spec.y_shape
+    correlate, shape = group_passes.dx(spec), spec.y_shape
     return lambda dy, w, dx: correlate(dy.reshape(shape), w, None, dx)
 
 
@@ -168,6 +168,11 @@ def _grouped_dw(name: str, serves: Serves, gradients: Callable[..., Any]) -> Gra
 
 def _build_planes_dw(spec: ConvSpec) -> Plan:
     fill = dw_planes.PlanesDw(spec)
+    return lambda x, dy, dw, _: fill(x, dy, dw)
+
+
+def _build_groups_dw(spec: ConvSpec) -> Plan:
+    fill = dw_groups.GroupsDw(spec)
     return lambda x, dy, dw, _: fill(x, dy, dw)
 
 
@@ -197,7 +202,7 @@ BACKWARD = Variants(
         takes_stored=stored, able=dx_scatter.able,
     ),
     Gradient(
-        "groups", grouped.serves_dx, _build_groups_dx, made(grouped.dx), part="dx", takes_stored=stored,
+        "groups", grouped.serves_dx, _build_groups_dx, made(group_passes.dx), part="dx", takes_stored=stored,
         able=grouped.able_dx,
     ),
     Gradient(
@@ -214,6 +219,10 @@ BACKWARD = Variants(
     Gradient(
         "rows", rows_dw.serves, rows_dw.RowsDw, bytes_of(rows_dw.elements), part="dw", takes_stored=stored,
         sums_bias=True, able=needs_nchw,
+    ),
+    Gradient(
+        "groups", dw_groups.serves, _build_groups_dw, made(dw_groups.GroupsDw), part="dw",
+        takes_stored=stored, able=dw_groups.able,
     ),
     Gradient(
         "planes", dw_planes.serves, _build_planes_dw,
