@@ -148,6 +148,12 @@ class Blocks(NamedTuple):
     """At least so many filters of a group have a task, each of which fetches the channels for itself. Not
     measured."""
 
+    groups_dw_few_channels_pixels: int = 1296
+    """Pixels of dy up to which groups of at most `rows_most_channels` channels gain: with 8 channels and 196,
+    324 and 1296 pixels gradients took 0.42, 0.50 and 0.84 of the time of products along rows (that of the
+    pictures the same), with 16 channels of 196 pixels 0.34, with 4 of 3136 1.5 (two AMD cores with AVX-512).
+    """
+
     grouped_least_filters: int = 4
     """Filters, and channels, of a group from which the tile is used; asv_benchmarks/benchmarks/groups.py."""
 

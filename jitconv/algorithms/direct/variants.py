@@ -217,12 +217,12 @@ BACKWARD = Variants(
         able=matrix.why_no_matrix,
     ),
     Gradient(
-        "rows", rows_dw.serves, rows_dw.RowsDw, bytes_of(rows_dw.elements), part="dw", takes_stored=stored,
-        sums_bias=True, able=needs_nchw,
-    ),
-    Gradient(
         "groups", dw_groups.serves, _build_groups_dw, made(dw_groups.GroupsDw), part="dw",
         takes_stored=stored, able=dw_groups.able,
+    ),
+    Gradient(
+        "rows", rows_dw.serves, rows_dw.RowsDw, bytes_of(rows_dw.elements), part="dw", takes_stored=stored,
+        sums_bias=True, able=needs_nchw,
     ),
     Gradient(
         "planes", dw_planes.serves, _build_planes_dw,

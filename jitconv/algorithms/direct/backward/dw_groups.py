@@ -27,6 +27,8 @@ from jitconv.specs import ConvSpec
 
 SCRATCH_BYTES = BLOCKS.packed_rows_bytes
 LEAST_SHARE = BLOCKS.groups_dw_filters
+FEW_CHANNELS = BLOCKS.rows_most_channels
+FEW_CHANNELS_PIXELS = BLOCKS.groups_dw_few_channels_pixels
 
 
 class Numbers(NamedTuple):
@@ -131,7 +133,13 @@ def serves(spec: ConvSpec) -> str | None:
     It took 0.25 to 0.48 of the time of a copy of all images as pixels (13 layers of 6 to 168 groups, two AMD
     cores with AVX-512), 0.93 with a 1x1 kernel.
     """
-    return able(spec) or ("needs a kernel larger than 1x1" if spec.kh * spec.kw == 1 else None)
+    if reason := able(spec):
+        return reason
+    if spec.kh * spec.kw == 1:
+        return "needs a kernel larger than 1x1"
+    if spec.c // spec.groups <= FEW_CHANNELS and spec.oh * spec.ow > FEW_CHANNELS_PIXELS:
+        return f"needs groups of more than {FEW_CHANNELS} channels, or at most {FEW_CHANNELS_PIXELS} pixels"
+    return None
 
 
 class GroupsDw:

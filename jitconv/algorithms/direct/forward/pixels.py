@@ -45,7 +45,9 @@ def serves(spec: ConvSpec) -> str | None:
     """Return None for a 1x1 kernel, and where pixels are too few for filters to be worth packing."""
     if (reason := _of_planes(spec)) or (spec.kh, spec.kw, *spec.pad) == (1, 1, 0, 0, 0, 0):
         return reason
-    most = PIXELS_OF_FILTERS * (spec.f // spec.groups)
+    if spec.groups > 1:
+        return "needs a 1x1 kernel without padding, or one group"
+    most = PIXELS_OF_FILTERS * spec.f
     if spec.n * spec.oh * spec.ow > most:
         return f"needs a 1x1 kernel without padding, or at most {most:g} pixels"
     return None
