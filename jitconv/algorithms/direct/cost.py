@@ -49,7 +49,8 @@ def held_cost(op: str, spec: ConvSpec) -> float:
     if variant in GROUPED:
         return _grouped(op, spec, variant)
     if variant == "dense":
-        return seconds(DENSE_CALL[op], moved=spec.traffic(op), bandwidth=BYTES_PER_SECOND)
+        madds, rate = spec.flops(op) / 2, MADDS_PER_SECOND[spec.dtype]
+        return seconds(DENSE_CALL[op], madds, rate, spec.traffic(op), BYTES_PER_SECOND)
     # a tile has whole vectors of columns
     lanes = VECTOR_BYTES // np.dtype(spec.dtype).itemsize
     group_f = spec.f // spec.groups

@@ -1,4 +1,4 @@
-"""Few pixels, many filters: each filter is read from memory once, packed in the cache and used at once.
+"""Few pixels: each filter is read from memory once, packed in the cache and used at once.
 
 Packing all filters first writes and reads them once more, which takes longer than the products of so few
 pixels. A task has some panels of filters for itself, and all pixels.
