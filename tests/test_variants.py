@@ -77,7 +77,7 @@ def test_a_forced_variant_runs_and_is_named(op, name, spec):
 
 def test_the_kit_checks_a_variant_as_an_algorithm():
     problems = [one for one in cases("conv_forward") if FORWARD.only("rows").why_not(one.spec) is None]
-    results = list(check_algorithm("conv_forward", "direct/rows", problems=problems[:5]))
+    results = list(check_algorithm("conv_forward", "direct/rows", problems=problems[:5], random=20))
     assert len(results) > 8
     assert failed(results) == []
 
