@@ -1,7 +1,6 @@
 """The team of threads through a process's life: nested calls, interruptions, forks, short-lived threads."""
 
 import ctypes
-import os
 import signal
 import threading
 import time
@@ -9,17 +8,12 @@ import time
 import numpy as np
 import pytest
 from numba import prange
-from test_team import ALWAYS, child, tallied
+from test_team import ALWAYS, child, settled, tallied, threads_of_process
 
 from jitconv import config
 from jitconv.jit import Kernel, regions, workers
 
 pytestmark = pytest.mark.skipif(workers.why_not() is not None, reason=str(workers.why_not()))
-
-
-def threads_of_process():
-    """Return how many threads this process has, those that Python does not know among them."""
-    return len(os.listdir("/proc/self/task"))
 
 
 def _slow(x, turns):
@@ -37,14 +31,6 @@ def slow(x, milliseconds):
     """Run a region of slow tasks, each of some milliseconds."""
     with config(threads=2):
         SLOW(ALWAYS, x, int(milliseconds * 1e6))
-
-
-def settled(count):
-    """Return whether there are so many threads, soon: one that was joined may still be leaving."""
-    until = time.monotonic() + 10
-    while threads_of_process() != count and time.monotonic() < until:
-        time.sleep(0.001)
-    return threads_of_process() == count
 
 
 def in_threads(count, run):
