@@ -98,8 +98,11 @@ inner: list[tuple[int, int, bool]] = []
 
 @ctypes.CFUNCTYPE(None, ctypes.c_int64)
 def called(task):
-    """Run regions inside a task."""
+    """Run regions inside a task, then wait until a worker came too: a neighbour may hold it up for long."""
     inner.append((task, threading.get_native_id(), tallied(3)))
+    until = time.monotonic() + 20
+    while len({thread for _, thread, _ in inner}) == 1 and time.monotonic() < until:
+        time.sleep(0.001)
 
 
 def _outer(x):
