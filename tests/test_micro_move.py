@@ -9,7 +9,7 @@ from micro_helpers import guarded
 
 from jitconv.jit.libraries import assembly
 from jitconv.micro.interleave import deinterleave, interleave
-from jitconv.micro.move import copy, prefetch
+from jitconv.micro.move import Lines, copy, copy_lines, prefetch
 from jitconv.micro.phases import PhaseRows, merge_phases, split_phases
 
 
@@ -18,6 +18,16 @@ def test_copy_moves_a_run(case, count):
     x = case.distinct(count)
     out = case.output("out", count)
     case.call(*case.given("x", x), *out, count)
+    out.must_be(x)
+
+
+@guarded(copy_lines, lines=[0, 1, 3], count=lambda lanes: [0, *around(lanes)], gap=[0, 2])
+def test_copy_lines_moves_runs(case, lines, count, gap):
+    x = case.distinct(lines, count)
+    given = case.given("x", x, (count + gap, 1))
+    out = case.output("out", x.shape, (count + 2 * gap, 1))
+    of = Lines(lines=lines, at=given.at, step=count + gap, to=out.at, out_step=count + 2 * gap, length=count)
+    case.call(given.array, out.array, of)
     out.must_be(x)
 
 

@@ -68,6 +68,7 @@ def filled(case, kind, count, terms, weights, x, x_step, taps, columns, limit):
     rows, (even, every) = weights[0].shape[0], columns
     (table, begun), w, bias_given = taps, case.given("w", *weights), case.given("bias", bias)
     tile = Tile(
+        channel_step=FAR,
         **begun,
         x_at=x.at,
         x_step=x_step,
@@ -180,6 +181,7 @@ def test_the_gradient_sums_over_pixels_where_lanes_are_channels(case, count, pix
     sums = case.output("sums", before.shape, (places_down, place, 1), before=before)
     dy = case.given("dy", dy, (dy_down, dy_right, 1))
     region = Region(
+        channel_step=FAR,
         **begun,
         x_at=x.at,
         x_down=x_down,
@@ -221,6 +223,7 @@ def test_the_gradient_sums_over_outputs_where_lanes_are_outputs(case, across, ro
     sums = case.output("sums", before.shape, ((BLOCK + 1) * lanes, lanes, 1), before=before)
     upstream = case.given("dy", dy, (across + 1, 1))
     region = Region(
+        channel_step=FAR,
         **begun,
         x_at=x.at,
         x_down=x_down,

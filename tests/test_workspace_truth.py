@@ -23,6 +23,9 @@ SHARE, SMALL = 0.1, 64 * 1024
 
 EXPECTED = {
     "n2h56w56c64 k3x3f64 p1 g64": "depthwise",
+    "n1h28w28c256 k7x7f256 p3 g256": "depthwise",
+    "n2h28w28c96 k3x3f96 p1 g24": "shared",
+    "n1h28w28c256 k3x3f256 p1 g64": "shared",
     "n4h14w14c128 k3x3f128 p1 g128 nchw": "transposed",
     "n2h130w130c16 k3x3f16 p1 g16 nchw": "outputs",
     "n2h56w56c32 k3x3f64 p1 g32": "outputs",
@@ -33,10 +36,11 @@ EXPECTED = {
     "n2h28w28c256 k1x1f128 s2 nchw bias": "pixels",
     "n1h7w7c256 k3x3f512 p1 nchw": "pixels",
     "n1h64w224c3 k7x7f64 s2 p3 nchw": "rows",
+    "n2h28w28c96 k3x3f96 p1 g4 nchw": "rows",
     "n1h24w24c8 k3x3f32": "unpacked",
     "n1h14w14c256 k3x3f256 p1": "streamed",
     "n2h60w60c32 k3x3f32 p1 bias": "packed",
-    "n3h50w50c12 k5x5f16 s2 p2 g2 bias nchw": "groups",
+    "n3h50w50c12 k5x5f32 s2 p2 g2 bias nchw": "groups",
     "n2h28w28c64 k3x3f96 p1 g4": "groups",
     "n3h50w50c12 k5x5f16 s2 p2 bias nchw": "packed",
     "n1h28w28c16 k3x3f300 p2 d2 nchw": "packed",
@@ -58,6 +62,10 @@ PROBLEMS = [
             "n2h60w60c32 k3x3f32 s1 p1",
             "n1h60w60c64 k3x3f32 s1 p1 nchw",
             "n2h56w56c64 k3x3f64 p1 g64",
+            "n1h28w28c256 k7x7f256 p3 g256",
+            "n2h28w28c96 k3x3f96 p1 g24",
+            "n1h28w28c256 k3x3f256 p1 g64",
+            "n2h28w28c96 k3x3f96 s2 p1 g4 nchw",
             "n4h14w14c128 k3x3f128 p1 g128 nchw",
             "n2h56w56c32 k3x3f64 p1 g32",
         )

@@ -61,7 +61,7 @@ def correlation(name: str, *, lanes_are_channels: bool) -> Any:
             rows=v.at(tables, tile.rows_at),
             columns=v.at(tables, tile.columns_at),
         )
-        _Correlate(v, lanes_are_channels, (outputs, form, sharing), arrays, tile).write()
+        Correlate(v, lanes_are_channels, (outputs, form, sharing), arrays, tile).write()
 
     return correlate
 
@@ -85,6 +85,8 @@ class Tile(NamedTuple):
     limit: int
     """Where lanes are outputs, inputs are 0 whose column is outside 0..limit-1."""
     w_at: int
+    channel_step: int
+    """Elements of the filter from channel to channel of a group: for `taps_groups` alone."""
     bias_at: int
     biased: int
     added: int
@@ -126,8 +128,8 @@ def apart(v: Vectors, shift: Any, limit: Any) -> Callable[[Any], Any]:
     return load
 
 
-class _Correlate:
-    """Writes the IR of one `correlate`."""
+class Correlate:
+    """Writes the IR of one `correlate`; `taps_groups` makes another of it."""
 
     def __init__(
         self, v: Vectors, lanes_are_channels: bool, size: tuple[int, int, int], arrays: Arrays, tile: Any

@@ -47,7 +47,7 @@ def gradient(name: str, *, lanes_are_channels: bool) -> Any:
     def correlate_gradient(v, height, width, form, sharing, x, dy, sums, tables, region):
         rows, columns = v.at(tables, region.rows_at), v.at(tables, region.columns_at)
         arrays = Arrays(x=x, dy=dy, sums=sums, rows=rows, columns=columns)
-        _Gradient(v, lanes_are_channels, (height, width, form, sharing), arrays, region).write()
+        Gradient(v, lanes_are_channels, (height, width, form, sharing), arrays, region).write()
 
     return correlate_gradient
 
@@ -70,6 +70,8 @@ class Region(NamedTuple):
     first_column: int
     limit: int
     sums_at: int
+    channel_step: int
+    """Elements of the sums from channel to channel of a group: for `taps_groups` alone."""
     down: int
     across: int
     length: int
@@ -86,8 +88,8 @@ class Arrays(NamedTuple):
     columns: Any
 
 
-class _Gradient:
-    """Writes the IR of one `correlate_gradient`."""
+class Gradient:
+    """Writes the IR of one `correlate_gradient`; `taps_groups` makes another of it."""
 
     def __init__(
         self,
@@ -122,13 +124,14 @@ class _Gradient:
         """Return a number of a column of taps."""
         return number(self.v, self.arrays.columns, b, at)
 
+    def places(self) -> list[Any]:
+        """Return where the sums of each tap of the block are."""
+        taps = [self.row(a, IN_FILTER) + self.column(b, IN_FILTER) for a in self.rows for b in self.columns]
+        return [self.of.sums_at + (tap if self.channels else tap * self.v.lanes) for tap in taps]
+
     def body(self, mask: Any) -> None:
         """Write load, sum and store of all taps of the block."""
         v, of, arrays = self.v, self.of, self.arrays
-
-        def place(a: Any, b: Any) -> Any:
-            offset = self.row(a, IN_FILTER) + self.column(b, IN_FILTER)
-            return of.sums_at + (offset if self.channels else offset * v.lanes)
 
         def line(q: Any, sums: list[Any]) -> list[Any]:
             dy = v.at(arrays.dy, of.dy_at, q * of.dy_down)
@@ -138,7 +141,7 @@ class _Gradient:
                 return v.loop(0, of.across, v.lanes, sums, lambda j, sums: self.outputs(j, dy, x_rows, sums))
             return self.pixels(dy, x_rows, mask, sums)
 
-        places = [place(a, b) for a in self.rows for b in self.columns]
+        places = self.places()
         sums = [v.load(v.at(arrays.sums, one), mask) for one in places]
         for one, total in zip(places, v.loop(0, of.down, 1, sums, line), strict=True):
             v.store(total, v.at(arrays.sums, one), mask)

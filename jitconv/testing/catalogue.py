@@ -66,6 +66,15 @@ n2h9w67c3 k3x3f13 s2x3 p1 d1x2 flip     | few channels, rows of more than a pane
 n3h12w13c32 k3x3f176 s1 p1 g2 bias     | groups in parts of the batch, of several panels
 n1h40w31c24 k3x3f36 s1 p1 g2           | groups in bands of rows
 n2h24w30c160 k3x2f8 s1 p1 g2 flip      | groups of many channels, more rows than a block has
+n2h9w11c88 k3x3f88 s1 p1 g11 bias      | groups of eight channels, a vector has two, the last one half
+n1h19w13c48 k5x2f48 s2x1 p2.1.0.1 d1x2 g12 | groups of four, more rows than a block has
+n2h7w5c32 k3x3f32 s3 p1 g4 flip        | groups of eight, flipped, a stride
+n1h11w6c256 k3x3f256 s2 p1 g64 bias    | groups of four, pixels 1 KiB apart are copied
+n1h19w9c256 k3x3f256 s1 p1 g256 bias   | depthwise, pixels 1 KiB apart are copied
+n2h10w6c128 k5x4f128 s2 p2 g128 flip   | float64: the same, a stride, flipped
+n1h13w14c48 k3x3f48 s1 p1 g2 bias      | groups of 24 filters, which leave more lanes empty than rows do
+n1h11w28c80 k3x3f80 s1 p1 g2           | groups of 40 channels, the same of dx
+n2h9w20c48 k3x3f48 s2 p1 g2            | groups of 24 channels, the same of dx with a stride
 n2h7w90c8 k2x3f8 s1x4 p0.1.2.0 g2 bias  | few channels in groups, stride 4
 n1h30w33c6 k9x7f6 s3x1 p4.2.0.3 g2     | a large kernel, groups, a stride
 n1h14w15c3 k13x12f4 s1 p6              | a kernel larger than 11x11

@@ -99,6 +99,29 @@ class Blocks(NamedTuple):
     rows_least_bytes: int = 64
     """Of a row of results that is not whole vectors; the figures stand with `rows_most_channels`."""
 
+    rows_groups_most_channels: int = 48
+    """Of a group that goes by rows because its filters leave lanes empty. A choice: 40 and 48 gained, 56 to
+    373 fill their lanes and did not."""
+
+    rows_groups_fuller: float = 1.15
+    """The share of lanes that a row of results fills, over that which a group's filters fill, from which
+    groups go by rows. With 1.4 and 1.75 (40 and 8 filters, rows of 14 to 56) rows took 0.54 to 0.87 of the
+    time of groups on the register tile, with 1.17 (12, 24 and 48 filters) 0.57 to 1.07, with 1.0 (56 filters)
+    1.13, with 0.88 (16 filters) 1.15 to 1.64 (20 layers, two AMD cores with AVX-512)."""
+
+    rows_groups_of_few_fuller: float = 0.8
+    """The same where a group has at most `rows_most_channels` channels, and filters for half a vector: 8
+    filters and rows of 7, 9 and 10, 0.88 to 1.25, took 0.60, 0.56 and 0.56 of the time."""
+
+    rows_dx_groups_fuller: float = 1.3
+    """Of dx without a stride, the same of channels and rows of dx: with 1.4 and more (8 and 40 channels) it
+    took 0.61 to 0.83, and once 1.02, with 1.17 (24 channels) 1.05 and 1.18, with 0.88 (16 channels) 1.17 to
+    1.9 of the time of groups on the register tile (ten layers, two AMD cores with AVX-512)."""
+
+    rows_dx_groups_strided_fuller: float = 0.65
+    """Of dx with a stride, rows of one phase: with 0.88 and more (8, 16, 24 and 32 channels) it took 0.38 to
+    0.73 of the time of pixels, with 0.44 (16 channels, rows of 7) 1.31 and 1.77 (12 layers, the same)."""
+
     rows_dx_copied_bytes: int = 256 * 1024
     """Rows of dy that are copied at once. 64 KiB took 2 % less to 11 % longer, 128 and 512 KiB 7 % less to
     6 % longer (six problems of 3 channels, two Zen 3 cores)."""
@@ -164,6 +187,14 @@ class Blocks(NamedTuple):
     """Bytes of images from which a tile has the row after its own fetched, where the stride is 1: 16 images
     of 112x112x32, 56x56x144 and 28x28x192 took 0.82, 0.83 and 0.76 of the time; under a stride of 2 layers
     took 0.97 to 1.10, and those of 2 to 6 MiB 1.01 to 1.05 (two Zen 3 cores)."""
+
+    depthwise_conflict_bytes: int = 1024
+    """Bytes of which those from pixel to pixel are a multiple where neighbouring pixels evict one another
+    from the first-level cache; the figures stand with `depthwise.conflict`."""
+
+    depthwise_copied_bytes: int = 256
+    """Of a pixel are copied at once then. By 64, 128 and 256 bytes 7x7 of 256 and 768 channels took 0.61,
+    0.61, 0.60 and 0.58, 0.50, 0.54 of the time of pixels where they lie (two AMD cores with AVX-512)."""
 
     transposed_pixels_bytes: int = 16 * 1024
     """Pixels of a task, if they are more than a vector of channels: results beside them fit in the

@@ -17,7 +17,7 @@ from jitconv.algorithms.direct.dense import matrix
 from jitconv.algorithms.direct.dense import variants as dense
 from jitconv.algorithms.direct.forward import group_passes, packed, pixels, streamed
 from jitconv.algorithms.direct.forward import groups as grouped
-from jitconv.algorithms.direct.grouped import depthwise, groups, outputs, outputs_dw, transposed
+from jitconv.algorithms.direct.grouped import depthwise, groups, outputs, outputs_dw, shared, transposed
 from jitconv.algorithms.direct.rows import dw as rows_dw
 from jitconv.algorithms.direct.rows import dx as rows_dx
 from jitconv.algorithms.direct.rows import forward as rows
@@ -105,6 +105,7 @@ FORWARD = Variants(
     _grouped("depthwise", depthwise.serves, depthwise.DepthwiseCorrelation),
     _grouped("transposed", transposed.serves, transposed.TransposedCorrelation),
     _grouped("outputs", groups.few, outputs.OutputsCorrelation),
+    _grouped("shared", shared.serves, shared.SharedCorrelation),
     Variant(
         "dense", matrix.serves, dense.build_forward, made(dense.forward), hold=dense.hold_forward,
         able=matrix.why_no_matrix,
@@ -185,6 +186,7 @@ BACKWARD = Variants(
     _grouped_dx("depthwise", depthwise.serves, depthwise.DepthwiseCorrelation),
     _grouped_dx("transposed", transposed.serves, transposed.TransposedCorrelation),
     _grouped_dx("outputs", groups.few, partial(outputs.OutputsCorrelation, backward=True)),
+    _grouped_dx("shared", shared.serves, partial(shared.SharedCorrelation, backward=True)),
     Gradient(
         "dense", matrix.serves, dense.build_dx, made(dense.dx), part="dx", takes_stored=stored,
         able=matrix.why_no_matrix,
@@ -212,6 +214,7 @@ BACKWARD = Variants(
     _grouped_dw("depthwise", depthwise.serves, depthwise.DepthwiseDw),
     _grouped_dw("transposed", transposed.serves, transposed.TransposedDw),
     _grouped_dw("outputs", groups.few, outputs_dw.OutputsDw),
+    _grouped_dw("shared", shared.serves, shared.SharedDw),
     Gradient(
         "dense", matrix.serves_dw, dense.build_dw, none, part="dw", takes_stored=stored,
         able=matrix.why_no_matrix,

@@ -1,7 +1,8 @@
 """Few pixels: each filter is read from memory once, packed in the cache and used at once.
 
 Packing all filters first writes and reads them once more, which takes longer than the products of so few
-pixels. A task has some panels of filters for itself, and all pixels.
+pixels. A task has some panels of filters for itself, and all pixels, or a part of them where there are few
+panels: then each packs for itself.
 """
 
 from __future__ import annotations
@@ -25,6 +26,13 @@ from jitconv.specs import ConvSpec
 
 PASS_BYTES = BLOCKS.streamed_filters_bytes
 MOST_PIXELS = BLOCKS.streamed_most_pixels
+PARTS = {1: 4, 2: 2, 3: 2, 5: 2, 7: 2}
+"""Of the pixels, by the panels of filters. One panel, 3x3 of 48 filters on 14x14x192, took 406 µs in one
+task and 236 in four, three panels, 1x1 of 192 filters on 14x14x624, 288 in three tasks and 252 in six (two
+AMD cores with AVX-512)."""
+
+LEAST_PIXELS = 32
+"""Of a part: with fewer, packing takes as long as the products. A choice."""
 
 
 class Numbers(NamedTuple):
@@ -45,13 +53,15 @@ class Numbers(NamedTuple):
     filters: int
     depth: int
     """Products of a segment."""
+    parts: int
+    """Of the pixels: of rows where there are enough, else of the columns."""
 
 
 COUNT = len(Numbers._fields)
 
 
 def _stream(pictures, w, bias, results, numbers):
-    """Run tasks of `PANELS_AT_ONCE` panels of filters, each for all pixels."""
+    """Run tasks of `PANELS_AT_ONCE` panels of filters, each for a part of the pixels."""
     source, filters, out = pictures.ravel(), w.ravel(), results.ravel()
     n, table = Numbers(*unpacked(numbers, COUNT)), numbers[COUNT:]
     lanes = VECTOR_BYTES // source.itemsize
@@ -60,9 +70,15 @@ def _stream(pictures, w, bias, results, numbers):
     segments = table.size // 2
     biased = bias.size > 0
     one = np.zeros(2, np.int64)
-    for task in prange((n.filters + wide - 1) // wide):
-        begin = task * wide
+    lines = n.batch * n.rows
+    for task in prange((n.filters + wide - 1) // wide * n.parts):
+        begin, part = task // n.parts * wide, task % n.parts
         count = min(wide, n.filters - begin)
+        if lines >= n.parts:
+            top, below, left, right = lines * part // n.parts, lines * (part + 1) // n.parts, 0, n.columns
+        else:
+            top, below = 0, lines
+            left, right = n.columns * part // n.parts, n.columns * (part + 1) // n.parts
         packed = buffer(n.depth * wide, source)
         # a segment's filters are read once, packed in the cache, and used there by every row of pixels
         for s in range(segments):
@@ -82,15 +98,16 @@ def _stream(pictures, w, bias, results, numbers):
                     depth=n.depth,
                     relu=0,
                 )
-                for row in range(n.batch * n.rows):
+                for row in range(top, below):
                     a_at = row // n.rows * n.image + row % n.rows * n.row_step + table[2 * s]
-                    c_at = row * n.columns * n.filters + f
+                    a_at += left * n.column_step
+                    c_at = (row * n.columns + left) * n.filters + f
                     if s == 0:
                         at = At(a=a_at, b=low * n.depth, c=c_at, start=f, start_step=0, started=biased)
-                        tiles(n.columns, vectors, source, packed, one, bias, out, at, product)
+                        tiles(right - left, vectors, source, packed, one, bias, out, at, product)
                     else:
                         at = At(a=a_at, b=low * n.depth, c=c_at, start=c_at, start_step=n.filters, started=1)
-                        tiles(n.columns, vectors, source, packed, one, out, out, at, product)
+                        tiles(right - left, vectors, source, packed, one, out, out, at, product)
 
 
 STREAM = Kernel(_stream)
@@ -126,6 +143,10 @@ class Streamed:
         batch, rows, columns = spec.n, spec.oh, spec.ow
         if (spec.kh, spec.kw, *spec.stride, *spec.pad) == (1, 1, 1, 1, 0, 0, 0, 0):
             batch, rows, columns = 1, 1, spec.n * spec.oh * spec.ow
+        wide = WIDEST * VECTOR_BYTES // np.dtype(spec.dtype).itemsize * PANELS_AT_ONCE
+        panels = -(-spec.f // wide)
+        # an even number of tasks, or several: one thread of two would else wait for the other
+        self._parts = min(PARTS.get(panels, 1), max(1, spec.n * spec.oh * spec.ow // LEAST_PIXELS))
         self._numbers = flat(
             Numbers(
                 batch=batch,
@@ -136,14 +157,15 @@ class Streamed:
                 columns=columns,
                 filters=spec.f,
                 depth=depth,
+                parts=self._parts,
             ),
             table,
         )
         self._no_bias = np.empty(0, spec.dtype)
-        work, wide = spec.madds // 40, WIDEST * VECTOR_BYTES // np.dtype(spec.dtype).itemsize * PANELS_AT_ONCE
+        work = spec.madds // 40
         self._run = STREAM.of(work)
         copied = spec.n * height * width * spec.c * any(spec.pad)
-        self.elements = copied + at_once(work, -(-spec.f // wide)) * depth * wide
+        self.elements = copied + at_once(work, panels * self._parts) * depth * wide
         """Of a padded copy of the pictures, and of the buffers of the tasks that run at once."""
 
     def __call__(self, x: Array, w: Array, b: Array | None, y: Array) -> None:

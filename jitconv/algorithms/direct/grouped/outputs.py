@@ -179,6 +179,7 @@ def _correlate(x, w, bias, y, biased, relu, numbers):
                                     last_column=end_column,
                                     limit=part,
                                     w_at=g * n.w_group + s * n.w_source + t * n.w_target,
+                                    channel_step=0,
                                     bias_at=filter_,
                                     biased=starts,
                                     added=s > 0,

@@ -161,6 +161,7 @@ def _gradients(x, dy, dw, db, wanted, summed, numbers):
                                         first_column=b,
                                         limit=part_width,
                                         sums_at=sums_at,
+                                        channel_step=0,
                                         down=height,
                                         across=plane.out_width,
                                         length=lanes,

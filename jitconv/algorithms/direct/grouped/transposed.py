@@ -98,12 +98,15 @@ def _correlate(x, w, bias, y, biased, relu, numbers):
                 bias_at=low,
                 y_at=0,
                 pitch=n.wide,
+                out_pitch=n.wide,
                 channels=count,
                 top=0,
                 rows=plane.longest,
                 biased=biased,
                 relu=relu,
                 far=0,
+                group=1,
+                channel_step=0,
             )
             correlate_block(pixels, weights, bias, results, tables, plane, block)
             pixels_to_planes(results, 0, n.wide, count, out_size, y, first * out_size, out_size)
@@ -143,6 +146,8 @@ def _gradients(x, dy, dw, db, wanted, numbers):
                         channels=min(lanes, count - c),
                         top=0,
                         bottom=plane.out_height,
+                        group=1,
+                        channel_step=0,
                     )
                     add_block(pixels, upstream, sums, tables, plane, block)
         if wanted:

@@ -8,6 +8,7 @@ from jitconv.algorithms._shared.memory import clear
 from jitconv.jit.loops import inlined
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.phases import PhaseRows, merge_phases, split_phases
+from jitconv.micro.tile import padded_columns
 from jitconv.specs import ConvSpec
 
 VECTOR_STEPS = (1, 2, 4)
@@ -24,6 +25,13 @@ def few_channels(spec: ConvSpec) -> str | None:
     if spec.layout == "NCHW" and spec.c // spec.groups <= lanes:
         return None
     return f"needs NCHW of at most {lanes} channels in a group"
+
+
+def fuller(spec: ConvSpec, columns: int, filters: int) -> float:
+    """Return the share of lanes that rows of so many columns fill, over that which a group's filters fill."""
+    itemsize = np.dtype(spec.dtype).itemsize
+    of_rows = columns / padded_columns(columns, itemsize)
+    return of_rows / (filters / padded_columns(filters, itemsize))
 
 
 @inlined

@@ -22,7 +22,7 @@ from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms.direct.axes import taps_of_phase
 from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.algorithms.direct.plan import MOST_TASKS, blocks_of_image, wanted_blocks
-from jitconv.algorithms.direct.rows.copy import copy_rows, few_channels, merge_rows
+from jitconv.algorithms.direct.rows.copy import copy_rows, few_channels, fuller, merge_rows
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer
@@ -32,6 +32,8 @@ from jitconv.micro.tile_rows import WIDE, LineProduct, Run, along_rows
 from jitconv.specs import ConvSpec
 
 SCRATCH_BYTES = BLOCKS.rows_dx_copied_bytes
+MOST_OF_GROUPS = BLOCKS.rows_groups_most_channels
+FULLER, FULLER_STRIDED = BLOCKS.rows_dx_groups_fuller, BLOCKS.rows_dx_groups_strided_fuller
 
 
 class Numbers(NamedTuple):
@@ -193,13 +195,28 @@ def work(spec: ConvSpec) -> int:
     return spec.madds // 40
 
 
+def by_groups(spec: ConvSpec) -> str | None:
+    """Return None for groups in NCHW whose channels leave more lanes empty than rows of dx."""
+    channels, strided = spec.c // spec.groups, spec.stride != (1, 1)
+    if channels > MOST_OF_GROUPS:
+        return f"needs groups of at most {MOST_OF_GROUPS} channels"
+    least = FULLER_STRIDED if strided else FULLER
+    row = -(-spec.w // spec.stride[1])
+    if fuller(spec, row, channels) < least:
+        return f"{channels} channels fill lanes as well as rows of {row} pixels"
+    return None
+
+
 def serves(spec: ConvSpec) -> str | None:
     """Return None where channels are few, and every phase has pixels.
 
     With few channels this took 0.13 to 0.99 of the time of pixels on some 50 problems, of most 0.2 to 0.8;
     but 1.15 to 1.33 where a stride of 8 leaves most of 32x32 pixels without a tap of 3x3 (two Zen 3 cores).
     """
-    if reason := few_channels(spec):
+    if spec.groups > 1 and spec.layout == "NCHW":
+        if reason := by_groups(spec):
+            return reason
+    elif reason := few_channels(spec):
         return reason
     within = spec.stride[0] <= spec.h and spec.stride[1] <= spec.w
     return None if within else "needs strides within the image"

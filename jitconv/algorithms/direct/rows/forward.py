@@ -16,7 +16,7 @@ from jitconv.algorithms._shared.memory import clear
 from jitconv.algorithms._shared.tasks import at_once
 from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.algorithms.direct.plan import MOST_TASKS, blocks_of_image, wanted_blocks
-from jitconv.algorithms.direct.rows.copy import copy_rows
+from jitconv.algorithms.direct.rows.copy import copy_rows, fuller
 from jitconv.arrays import Array
 from jitconv.jit import Kernel
 from jitconv.jit.loops import buffer
@@ -29,11 +29,18 @@ SCRATCH_BYTES = BLOCKS.rows_copied_bytes
 LEAST_SHARE = BLOCKS.rows_least_share
 MOST_CHANNELS = BLOCKS.rows_most_channels
 LEAST_BYTES = BLOCKS.rows_least_bytes
+MOST_OF_GROUPS = BLOCKS.rows_groups_most_channels
+FULLER, FULLER_OF_FEW = BLOCKS.rows_groups_fuller, BLOCKS.rows_groups_of_few_fuller
 
 
 def serves(spec: ConvSpec) -> str | None:
-    """Return None for so few channels, and rows long enough."""
+    """Return None for few channels and rows long enough, or for groups whose filters leave lanes empty."""
     channels, row = spec.c // spec.groups, spec.ow * np.dtype(spec.dtype).itemsize
+    if spec.layout == "NCHW" and spec.groups > 1 and channels <= MOST_OF_GROUPS:
+        few = 2 * spec.f // spec.groups * np.dtype(spec.dtype).itemsize <= VECTOR_BYTES
+        least = FULLER_OF_FEW if few and channels <= MOST_CHANNELS else FULLER
+        if fuller(spec, spec.ow, spec.f // spec.groups) >= least:
+            return None
     most = MOST_CHANNELS if row % VECTOR_BYTES == 0 else MOST_CHANNELS // 2
     if spec.layout != "NCHW" or channels > most:
         return f"needs NCHW of at most {most} channels in a group"
