@@ -19,8 +19,7 @@ from jitconv.micro.taps_gradient import Arrays as GradientArrays
 from jitconv.micro.taps_gradient import Gradient
 
 GROUPS = {64: (4, 8), 32: (4,), 16: (4,)}[VECTOR_BYTES]
-"""Channels of a group, those that can be fewer than a vector's lanes: by definition, but for 2, which are not many enough to be
-asked for."""
+"""Channels of a group that can share a vector. By definition fewer than its lanes; 2 are too rare."""
 
 OUTPUTS = 6
 """At most so many vectors of sums, and of inputs, has `correlate_groups`: with one of the filter they fit in
