@@ -78,9 +78,11 @@ class Blocks(NamedTuple):
     196 pixels 1 to 3 % less on one image, and 2 to 4 % more on 16 (two Zen 3 cores). Under a stride rows stay
     apart: 7 pixels are tiles of 4 and 3, which gained nothing."""
 
-    pixels_of_filters: float = 0.5
-    """Pixels of a call, over filters of a group, up to which filters of larger kernels are not packed. On one
-    image 196 of 512 took 11.3 ms, packed 13.8; 169 of 256 took 5.4, packed 4.7."""
+    pixels_of_filters: float = 0.25
+    """Pixels of a call, over filters of a group, up to which filters of larger kernels are not packed. Of 38
+    layers those up to 0.2 took 0.54 to 1.4 times as long as packed, in the mean 0.97, under a stride 0.85;
+    from 0.38 on 0.85 to 1.55, in the mean 1.19 (two AMD cores with AVX-512). On two Zen 3 cores 196 of 512
+    took 0.82, 169 of 256 1.15."""
 
     rows_copied_bytes: int = 128 * 1024
     """Rows of the channels that are copied at once. Where 38 KiB hold a whole image, 24, 16 and 12 KiB took
@@ -200,10 +202,23 @@ class Blocks(NamedTuple):
     """Pixels of a task, if they are more than a vector of channels: results beside them fit in the
     first-level cache. Not measured."""
 
-    transposed_largest_plane: int = 14 * 14
+    transposed_small_plane: int = 14 * 14
     """Elements of a plane up to which it is transposed. Of 16 images with 192 channels of 28x28 planes took
     1.9 ms, pixels 2.9; with 960 channels of 7x7 planes took 3.1 ms, pixels 0.9. Runs apart, the machine in
     use."""
+
+    transposed_largest_plane: int = 28 * 28
+    """And where there are many taps, or rows of results leave lanes empty: the time of planes over that of
+    pixels was 1.10 to 1.85 with 5x5 on 15x15 to 28x28 and 0.91 to 1.03 on 32x32 (21 layers of 96 to 1152
+    channels, two AMD cores with AVX-512)."""
+
+    transposed_many_taps: int = 25
+    """The figures stand with `transposed_largest_plane`."""
+
+    transposed_full_rows: float = 0.8
+    """Share of its vectors that a row of results fills, from which planes are as fast. With 3x3 and 0.5 to
+    0.75 planes took 0.91 to 1.91 times as long as pixels, mostly more than 1.1, with 0.88 and more 0.60 to
+    0.93 of the time, of 96 channels up to 1.63 (42 layers, the same)."""
 
     outputs_rows: int = 8
     """A task has so many rows of each plane where channels lie together (NHWC): the planes of all groups,

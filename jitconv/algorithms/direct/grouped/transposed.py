@@ -34,7 +34,8 @@ from jitconv.micro.transpose import pixels_to_planes, planes_to_pixels
 from jitconv.specs import ConvSpec
 
 PIXELS_BYTES = BLOCKS.transposed_pixels_bytes
-LARGEST = BLOCKS.transposed_largest_plane
+LARGEST, SMALL = BLOCKS.transposed_largest_plane, BLOCKS.transposed_small_plane
+MANY_TAPS, FULL_ROWS = BLOCKS.transposed_many_taps, BLOCKS.transposed_full_rows
 
 
 def serves(spec: ConvSpec) -> str | None:
@@ -44,8 +45,12 @@ def serves(spec: ConvSpec) -> str | None:
         return reason
     if spec.layout != "NCHW" or spec.c < lanes:
         return f"needs NCHW of at least {lanes} channels"
-    if max(spec.h * spec.w, spec.oh * spec.ow) > LARGEST:
+    plane = max(spec.h * spec.w, spec.oh * spec.ow)
+    if plane > LARGEST:
         return f"needs planes of at most {LARGEST} elements"
+    full = spec.ow / (-(-spec.ow // lanes) * lanes)
+    if plane > SMALL and spec.kh * spec.kw < MANY_TAPS and full > FULL_ROWS:
+        return f"needs at most {SMALL} elements, {MANY_TAPS} taps, or rows that leave lanes empty"
     return None
 
 
