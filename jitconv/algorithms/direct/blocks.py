@@ -66,6 +66,10 @@ class Blocks(NamedTuple):
     pixels_tasks: int = 4
     """At least so many tasks, if there are filters enough to share: each copies for itself. Not measured."""
 
+    pixels_least_share: int = 24
+    """Filters of a task of a 1x1 kernel, where there are few. With 48 filters, 64 were one task, and 160 tasks
+    of 48, 48 and 64: two threads took 110 and 80 µs on 14x14x384 and 7x7x576, and take 83 and 71."""
+
     pixels_least: int = 9
     """Pixels of a result from which they fill a tile well enough: 1x1 layers of 9, 16 and 25 pixels took
     0.70, 0.59 and 0.62 of the time of filters that are packed, one of 4 pixels 1.22 (two AMD cores with

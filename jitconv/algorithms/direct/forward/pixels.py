@@ -29,13 +29,13 @@ from jitconv.jit import Kernel, team
 from jitconv.jit.loops import buffer, inlined
 from jitconv.jit.numbers import flat, unpacked
 from jitconv.jit.vectors import VECTOR_BYTES
-from jitconv.micro.tile import WIDEST, At, Product, tiles, tiles_across, width_of
+from jitconv.micro.tile import TALLEST, WIDEST, At, Product, tiles, tiles_across, width_of
 from jitconv.specs import ConvSpec
 
 PANEL_BYTES = BLOCKS.pixels_panel_bytes
 PANELS = BLOCKS.pixels_panels
 ROWS = BLOCKS.pixels_filters
-TASKS = BLOCKS.pixels_tasks
+TASKS, LEAST_SHARE = BLOCKS.pixels_tasks, BLOCKS.pixels_least_share
 LEAST_PIXELS = BLOCKS.pixels_least
 HELD_PIXELS = BLOCKS.pixels_held_from
 PIXELS_OF_FILTERS = BLOCKS.pixels_of_filters
@@ -112,7 +112,8 @@ class Numbers(NamedTuple):
     blocks: int
     """Tasks of an image, by pixels."""
     splits: int
-    """Tasks of an image, by filters."""
+    """Tasks of an image, by filters, and of how many filters their shares are whole multiples."""
+    unit: int
     most: int
     """Products of a pixel in a panel at once."""
     biased: int
@@ -151,14 +152,15 @@ def _pixels(pictures, w, bias, results, numbers):
     parts = (whole + n.most - 1) // n.most
     longest = (whole + parts - 1) // parts
     widest = (panels + n.blocks - 1) // n.blocks * panel_width
-    chunks = (group_f + ROWS - 1) // ROWS
+    units = (group_f + n.unit - 1) // n.unit
     zero = np.zeros(2, np.int64)
     for task in prange(n.batch * n.blocks * n.splits):
         # neighbouring tasks, which one thread runs, share filters, if they can
         number, split, block = task // n.blocks // n.splits, task // n.blocks % n.splits, task % n.blocks
         begin, end = panels * block // n.blocks * panel_width, panels * (block + 1) // n.blocks * panel_width
         end = min(end, pixels)
-        low, high = chunks * split // n.splits * ROWS, min(chunks * (split + 1) // n.splits * ROWS, group_f)
+        low = units * split // n.splits * n.unit
+        high = min(units * (split + 1) // n.splits * n.unit, group_f)
         scratch = buffer(longest * widest, x)
         neighbours = buffer(
             longest * strided_room(widest, n.columns, lanes) if n.one and not as_stored else 0, x
@@ -228,7 +230,10 @@ class Pixels:
             # equal parts for two or four threads: 49 panels in 13 blocks reached 0.84, in 16 blocks 0.89
             blocks = min(panels, -(-blocks // TASKS) * TASKS)
         tasks = spec.n * blocks
-        splits = max(1, min(-(-TASKS // tasks), spec.f // spec.groups // ROWS))
+        # shares of several taps follow the number of threads: they end where tiles would end without
+        self._unit = TALLEST[WIDEST] if spec.kh * spec.kw == 1 else ROWS
+        least = LEAST_SHARE if spec.kh * spec.kw == 1 else ROWS
+        splits = max(1, min(-(-TASKS // tasks), spec.f // spec.groups // least))
         self._work = spec.madds // 40
         rows = [kh * spec.dilation[0] - spec.pad[0] for kh in range(spec.kh)]
         columns = [kw * spec.dilation[1] - spec.pad[2] for kw in range(spec.kw)]
@@ -280,6 +285,7 @@ class Pixels:
                 one=self._one,
                 blocks=self._blocks,
                 splits=splits,
+                unit=self._unit,
                 most=self._most,
                 biased=biased,
                 relu=relu,
