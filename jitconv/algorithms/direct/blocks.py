@@ -1,19 +1,21 @@
 """Sizes of blocks, and from where on a way is worth taking: what is tuned to a machine, in one table.
 
-The scheme is that of BLIS's contexts: plans and kernels read a table, and a machine of another kind can have
-another. Each entry says what measured it, and on which machine. asv_benchmarks/blocks.py measures an entry
-again. Rates stand with the costs, and the sizes of tiles with the micro-kernels.
+The scheme is that of BLIS's contexts: plans and kernels read a table, and a machine of another kind has
+another: `kinds.py` says which kinds there are, and what is theirs. Each entry says what measured the value
+that is here for all, and on which machine; asv_benchmarks/machine.py measures entries again. Rates stand with
+the costs, and the sizes of tiles with the micro-kernels.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from jitconv.algorithms.direct import kinds
 from jitconv.jit.vectors import VECTOR_BYTES
 
 
 class Blocks(NamedTuple):
-    """The table of a kind of machine."""
+    """The table of a kind of machine; the values here are those of a kind that nobody measured."""
 
     tasks: int = 8
     """At least so many tasks, so that two to eight threads have equal parts, where threads pay at all.
@@ -218,5 +220,10 @@ class Blocks(NamedTuple):
     """Taps of the window over those of both passes; asv_benchmarks/benchmarks/crossover.py."""
 
 
-BLOCKS = Blocks()
-"""That of this machine. Every kind has the same one so far, but for what is counted in vectors."""
+def of_kind(kind: kinds.Kind | None) -> Blocks:
+    """Return the table of a kind of machine; None is one that nobody measured."""
+    return Blocks() if kind is None else Blocks(**kind.changed)
+
+
+BLOCKS = of_kind(kinds.own())
+"""That of this machine's kind."""
