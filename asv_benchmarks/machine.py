@@ -39,7 +39,7 @@ ROUNDS = 6
 TURN = 0.015
 """Seconds; a layer's ratio is the median of those of its rounds."""
 
-DESCRIBED = 900
+DESCRIBED = 1500
 """Problems at most of which plans are compared: some ms each."""
 
 LAYERS = 24

@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 LEAST_LAYERS = 4
 """Layers without which nothing is chosen, and no value is left out."""
 
+LEAST_NOISE = 0.01
+"""However alike the processes with the same table were: a smaller gain is worth no change."""
+
 CLEARLY = 0.95
 """Below this, beyond the noise, a value is no longer measured."""
 
@@ -22,6 +25,8 @@ class Curve(NamedTuple):
 
     mean: float
     """Geometric."""
+    median: float
+    """Of the layers: one that was disturbed may make the mean."""
     worst: float
     layers: int
     noise: float
@@ -29,8 +34,9 @@ class Curve(NamedTuple):
 
     @property
     def better(self) -> bool:
-        """Whether it is faster beyond the noise."""
-        return self.layers >= LEAST_LAYERS and self.mean > 1 + self.noise
+        """Whether it is faster beyond the noise, and not by a few layers alone."""
+        enough = self.layers >= LEAST_LAYERS and self.median > 1 + LEAST_NOISE
+        return enough and self.mean > 1 + self.noise
 
     @property
     def clearly_worse(self) -> bool:
@@ -42,14 +48,15 @@ def curve(ratios: Sequence[float | None], control: Sequence[float]) -> Curve | N
     """Return what the ratios of a value say; None of a layer is one that it does not change.
 
     `control` are the ratios of two processes with the same table, in the same turns: twice their standard
-    error is the noise.
+    error is the noise, or `LEAST_NOISE`.
     """
     told = [one for one in ratios if one is not None]
     if not told or not control:
         return None
     spread = math.sqrt(statistics.fmean(math.log(one) ** 2 for one in control))
     mean = math.exp(statistics.fmean(map(math.log, told)))
-    return Curve(mean, min(told), len(told), math.expm1(2 * spread / math.sqrt(len(told))))
+    noise = max(LEAST_NOISE, math.expm1(2 * spread / math.sqrt(len(told))))
+    return Curve(mean, statistics.median(told), min(told), len(told), noise)
 
 
 def curves(run: dict[str, Any]) -> dict[str, Curve]:
@@ -96,8 +103,8 @@ def report(entry: str, run: dict[str, Any]) -> list[str]:
             word = " better" if one.better else ""
             word += " left out: clearly worse" if value in run["dropped"] else ""
             lines.append(
-                f"  {value:>10}  {one.mean:.3f}, worst {one.worst:.3f}, {one.layers} layers, "
-                f"noise {one.noise:.3f}{word}"
+                f"  {value:>10}  {one.mean:.3f}, median {one.median:.3f}, worst {one.worst:.3f}, "
+                f"{one.layers} layers, noise {one.noise:.3f}{word}"
             )
     best = max((value for value, one in told.items() if one.better), key=lambda v: told[v].mean, default=None)
     lines.append(f"  best: {best}, beyond the noise" if best else f"  best: {run['own']}, the table's")

@@ -124,7 +124,7 @@ def test_a_mean_is_of_the_layers_that_a_value_changes_and_noise_is_that_of_the_s
 
     told = curve([2.0, None, 0.5, 1.0, 1.0], [1.1, 1 / 1.1])
     assert told.mean == pytest.approx(1)
-    assert (told.worst, told.layers) == (0.5, 4)
+    assert (told.median, told.worst, told.layers) == (1.0, 0.5, 4)
     assert told.noise == pytest.approx(1.1 - 1)  # twice the spread, over the root of 4
     assert curve([None, None], [1.0]) is None
     assert curve([], []) is None
@@ -136,6 +136,7 @@ def test_a_mean_is_of_the_layers_that_a_value_changes_and_noise_is_that_of_the_s
         ([1.05] * 4, True, False),
         ([1.05] * 3, False, False),  # few layers
         ([1.005] * 4, False, False),  # within the noise
+        ([2.0, 1.0, 1.0, 1.0], False, False),  # one layer's
         ([0.9] * 4, False, True),
         ([0.96] * 4, False, False),
         ([0.5] * 3, False, False),
@@ -175,7 +176,7 @@ def test_a_report_has_the_curve_and_the_best():
     assert lines[0] == "tasks: 4 layers of 9 whose plans differ"
     assert [line.split()[0] for line in lines[1:4]] == ["4", "8", "16"]
     assert "no layer" in lines[1]
-    assert "1.100, worst 1.100, 4 layers" in lines[3]
+    assert "1.100, median 1.100, worst 1.100, 4 layers" in lines[3]
     assert lines[-1].split() == ["best:", "16,", "beyond", "the", "noise"]
     assert report("tasks", run(v16=[0.9] * 4))[-1].split()[:2] == ["best:", "8,"]
 
@@ -230,6 +231,25 @@ def test_what_cannot_be_measured_is_an_error_of_one_line(capsys, words, said):
         machine.parsed(words)
     assert left.value.code == 2
     assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [(KeyboardInterrupt(), 130, ""), (RuntimeError("it has ended"), 2, "machine.py: it has ended\n")],
+)
+def test_what_was_measured_is_kept_when_it_is_interrupted(monkeypatch, capsys, tmp_path, error, code, said):
+    import machine
+
+    def sweep(entry, told, seconds, layers):
+        told.update(run(seed=told["seed"], own=told["own"], v4=[1.0] * 4))
+        yield
+        raise error
+
+    monkeypatch.setattr(machine, "sweep", sweep)
+    monkeypatch.setattr(sys, "argv", ["machine.py", "tasks", "dense_rows", "--out", str(tmp_path / "file")])
+    assert machine.main() == code
+    assert capsys.readouterr().err == said
+    assert list(json.loads((tmp_path / "file").read_text())["entries"]) == ["tasks"]
 
 
 def test_one_layer_is_measured_and_written(tmp_path):
