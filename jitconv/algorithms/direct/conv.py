@@ -43,7 +43,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             FORWARD,
             why_not=partial(_why_not, "conv_forward"),
             cost=partial(cost, "conv_forward"),
-            revision=9,
+            revision=10,
             prepared_cost=partial(held_cost, "conv_forward"),
         ),
         Algorithm.of_variants(
@@ -52,6 +52,6 @@ def jitconv_algorithms() -> list[Algorithm]:
             BACKWARD,
             why_not=partial(_why_not, "conv_backward"),
             cost=partial(cost, "conv_backward"),
-            revision=9,
+            revision=10,
         ),
     ]
