@@ -51,7 +51,7 @@ n1h50w50c13 k7x7f13 s1 p3 g13          | depthwise, larger than a tile
 n3h32w31c10 k7x7f3 s1 p3 bias          | columns of more than a block, of less for each image
 n3h6w7c70 k3x3f70 s1 p1 g70 flip bias  | depthwise, small planes, several vectors of channels
 n33h3w3c33 k3x3f33 s1 p1 g33           | depthwise, small planes, more of them than tasks
-n1h6w7c11 k3x3f98 s1 p1 bias           | few pixels and many filters
+n1h6w7c11 k3x3f190 s1 p1 bias          | few pixels and many filters
 n2h3w4c170 k3x3f181 s1 p1 bias         | few pixels, filters of more than 1 MiB
 n1h3w4c390 k2x2f190 s2x1 p1 d1x2       | the same, with a stride, dilated
 n2h3w3c400 k1x1f700                    | the same, 1x1
@@ -60,7 +60,7 @@ n1h1w1c300 k1x1f70 bias                | one product of a matrix and a vector
 n9h1w1c150 k1x1f131 bias               | a product of matrices of few rows, odd tiles
 n3h4w2c17 k4x2f33 bias                 | the same, a kernel as large as the picture
 n2h3w2c300 k1x1f64 bias                | the same of several pixels, in NHWC
-n1h17w3c7 k3x2f98 s3x1 p2 d2x1 flip    | few pixels and many filters, one stride, dilated, flipped
+n1h17w3c7 k3x2f151 s3x1 p2 d2x1 flip   | few pixels and many filters, one stride, dilated, flipped
 n1h4w8c90 k3x3f140 s1 p1 g2 bias       | few pixels and many filters, in groups
 n2h9w67c3 k3x3f13 s2x3 p1 d1x2 flip     | few channels, rows of more than a panel, stride 3, dilated
 n3h12w13c32 k3x3f176 s1 p1 g2 bias     | groups in parts of the batch, of several panels

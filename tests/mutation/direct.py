@@ -102,7 +102,7 @@ MUTANTS = [
         "last = max(first, min(run, beyond - column + 1))",
         "a tap meets one column beyond the right edge",
         (FORWARD, BACKWARD),
-        r"h6w7c11 k3x3f98.* nchw|k3x3f140.* nchw",
+        r"h6w7c11 k3x3f190.* nchw|k3x3f140.* nchw",
     ),
     Mutant(
         "columns-height",

@@ -66,9 +66,9 @@ KINDS: tuple[Kind, ...] = (
         },
     ),
 )
-"""Those that were measured. The changes of the first, and one that is not kept, together took 0.91 of the time
-of the common values on 119 layers whose plans differ, 0.96 in the median; nine layers took 1.03 to 1.12 times
-as long, and one, for which that change is not kept, 1.6 (two Zen 4 cores)."""
+"""Those that were measured. The changes of the first, and one that is not kept, took 0.91 of the time of the
+common values on 119 layers whose plans differ, 0.96 in the median; nine layers took 1.03 to 1.12 times as
+long, and one, for which that change is not kept, 1.6 (two Zen 4 cores)."""
 
 
 def nearest(vectors: int, l2_bytes: int | None, kinds: Sequence[Kind] = KINDS) -> Kind | None:
