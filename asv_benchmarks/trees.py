@@ -10,85 +10,13 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
-TURN_SECONDS = 0.03
+from processes import Tree
+
 TURNS = 12
 OPS = ("conv_forward", "conv_backward", "max_pool_forward", "max_pool_backward", "avg_pool_forward")
-
-
-def serve(entries: list[str]) -> None:
-    """Answer lines of JSON: a problem is made ready, then each empty line is a turn.
-
-    `entries` of the table of blocks, such as ``tasks=4``, are changed first.
-    """
-    import numpy as np
-
-    if changed := {name: json.loads(value) for name, _, value in (one.partition("=") for one in entries)}:
-        from jitconv.algorithms.direct import blocks
-
-        blocks.BLOCKS = blocks.BLOCKS._replace(**changed)
-
-    from jitconv.ops import prepare
-    from jitconv.specs import parse
-
-    run = None
-    for line in sys.stdin:
-        if problem := line.strip():
-            op, text, layout, algorithm = json.loads(problem)
-            spec = parse(text, layout=layout)
-            rng = np.random.default_rng(0)
-            operands = [
-                None if one is None else rng.standard_normal(one[0]).astype(one[1])
-                for one in spec.operands(op)
-            ]
-            call = prepare(op, spec, algorithm)
-            run = lambda call=call, operands=operands: call.run(operands)  # noqa: E731
-            run()
-            choice = call.explanation.choice
-            variants = getattr(choice.algorithm, "variants", None)
-            print(json.dumps([choice.name, variants.title(spec) if variants else ""]), flush=True)
-        else:
-            laps: list[float] = []
-            end = time.perf_counter() + TURN_SECONDS
-            while len(laps) < 2 or time.perf_counter() < end:
-                start = time.perf_counter()
-                run()  # type: ignore[misc]
-                laps.append(time.perf_counter() - start)
-            print(json.dumps(laps[1:]), flush=True)
-
-
-class Tree:
-    """A process that imports one tree, with entries of its table of blocks changed."""
-
-    def __init__(self, path: str, entries: Sequence[str] = (), **environment: str) -> None:
-        own = {"PYTHONPATH": os.path.abspath(path), "JITCONV_PLUGINS": ""}
-        self._process = subprocess.Popen(
-            [sys.executable, os.path.abspath(__file__), "--serve", *entries],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **own, **environment},
-            cwd=path,
-        )
-
-    def ask(self, line: str = "") -> Any:
-        """Send a line, and return the answer."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.communicate()
 
 
 def layers(suites: list[str], batches: list[int]) -> Iterator[tuple[str, str]]:
@@ -135,7 +63,9 @@ def main() -> None:
         print(f"{op} {layout}: {mean:.3f}, worst {min(each):.3f}, of {len(each)} layers")
     every = [one for each in ratios.values() for one in each]
     print(f"all: {math.exp(statistics.fmean(map(math.log, every))):.3f}, worst {min(every):.3f}")
+    for tree in (old, new):
+        tree.close()
 
 
 if __name__ == "__main__":
-    serve(sys.argv[2:]) if sys.argv[1:2] == ["--serve"] else main()
+    main()

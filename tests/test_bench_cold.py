@@ -96,7 +96,7 @@ def arrays_of(run):
     return found
 
 
-def test_memory_is_read_and_its_size_is_that_of_the_caches(monkeypatch, tmp_path):
+def test_memory_of_the_size_of_the_caches_is_read(monkeypatch):
     monkeypatch.setattr(cold, "evicting_bytes", lambda: 2**16)
     cold._memory.cache_clear()
     sums = []
@@ -104,11 +104,15 @@ def test_memory_is_read_and_its_size_is_that_of_the_caches(monkeypatch, tmp_path
     cold.evict()
     cold._memory.cache_clear()
     assert sums == [(2**16, jitconv.jit.team())]
-    for index, size in enumerate(("32K", "1024K", "32M", "")):
-        (tmp_path / f"index{index}").mkdir()
-        (tmp_path / f"index{index}" / "size").write_text(f"{size}\n")
-    assert cold._largest_cache(tmp_path) == 32 * 2**20
-    assert cold._largest_cache(tmp_path / "none") == 0
+
+
+@pytest.mark.parametrize(
+    ("sizes", "wanted"),
+    [({"L1d": 2**15, "L3": 2**25}, 2**26), ({"L3": 2**40}, 2**28), ({}, 2**26)],
+)
+def test_what_is_read_is_twice_the_largest_cache_within_bounds(monkeypatch, sizes, wanted):
+    monkeypatch.setattr(cold, "caches", lambda: sizes)
+    assert cold.evicting_bytes.__wrapped__() == wanted
 
 
 def test_every_line_is_read():

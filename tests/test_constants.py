@@ -72,6 +72,7 @@ NOT_TUNABLE = {
     "algorithms/fft/variants.py": ("NEEDS",),
     "algorithms/winograd/backward.py": ("UNPADDED",),
     "algorithms/winograd/filters.py": ("TAPS",),
+    "jit/caches.py": ("UNITS",),
     "jit/forks.py": ("FORKED_WITHOUT_EXEC",),
     "jit/regions.py": (
         "LINE",

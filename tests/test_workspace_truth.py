@@ -40,7 +40,7 @@ EXPECTED = {
     "n1h24w24c8 k3x3f32": "unpacked",
     "n1h14w14c256 k3x3f256 p1": "streamed",
     "n2h60w60c32 k3x3f32 p1 bias": "packed",
-    "n3h50w50c12 k5x5f32 s2 p2 g2 bias nchw": "groups",
+    "n3h50w50c36 k5x5f32 s2 p2 g2 bias nchw": "groups",
     "n2h28w28c64 k3x3f96 p1 g4": "groups",
     "n3h50w50c12 k5x5f16 s2 p2 bias nchw": "packed",
     "n1h28w28c16 k3x3f300 p2 d2 nchw": "packed",

@@ -14,7 +14,6 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from numba import prange
 from jitconv.arrays import Array
 from jitconv.bench.measure import Prepared
 from jitconv.jit import Kernel, team
+from jitconv.jit.caches import caches
 
 COPIES = 16
 """At most: one is left out of each round in which memory is read."""
@@ -36,13 +36,11 @@ UNKNOWN_CACHE = 32 * 2**20
 MOST_CACHE = 128 * 2**20
 """Taken for larger ones too: of such the part that one process may fill is smaller."""
 
-CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
-
 
 @functools.cache
 def evicting_bytes() -> int:
     """Return the bytes that put anything else out of the caches: twice the last one's."""
-    return 2 * min(_largest_cache(CACHES) or UNKNOWN_CACHE, MOST_CACHE)
+    return 2 * min(max(caches().values(), default=UNKNOWN_CACHE), MOST_CACHE)
 
 
 def copies(nbytes: int) -> int:
@@ -111,14 +109,3 @@ def _read(memory, sums, parts):
 
 
 READ = Kernel(_read)
-
-
-def _largest_cache(folder: Path) -> int:
-    """Return the bytes of the largest cache that Linux tells of; 0 where it tells of none."""
-    units = {"K": 2**10, "M": 2**20, "G": 2**30}
-    found = [0]
-    for file in sorted(folder.glob("index*/size")):
-        text = file.read_text().strip()
-        if text[:-1].isdigit() and text[-1:] in units:
-            found.append(int(text[:-1]) * units[text[-1]])
-    return max(found)

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from jitconv.algorithms.direct import kinds
 from jitconv.cli import cache, machine
 from jitconv.errors import nearest
 from jitconv.jit import forks, target, workers
@@ -99,6 +100,17 @@ def _vectors() -> dict[str, Any]:
     return {"bytes": bytes_, "widest": widest, "why": why}
 
 
+def _blocks() -> dict[str, Any]:
+    kind, name = kinds.own(), kinds.own_name()
+    if kind is None:
+        why = "no kind with vectors as wide was measured"
+    elif kind.name == name:
+        why = "measured"
+    else:
+        why = "the nearest that was measured"
+    return {"kind": name, "values": None if kind is None else kind.name, "why": why}
+
+
 def _threads() -> dict[str, Any]:
     """Return how many threads a kernel may have; Numba is not asked, which would begin those of its layer."""
     import numba
@@ -170,6 +182,7 @@ SECTIONS: dict[str, Callable[[], Any]] = {
     "system": machine.system,
     "cpu": machine.processor,
     "vectors": _vectors,
+    "blocks": _blocks,
     "cores": machine.cores,
     "threads": _threads,
     "team": _team,

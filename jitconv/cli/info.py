@@ -70,6 +70,10 @@ def _vectors(told: Fact) -> list[str]:
     return [f"{told['bytes']} bytes: {told['why']}"]
 
 
+def _blocks(told: Fact) -> list[str]:
+    return [f"of the kind {told['kind']}: {told['values'] or 'the common values'}, {told['why']}"]
+
+
 def _cores(told: Fact) -> list[str]:
     limit = "no limit" if told["cgroup"] is None else f"a limit of {told['cgroup']:g}"
     return [f"{told['seen']} seen, {told['usable']} that this process may use, {limit} by its cgroup"]
@@ -122,6 +126,7 @@ WORDS: dict[str, Callable[[Any], list[str]]] = {
     "system": _system,
     "cpu": _cpu,
     "vectors": _vectors,
+    "blocks": _blocks,
     "cores": _cores,
     "threads": _threads,
     "team": _team,

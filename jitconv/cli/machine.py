@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from jitconv.jit.caches import caches
 from jitconv.jit.target import cpu
 
 FEATURES = ("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512vl", "avx512bf16", "neon", "sve")
@@ -33,7 +33,7 @@ def processor() -> dict[str, Any]:
         "name": _model() or platform.processor() or platform.machine(),
         "target": name,
         "features": [one for one in FEATURES if f"+{one}" in words],
-        "caches": dict(_caches()),
+        "caches": {level: f"{size // 1024}K" for level, size in caches().items()},
     }
 
 
@@ -44,14 +44,6 @@ def _model() -> str | None:
             if key.strip() in ("model name", "Model"):
                 return value.strip()
     return None
-
-
-def _caches() -> Iterator[tuple[str, str]]:
-    with contextlib.suppress(OSError):
-        for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
-            level, kind, size = ((folder / name).read_text().strip() for name in ("level", "type", "size"))
-            if kind != "Instruction":
-                yield f"L{level}{'d' if kind == 'Data' else ''}", size
 
 
 def cores() -> dict[str, Any]:

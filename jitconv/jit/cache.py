@@ -15,6 +15,7 @@ from typing import Any
 from numba.core import serialize
 from numba.core.caching import CompileResultCacheImpl, _Cache
 
+from jitconv.jit.constants import constants
 from jitconv.jit.files import read, tree, write
 from jitconv.jit.libraries import at_hand, needed
 from jitconv.jit.workers import why_not
@@ -69,7 +70,8 @@ class KernelCache(_Cache):  # type: ignore[misc]
         code = loop.__code__  # not marshalled: those bytes change with the references to its constants
         place = loop.__module__, loop.__qualname__, str(code.co_firstlineno)
         digest = hashlib.sha256(code.co_code + serialize.dumps(captured))
-        digest.update("\n".join((*place, self._twin, repr(sig), self._source)).encode())
+        numbers = repr(constants(loop))  # they may differ from machine to machine, by no word of the source
+        digest.update("\n".join((*place, self._twin, repr(sig), self._source, numbers)).encode())
         return f"{loop.__name__}-{self._twin}-{digest.hexdigest()[:24]}.kernel"
 
     def enable(self) -> None:

@@ -51,7 +51,7 @@ n1h50w50c13 k7x7f13 s1 p3 g13          | depthwise, larger than a tile
 n3h32w31c10 k7x7f3 s1 p3 bias          | columns of more than a block, of less for each image
 n3h6w7c70 k3x3f70 s1 p1 g70 flip bias  | depthwise, small planes, several vectors of channels
 n33h3w3c33 k3x3f33 s1 p1 g33           | depthwise, small planes, more of them than tasks
-n1h6w7c11 k3x3f98 s1 p1 bias           | few pixels and many filters
+n1h6w7c11 k3x3f190 s1 p1 bias          | few pixels and many filters
 n2h3w4c170 k3x3f181 s1 p1 bias         | few pixels, filters of more than 1 MiB
 n1h3w4c390 k2x2f190 s2x1 p1 d1x2       | the same, with a stride, dilated
 n2h3w3c400 k1x1f700                    | the same, 1x1

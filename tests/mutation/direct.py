@@ -89,8 +89,8 @@ MUTANTS = [
     Mutant(
         "pointwise-high",
         "algorithms/direct/forward/pixels.py",
-        "min(chunks * (split + 1) // n.splits * ROWS, group_f)",
-        "chunks * (split + 1) // n.splits * ROWS",
+        "high = min(units * (split + 1) // n.splits * n.unit, group_f)",
+        "high = units * (split + 1) // n.splits * n.unit",
         "filters beyond the last one of a group are read, and their results written",
         (FORWARD,),
         r"k1x1.* nchw",
@@ -102,7 +102,7 @@ MUTANTS = [
         "last = max(first, min(run, beyond - column + 1))",
         "a tap meets one column beyond the right edge",
         (FORWARD, BACKWARD),
-        r"h6w7c11 k3x3f98.* nchw|k3x3f140.* nchw",
+        r"h6w7c11 k3x3f190.* nchw|k3x3f140.* nchw",
     ),
     Mutant(
         "columns-height",

@@ -172,7 +172,7 @@ MUTANTS = [
         "v.each(count, body, masks=lambda i: None)",
         "whole vectors are read and written beyond the last element",
         (BACKWARD, FORWARD),
-        r"h6w7c11 k3x3f98|k3x3f140|k3x3f4 s",
+        r"h6w7c11 k3x3f190|k3x3f140|k3x3f4 s",
     ),
     Mutant(
         "pixels-close",

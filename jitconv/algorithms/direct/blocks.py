@@ -1,19 +1,21 @@
 """Sizes of blocks, and from where on a way is worth taking: what is tuned to a machine, in one table.
 
-The scheme is that of BLIS's contexts: plans and kernels read a table, and a machine of another kind can have
-another. Each entry says what measured it, and on which machine. asv_benchmarks/blocks.py measures an entry
-again. Rates stand with the costs, and the sizes of tiles with the micro-kernels.
+The scheme is that of BLIS's contexts: plans and kernels read a table, and a machine of another kind has
+another: `kinds.py` says which kinds there are, and what is theirs. Each entry says what measured the value
+that is here for all, and on which machine; asv_benchmarks/machine.py measures entries again. Rates stand with
+the costs, and the sizes of tiles with the micro-kernels.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from jitconv.algorithms.direct import kinds
 from jitconv.jit.vectors import VECTOR_BYTES
 
 
 class Blocks(NamedTuple):
-    """The table of a kind of machine."""
+    """The table of a kind of machine; the values here are those of a kind that nobody measured."""
 
     tasks: int = 8
     """At least so many tasks, so that two to eight threads have equal parts, where threads pay at all.
@@ -67,8 +69,8 @@ class Blocks(NamedTuple):
     """At least so many tasks, if there are filters enough to share: each copies for itself. Not measured."""
 
     pixels_least_share: int = 24
-    """Filters of a task of a 1x1 kernel, where there are few. With 48 filters, 64 were one task, and 160 tasks
-    of 48, 48 and 64: two threads took 110 and 80 µs on 14x14x384 and 7x7x576, and take 83 and 71."""
+    """Filters of a task of a 1x1 kernel, where they are few. With 48, 64 were one task, and 160 were three:
+    two threads took 110 and 80 µs on 14x14x384 and 7x7x576, and take 83 and 71."""
 
     pixels_least: int = 9
     """Pixels of a result from which they fill a tile well enough: 1x1 layers of 9, 16 and 25 pixels took
@@ -82,11 +84,11 @@ class Blocks(NamedTuple):
     196 pixels 1 to 3 % less on one image, and 2 to 4 % more on 16 (two Zen 3 cores). Under a stride rows stay
     apart: 7 pixels are tiles of 4 and 3, which gained nothing."""
 
-    pixels_of_filters: float = 0.25
-    """Pixels of a call, over filters of a group, up to which filters of larger kernels are not packed. Of 38
-    layers those up to 0.2 took 0.54 to 1.4 times as long as packed, in the mean 0.97, under a stride 0.85;
-    from 0.38 on 0.85 to 1.55, in the mean 1.19 (two AMD cores with AVX-512). On two Zen 3 cores 196 of 512
-    took 0.82, 169 of 256 1.15."""
+    pixels_of_filters: float = 0.5
+    """Pixels of a call, over filters of a group, up to which filters of larger kernels are not packed. On one
+    image 196 of 512 took 11.3 ms, packed 13.8; 169 of 256 took 5.4, packed 4.7 (two Zen 3 cores). On two AMD
+    cores with AVX-512, of 38 layers those up to 0.2 took 0.54 to 1.4 times as long as packed, in the mean
+    0.97; from 0.38 on 0.85 to 1.55, in the mean 1.19: see `kinds.py`."""
 
     rows_copied_bytes: int = 128 * 1024
     """Rows of the channels that are copied at once. Where 38 KiB hold a whole image, 24, 16 and 12 KiB took
@@ -268,5 +270,10 @@ class Blocks(NamedTuple):
     """Taps of the window over those of both passes; asv_benchmarks/benchmarks/crossover.py."""
 
 
-BLOCKS = Blocks()
-"""That of this machine. Every kind has the same one so far, but for what is counted in vectors."""
+def of_kind(kind: kinds.Kind | None) -> Blocks:
+    """Return the table of a kind of machine; None is one that nobody measured."""
+    return Blocks() if kind is None else Blocks(**kind.changed)
+
+
+BLOCKS = of_kind(kinds.own())
+"""That of this machine's kind."""

@@ -235,6 +235,7 @@ class Pixels:
         least = LEAST_SHARE if spec.kh * spec.kw == 1 else ROWS
         splits = max(1, min(-(-TASKS // tasks), spec.f // spec.groups // least))
         self._work = spec.madds // 40
+        self._run = PIXELS.of(self._work)
         rows = [kh * spec.dilation[0] - spec.pad[0] for kh in range(spec.kh)]
         columns = [kw * spec.dilation[1] - spec.pad[2] for kw in range(spec.kw)]
         taps = np.array([(row, column) for row in rows for column in columns], np.int64)
@@ -263,7 +264,7 @@ class Pixels:
         """Return ``(x, y) -> None`` with filters and bias held; negative results become 0 with `relu`."""
         filters = w.ravel()
         bias = filters if b is None else np.repeat(b, self._panel)
-        run, numbers = PIXELS.of(self._work), self._numbers(self.splits(), b is not None, relu)
+        run, numbers = self._run, self._numbers(self.splits(), b is not None, relu)
         return lambda x, y: run(x, filters, bias, y, numbers)
 
     def _numbers(self, splits: int, biased: bool, relu: bool) -> Array:
