@@ -71,6 +71,7 @@ n1h19w13c48 k5x2f48 s2x1 p2.1.0.1 d1x2 g12 | groups of four, more rows than a bl
 n2h7w5c32 k3x3f32 s3 p1 g4 flip        | groups of eight, flipped, a stride
 n1h11w6c256 k3x3f256 s2 p1 g64 bias    | groups of four, pixels 1 KiB apart are copied
 n1h19w9c256 k3x3f256 s1 p1 g256 bias   | depthwise, pixels 1 KiB apart are copied
+n1h2w2c256 k2x3f256 s1x3 p0.0.1.1 g256 | the same, a stride beyond the image: taps that no phase has
 n2h10w6c128 k5x4f128 s2 p2 g128 flip   | float64: the same, a stride, flipped
 n1h40w38c8 k3x3f12 s1 p1 g2 bias       | groups of four channels, many pixels
 n1h13w14c48 k3x3f48 s1 p1 g2 bias      | groups of 24 filters, which leave more lanes empty than rows do

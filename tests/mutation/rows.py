@@ -89,8 +89,8 @@ MUTANTS = [
     Mutant(
         "depthwise-copied-filters",
         "algorithms/direct/grouped/depthwise.py",
-        "taps = plane.row_taps * plane.column_taps * n.group",
-        "taps = plane.row_taps * plane.column_taps",
+        "copy_pixels(w, c, 0, 1, n.taps * n.group, n, channels, scratch, w_at)",
+        "copy_pixels(w, c, 0, 1, n.taps, n, channels, scratch, w_at)",
         "the filters of the first channel of a group are copied alone",
         (FORWARD, BACKWARD),
         r"c256",

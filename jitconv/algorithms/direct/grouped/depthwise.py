@@ -47,6 +47,8 @@ class Numbers(NamedTuple):
     """Into how many the rows of all images are divided for gradients: each part has sums of its own."""
     far: int
     """Whether images lie beyond the caches."""
+    taps: int
+    """Of the filters, also those that no phase has because its results are none."""
     group: int
     """Channels of a group, as many as its filters."""
     wide: int
@@ -85,8 +87,7 @@ def task_of(fill_block: Any) -> Any:
             if n.copied:
                 at, w_at = -first * plane.width * n.wide, (last - first) * plane.width * n.wide
                 copy_pixels(x, x_at + c, first, last, plane.width, n, channels, scratch, 0)
-                taps = plane.row_taps * plane.column_taps * n.group
-                copy_pixels(w, c, 0, 1, taps, n, channels, scratch, w_at)
+                copy_pixels(w, c, 0, 1, n.taps * n.group, n, channels, scratch, w_at)
             block = Block(
                 x_at=at,
                 w_at=w_at,
@@ -264,6 +265,7 @@ class DepthwiseCorrelation:
             block=block,
             parts=1,
             far=large and not copied and (rows.step, columns.step) == (1, 1),
+            taps=spec.kh * spec.kw,
             group=group,
             wide=wide,
             copied=copied,
@@ -299,6 +301,7 @@ class DepthwiseDw:
             block=block,
             parts=self._parts,
             far=False,
+            taps=spec.kh * spec.kw,
             group=group,
             wide=wide,
             copied=copied,
