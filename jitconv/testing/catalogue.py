@@ -60,6 +60,7 @@ n1h1w1c300 k1x1f70 bias                | one product of a matrix and a vector
 n9h1w1c150 k1x1f131 bias               | a product of matrices of few rows, odd tiles
 n3h4w2c17 k4x2f33 bias                 | the same, a kernel as large as the picture
 n2h3w2c300 k1x1f64 bias                | the same of several pixels, in NHWC
+n1h2w170c350 k1x3f48 s1 p0x1           | few rows of many pixels, filters of one panel
 n1h17w3c7 k3x2f198 s3x1 p2 d2x1 flip   | few pixels and many filters, one stride, dilated, flipped
 n1h4w8c90 k3x3f140 s1 p1 g2 bias       | few pixels and many filters, in groups
 n2h9w67c3 k3x3f13 s2x3 p1 d1x2 flip     | few channels, rows of more than a panel, stride 3, dilated

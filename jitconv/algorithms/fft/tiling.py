@@ -13,7 +13,8 @@ import numpy as np
 
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms.fft.geometry import Axis, Place, backward_axis, forward_axis, half, weight_axis
-from jitconv.algorithms.fft.spectra import between_size
+from jitconv.algorithms.fft.kernels import TASK
+from jitconv.algorithms.fft.spectra import between_size, panel
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.tile import WIDEST
 from jitconv.specs import ConvSpec
@@ -157,7 +158,25 @@ class Tiling:
             held += block
         elif not contiguous or self.filters_at_once < p.filters:
             between += block
-        return held * self._itemsize + max(between * self._itemsize, self.tiles_at_once * self._bytes_of_tile)
+        held = held * self._itemsize + self._bytes_of_tasks * self.prepared
+        return held + max(between * self._itemsize, self.tiles_at_once * self._bytes_of_tile)
+
+    @property
+    def _bytes_of_tasks(self) -> int:
+        """Bytes of the tasks of all transforms, as `spectra` lays them out: a plan holds those, too.
+
+        A call keeps them with its numbers; beside its buffers they are few.
+        """
+        p, found = self.problem, 0
+        columns = p.channels // p.groups * self.filters_at_once
+        for name, tiles, width in (
+            ("taps", 1, columns), ("inner", self.tiles_at_once, p.channels),
+            ("outer", self.tiles_at_once, self.filters_at_once),
+        ):  # fmt: skip
+            rows, panels = self.places(name)[0].count, -(-width // panel(width, self._itemsize))
+            of_a_row = 1 if name == "outer" else 2
+            found += tiles * panels * (of_a_row * rows + PLANES[name] * half(self.points[1]))
+        return found * TASK * np.dtype(np.int64).itemsize
 
     def _columns(self) -> dict[str, int]:
         """Columns that are transformed of "inner", "taps" and "outer", in whole vectors; tiles counted."""

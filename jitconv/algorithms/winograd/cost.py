@@ -116,7 +116,8 @@ def correlation_bytes(sizes: Sizes, *, kept: bool = False) -> int:
         many = sizes.tiles
         patches = sizes.points * sizes.apart(many, sizes.pitch(sizes.channels)) * sizes.itemsize
         products = sizes.points * sizes.apart(many, PANEL // sizes.itemsize) * sizes.itemsize
-        return patches + tasks * (each + panel + products)
+        # patches are made before the first panel: their strips are given back
+        return patches + tasks * max(each - results, results + panel + products)
     many = (sizes.task if sizes.fused else sizes.group) * sizes.grid[2]
     apart = sizes.apart(many, sizes.pitch(sizes.channels)) + sizes.apart(many, sizes.columns)
     transformed = sizes.panels * sizes.points * (sizes.channels + 1) * PANEL
