@@ -120,7 +120,7 @@ MUTANTS = [
         "top, below = 0, 1",
         "of few rows the first alone is divided by columns",
         (FORWARD,),
-        r"k3x3|k2x2",
+        r"k1x3f48",
     ),
     Mutant(
         "depthwise-height",
