@@ -51,10 +51,10 @@ def held_cost(op: str, spec: ConvSpec) -> float:
     if variant == "dense":
         madds, rate = spec.flops(op) / 2, MADDS_PER_SECOND[spec.dtype]
         return seconds(DENSE_CALL[op], madds, rate, spec.traffic(op), BYTES_PER_SECOND)
-    # a tile has whole vectors of columns
+    # a tile has whole vectors of columns; groups that share a vector leave none of its lanes empty
     lanes = VECTOR_BYTES // np.dtype(spec.dtype).itemsize
     group_f = spec.f // spec.groups
-    filled = group_f / (-(-group_f // lanes) * lanes)
+    filled = 1.0 if variant == "shared" else group_f / (-(-group_f // lanes) * lanes)
     madds = spec.flops(op) / 2 / filled
     return seconds(CALL[op], madds, MADDS_PER_SECOND[spec.dtype], spec.traffic(op), BYTES_PER_SECOND)
 
