@@ -4,7 +4,8 @@ A region is some tasks, numbered from 0. The thread that begins it takes tasks u
 every worker that comes to help; at the end it waits for those alone that a worker has begun. So a region ends
 though no worker ever comes: one that the system does not run, because another program has the core, delays
 nobody. Whoever has nothing to do spins for a millisecond, as long as there may be another region soon, and
-then sleeps (Linux's futex).
+then sleeps (Linux's futex); who spins for longer than between two calls, and who waits for the last tasks,
+yields its core again and again, for what it waits for may need this one.
 
 None of it may run Python. State is one array of int64, each word that threads write in a cache line of its
 own.
@@ -63,6 +64,24 @@ beside the one that woke it, and stays there for milliseconds: with 40 µs gradi
 0.72 of GNU OpenMP's speed, with 270 µs some layers whose calls pack for longer 0.52 to 0.54, with 1 ms 0.91
 to 1.01 (two AMD cores, four layers that were slow)."""
 
+YIELDS = 64
+"""Rounds of spinning between two times at which the core is left to whoever waits for it (`sched_yield`, at
+once back where nobody does): the system may have put the thread that is awaited on this very one. To yield
+takes 0.5 µs, the rounds 1.7 (an AMD core); other numbers of them were not measured."""
+
+IDLE = 16_384
+"""Rounds for which an idle worker keeps its core to itself, some 440 µs: a call ends and the next begins.
+Then it yields, too: to another program, or to the thread whose next region it waits for. At once, after 54,
+220 and 440 µs a pooling of 0.14 ms beside a busy process took 0.39, 0.29, 0.34 and 0.31 ms in the mean (a
+thread alone 0.3, this team without yielding 0.97), a convolution of 0.45 ms 0.80, 0.88, 0.79 and 0.75 (0.7;
+1.4): two AMD cores, Linux 6.18 with a tick of 4 ms."""
+
+FRESH = 2_500_000
+"""Nanoseconds for which a worker begins tasks before it yields. What is begun all wait for, and a worker
+that loses its core to a busy program in the midst of a task is away for a slice of it, 4 ms; one that comes
+back from yielding had such a slice before it (3.97 ms in three of four). With 0.5 ms it helped little, see
+above; with 2.5 a tenth of the convolutions took 1.15 ms, without 2.7."""
+
 DIVIDED = 4
 """Parts of a loop for each of its threads: what one of them loses to another program, the others take. An
 empty region takes 4.7, 4.7, 5.1, 5.6 and 6.9 µs with 1, 2, 4, 8 and 16; with 2 a convolution of 10 tasks took
@@ -77,6 +96,8 @@ PAUSE: dict[str, tuple[str, list[Any]]] = {
     "aarch64": ("llvm.aarch64.hint", [I32(1)]),
 }
 """An instruction that leaves a core to its other thread."""
+MONOTONIC = 1
+"""The number of Linux's clock. By definition."""
 WAIT, WAKE = 128, 129
 """Operations of a futex, for threads of one process."""
 
@@ -90,8 +111,9 @@ def functions(module: Any) -> None:
     state = ir.GlobalVariable(module, ir.ArrayType(I64, WORDS), STATE)
     state.linkage = "external"
     run = _write(module, "jitconv_run_task", NOTHING, [WORD, I64], _run)
-    front = _write(module, "jitconv_share_front", NOTHING, [I64], lambda c, n: _share(c, n, run, back=False))
-    back = _write(module, "jitconv_share_back", NOTHING, [I64], lambda c, n: _share(c, n, run, back=True))
+    front = _write(module, "jitconv_share_front", NOTHING, [I64], lambda c, n: _share(c, n, run))
+    kinds = [I64, WORD]
+    back = _write(module, "jitconv_share_back", NOTHING, kinds, lambda c, n, since: _share(c, n, run, since))
     _write(module, WORKER, POINTER, [POINTER], lambda c, _: _work(c, back))
     kinds = [POINTER] * 5 + [I64] * 3
     _write(module, PARALLEL_FOR, NOTHING, kinds, lambda c, *given: _region(c, front, run, given))
@@ -139,6 +161,19 @@ class Code(Flow):
         kind = ir.FunctionType(NOTHING, [one.type for one in values])
         self.build.call(cgutils.get_or_insert_function(self.build.module, kind, name), values)
 
+    def now(self) -> Int:
+        """Return the nanoseconds of a clock that only goes on."""
+        time = cgutils.alloca_once(self.build, I64, size=2)
+        kind = ir.FunctionType(I32, [I32, WORD])
+        function = cgutils.get_or_insert_function(self.build.module, kind, "clock_gettime")
+        self.build.call(function, [I32(MONOTONIC), time])
+        return self.entry(time) * 10**9 + self.entry(time, 1)
+
+    def yield_core(self) -> None:
+        """Let whoever waits for this core have it."""
+        function = cgutils.get_or_insert_function(self.build.module, ir.FunctionType(I32, []), "sched_yield")
+        self.build.call(function, [])
+
     def futex(self, word: int, operation: int, value: Any) -> None:
         """Sleep until woken, if a word's lower half is still `value`; or wake so many."""
         build, none = self.build, I64(0)
@@ -159,8 +194,8 @@ class Code(Flow):
             self.build.branch(head)
         self.build.position_at_end(end)
 
-    def spin(self, awaited: Callable[[], Flag]) -> Flag:
-        """Wait for a millisecond; return whether it has come."""
+    def spin(self, awaited: Callable[[], Flag], kept: int) -> Flag:
+        """Wait for a millisecond, the first rounds with the core kept; return whether it has come."""
         rounds = self.variable(I64(0))
         with self.forever() as loop:
             came = awaited()
@@ -168,6 +203,9 @@ class Code(Flow):
             loop.leave_if(came | tired)
             self.build.store(Int(self.build, self.build.load(rounds)) + 1, rounds)
             self.pause()
+            now = self.entry(rounds)
+            with self.build.if_then((now % YIELDS == 0) & (now >= kept)):
+                self.yield_core()
         return awaited()
 
 
@@ -208,13 +246,19 @@ def _run(c: Code, region: Any, task: Int) -> None:
     build.call(function, [own_arrays, own_sizes, steps, build.inttoptr(c.entry(region, DATA), POINTER)])
 
 
-def _share(c: Code, number: Int, run: Any, *, back: bool) -> None:
+def _share(c: Code, number: Int, run: Any, since: Any = None) -> None:
     """Take tasks of a region, the first of those left or the last, while it is this one and there are any.
 
     Who began it takes the first ones: what a thread wrote in one region it finds in its cache in the next.
-    While a task is taken and not ended its region cannot end.
+    While a task is taken and not ended its region cannot end. A worker takes the last ones, and notes `since`
+    when it has the core.
     """
+    back = since is not None
     with c.forever() as loop:
+        if back:
+            with c.build.if_then(c.now() - c.entry(since) > FRESH):
+                c.yield_core()
+                c.build.store(c.now(), since)
         ticket = c.read(TICKET)
         first, last = ticket & (MOST - 1), (ticket >> 16) & (MOST - 1)
         loop.leave_if(((ticket >> 32) != number) | (first >= last))
@@ -227,19 +271,20 @@ def _share(c: Code, number: Int, run: Any, *, back: bool) -> None:
 
 def _work(c: Code, share: Any) -> Any:
     """Help with one region after the other, until told to end."""
-    seen = c.variable(I64(0))
+    seen, since = c.variable(I64(0)), c.variable(I64(0))
     with c.forever() as loop:
         before = c.entry(seen)
-        with c.build.if_then(~c.spin(lambda: c.read(NUMBER) != before)):
+        with c.build.if_then(~c.spin(lambda: c.read(NUMBER) != before, IDLE)):
             c.add(SLEEPERS, 1)
             c.futex(NUMBER, WAIT, before)
             c.add(SLEEPERS, -1)
+            c.build.store(c.now(), since)
         number = c.read(NUMBER)
         loop.again_if(number == before)
         c.build.store(number, seen)
         loop.leave_if(c.read(STOP) != 0)
         loop.again_if(c.add(WANTED, -1) <= 0)
-        c.build.call(share, [number])
+        c.build.call(share, [number, since])
     return POINTER(None)
 
 
@@ -281,7 +326,7 @@ def _together(c: Code, share: Any, region: Sequence[Int], tasks: Int, threads: I
         c.futex(NUMBER, WAKE, threads - 1)
     c.build.call(share, [number])
     with c.forever() as loop:
-        loop.leave_if(c.spin(lambda: c.read(ENDED) == tasks))
+        loop.leave_if(c.spin(lambda: c.read(ENDED) == tasks, YIELDS))
         c.put(WAITING, 1)
         ended = c.read(ENDED)
         with c.build.if_then(ended != tasks):
