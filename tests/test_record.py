@@ -12,8 +12,7 @@ import pytest
 import jitconv
 from jitconv.ops import cache_clear
 from jitconv.selector import record
-from jitconv.selector.problem import of_op
-from jitconv.specs import parse
+from jitconv.selector.problem import of_op, problem_of
 from jitconv.testing import cases
 
 pytestmark = pytest.mark.usefixtures("registry")
@@ -73,15 +72,17 @@ def test_what_is_read_is_what_was_called(tmp_path):
 
 @pytest.mark.parametrize("op", ["conv_backward", "max_pool_backward", "avg_pool_forward", "distribute_value"])
 def test_every_problem_is_read_back(op, tmp_path):
-    specs = list({of_op(op, case.spec): None for case in cases(op) if case.spec.n})
+    specs = list({one: None for one in (of_op(op, case.spec) for case in cases(op)) if one.n})
+    said = [
+        {"op": op, "problem": problem_of(op, one), "layout": "NHWC", "dtype": "float32"}
+        | {"prepared": False, "threads": 2}
+        for one in specs
+    ]
     file = tmp_path / "problems.jsonl"
-    wanted = []
-    for spec in specs:
-        said = {"op": op, "problem": record.problem_of(op, spec), "layout": "NHWC", "dtype": "float32"}
-        file.write_text(json.dumps({**said, "prepared": False, "threads": 2}))
-        wanted.append(record.read(file)[0].spec == parse(said["problem"]))
-    assert len(wanted) > 5
-    assert all(wanted)
+    file.write_text("\n".join(map(json.dumps, said)))
+    found = [str(one.spec) for one in record.read(file)]
+    assert len(found) > 5
+    assert found == list(dict.fromkeys(map(str, specs)))  # windows' leading axes are one number
 
 
 def test_nothing_is_noted_that_does_not_run(tmp_path):

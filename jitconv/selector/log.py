@@ -89,9 +89,14 @@ def _logger(name: str) -> logging.Logger:
     return logging.getLogger(f"jitconv.{name}")
 
 
-@lru_cache(maxsize=1)
-def _begin() -> None:
-    """Do what ``JITCONV_LOG`` says: its lines go to stderr, and nowhere else."""
+def asked() -> list[str]:
+    """Return the events that ``JITCONV_LOG`` names.
+
+    Raises
+    ------
+    ParameterError
+        When it names another.
+    """
     words = [word.strip() for word in os.environ.get("JITCONV_LOG", "").split(",") if word.strip()]
     for word in words:
         if word not in EVENTS:
@@ -99,7 +104,13 @@ def _begin() -> None:
                 "JITCONV_LOG must be choice, run, or both with a comma between them, or unset; "
                 f"got {shown(word)}{nearest(word, EVENTS)}"
             )
-    for word in words:
+    return words
+
+
+@lru_cache(maxsize=1)
+def _begin() -> None:
+    """Do what ``JITCONV_LOG`` says: its lines go to stderr, and nowhere else."""
+    for word in asked():
         logger = _logger(word)
         if not any(isinstance(one, _Stderr) for one in logger.handlers):
             logger.addHandler(_Stderr())

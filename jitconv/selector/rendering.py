@@ -52,7 +52,7 @@ def html(explanation: Explanation) -> str:
     rows = [_row(explanation, one) for one in explanation.candidates]
     headings = _headings(rows)
     parts = [f"<table><caption>{escape(explanation.op)} {escape(str(explanation.spec))}</caption>"]
-    parts.append(f"<thead><tr>{''.join(f'<th>{name}</th>' for name in headings)}</tr></thead><tbody>")
+    parts.append(f"<thead><tr>{''.join(_cell('th', name, name) for name in headings)}</tr></thead><tbody>")
     for row in rows:
         kind = "th" if row["verdict"] == "chosen" else "td"
         parts.append(f"<tr>{''.join(_cell(kind, name, row[name]) for name in headings)}</tr>")
@@ -63,8 +63,9 @@ def html(explanation: Explanation) -> str:
 
 
 def _cell(kind: str, name: str, said: str) -> str:
-    side = "right" if name in NUMBERS else "left"
-    return f'<{kind} style="text-align: {side}">{escape(said)}</{kind}>'
+    style = f"text-align: {'right' if name in NUMBERS else 'left'}; vertical-align: top"
+    style += "" if name == "why" else "; white-space: nowrap"
+    return f'<{kind} style="{style}">{escape(said)}</{kind}>'
 
 
 def mapping(explanation: Explanation) -> dict[str, Any]:
