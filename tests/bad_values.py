@@ -213,6 +213,10 @@ ACCEPTED = {
     "optional flag": FLAGS | {"None"},
     "threads": ONES | {"None"},
     "max_workspace": ONES | {"None", "0", "2**31"},
+    "accuracy": {"None", "Fraction"},
+    "measure_budget": {"None", "Fraction", "1", "2**31", "2**63", "10**30", "1.0", "1.5", "Number", "np.int8"}
+    | {"np.uint64 of 2**63", "np.float32", "np.float64"},
+    "optional path": {"None", "'1'", "'auto '", "np.str_", "Name", "a long text"},
     "names": {"None", "()", "[]", "''", "'1'", "'auto '", "np.str_", "Name", "a long text", "('1', '1')"},
 }
 """Of each kind of argument, the values that have a meaning. (Names are looked up when a call is made.)"""

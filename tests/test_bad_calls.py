@@ -1,5 +1,6 @@
 """Every argument of every public function, given every value of `bad_values`: refused, or accepted."""
 
+import inspect
 import re
 
 import numpy as np
@@ -42,7 +43,9 @@ KINDS = {
     **dict.fromkeys(("pad", "groups", "wrt", "picture", "x_shape", "threads", "max_workspace"), None),
     **dict.fromkeys(("layout", "ties", "algorithm", "filter", "dtype"), "choice"),
     **dict.fromkeys(("flip_kernel", "ceil_mode", "count_include_pad", "return_indices", "absolute"), "flag"),
-    **dict.fromkeys(("activation", "accuracy", "mode"), "optional choice"),
+    **dict.fromkeys(("activation", "mode"), "optional choice"),
+    **dict.fromkeys(("accuracy", "measure_budget"), None),
+    **dict.fromkeys(("record", "lockfile"), "optional path"),
     **dict.fromkeys(("allow", "deny"), "names"),
     "deterministic": "optional flag",
 }
@@ -65,9 +68,7 @@ def calls():
     avg_backward = {"dy": dp, "x_shape": PICTURES, **POOL, "count_include_pad": True, **NAIVE}
     mask, value = {"x": x, "ties": "first", **NAIVE}, {"dz": x, "shape": (2, 2), **NAIVE}
     plan = {"x_shape": PICTURES, "w": w, "b": b, **CONV, "activation": None, **NAIVE}
-    settings = dict.fromkeys(
-        ("threads", "max_workspace", "deterministic", "accuracy", "allow", "deny", "mode")
-    )
+    settings = dict.fromkeys(inspect.signature(jitconv.config).parameters)
     picture = {"picture": ones(5, 6), "filter": "sobel", "pad": "same", "absolute": False}
     return {
         "conv_forward": (jitconv.conv_forward, {**forward, "out": None}),

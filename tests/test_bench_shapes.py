@@ -4,8 +4,10 @@ import io
 import json
 import sys
 
+import numpy as np
 import pytest
 
+import jitconv
 from jitconv import cli
 from jitconv.bench import ceiling, shapes
 from jitconv.bench.given import Given, Sources, gather, having, sampled
@@ -50,6 +52,28 @@ def test_without_such_a_column_each_counts_once(tmp_path):
     found, said = read(tmp_path, f"models,problem\n7,{A}\n")
     assert [one.times for one in found] == [1]
     assert "each layer counts once" in said
+
+
+def test_a_record_is_a_list_of_layers_in_their_own_layout(tmp_path):
+    record = tmp_path / "record.jsonl"
+    x, w = np.ones((1, 4, 6, 6), np.float32), np.ones((2, 4, 3, 3), np.float32)
+    with jitconv.config(record=record):
+        y = jitconv.conv_forward(x, w, np.ones(2, np.float32), layout="NCHW", algorithm="naive")
+        jitconv.conv_backward(y, x, w, layout="NCHW", wrt="x", algorithm="naive")  # the same layer
+        jitconv.avg_pool_forward(x.astype(np.float64), 2, algorithm="naive")
+        jitconv.max_pool_forward(np.ones((3, 4, 4, 1), np.float32), 2, algorithm="naive")
+        jitconv.create_mask(x, algorithm="naive")  # no layer
+    found, said = read(tmp_path, record.read_text(), batch=8)
+    assert [(str(one.spec), one.pool, one.times) for one in found] == [
+        ("n8h6w6c4 k3x3f2 s1 p0 nchw", "", 1),
+        ("n8h4w6c6 k2x2 s2 p0 float64", "avg", 1),
+        ("n3h4w4c1 k2x2 s2 p0", "max", 1),
+    ]
+    assert said.startswith("3 layers of ")
+    with pytest.raises(ParameterError, match=r"--weights names a column, and .* is a record"):
+        read(tmp_path, record.read_text(), weights="times")
+    with pytest.raises(ParameterError, match="must hold convolutions or poolings; got none"):
+        read(tmp_path, record.read_text().splitlines()[-1])
 
 
 def test_layout_dtype_and_batch_are_those_asked_for_unless_a_line_has_its_own(tmp_path):

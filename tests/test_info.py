@@ -128,6 +128,8 @@ def test_variables_are_told_and_a_misspelt_one_is_marked(told, monkeypatch):
     monkeypatch.setenv("JITCONV_THREDS", "2")
     monkeypatch.setenv("JITCONV_VECTR_BYTES", "32")
     monkeypatch.setenv("JITCONV_SEED", "5")
+    monkeypatch.setenv("JITCONV_MODE", "mesure")
+    monkeypatch.setenv("JITCONV_LOG", "choice,runs")
     monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
     monkeypatch.setenv("GOMP_SPINCOUNT", "1\n2")
     text = told()
@@ -135,6 +137,11 @@ def test_variables_are_told_and_a_misspelt_one_is_marked(told, monkeypatch):
     assert f"JITCONV_THREDS=2  {unknown})" in text
     assert f"JITCONV_VECTR_BYTES=32  {unknown} (did you mean 'VECTOR_BYTES'?))" in text
     assert "JITCONV_SEED=5\n" in text
+    assert (
+        "JITCONV_MODE=mesure  (JITCONV_MODE must be one of predict, measure, unsure, replay, or unset;"
+        in text
+    )
+    assert "JITCONV_LOG=choice,runs  (JITCONV_LOG must be choice, run, or both" in text
     assert "OMP_WAIT_POLICY=passive\n" in text
     assert "GOMP_SPINCOUNT='1\\n2'\n" in text
 

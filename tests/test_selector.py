@@ -1,7 +1,4 @@
-"""Choosing, explaining, settings, and the cache of plans."""
-
-import re
-import threading
+"""Choosing, and the cache of plans."""
 
 import numpy as np
 import pytest
@@ -9,7 +6,6 @@ import pytest
 import jitconv
 from jitconv import Algorithm, hookimpl
 from jitconv.algorithm import unprepared
-from jitconv.config import Settings, current
 from jitconv.ops import cache_clear, cache_info
 from jitconv.ops.conv import FORWARD
 from jitconv.ops.operation import PLANS_KEPT
@@ -169,11 +165,6 @@ def test_settings_that_bar_everything_are_told_with_every_reason():
         assert f"{name}: " in str(failure.value)
 
 
-def test_a_deterministic_choice_is_not_made_by_stopwatch():
-    with jitconv.config(mode="measure", deterministic=True):
-        assert jitconv.explain("conv_forward", X, W).choice.reason == "the least predicted time"
-
-
 def test_third_parties_are_excluded_until_allowed(registry):
     record = Algorithm(
         "conv_forward",
@@ -205,7 +196,9 @@ def test_third_parties_are_excluded_until_allowed(registry):
 
 def test_mode_measure_names_the_measured_times():
     with jitconv.config(mode="measure"):
+        jitconv.conv_forward(*arrays())
         explanation = jitconv.explain("conv_forward", X, W)
+    assert explanation.decided_by == "measured"
     assert explanation.choice.reason.startswith("the least measured time (")
     assert f"{explanation.choice.name} " in explanation.choice.reason
 
@@ -275,16 +268,6 @@ def test_explain_takes_any_collection_of_wanted_gradients():
         assert jitconv.explain("conv_backward", dy, X, W, wrt=wrt).spec.wrt == ("w",)
 
 
-def test_an_explanation_reads_as_a_table():
-    with jitconv.config(deny="fft"):
-        text = str(jitconv.explain("conv_forward", X, W))
-    title, first, *rest = text.splitlines()
-    assert title == "conv_forward  n1h12w12c3 k3x3f8 s1 p0"
-    assert first.split()[0] == "chosen"
-    assert any(re.match(r" *excluded +fft/\w+ .*denied by", line) for line in rest)
-    assert all("jitconv" in line for line in (first, *rest) if "kernels run" not in line)
-
-
 # The cache
 
 
@@ -342,7 +325,7 @@ def test_the_cache_is_bounded():
     values = np.zeros(1)
     assert cache_info().maxsize == PLANS_KEPT
     for width in range(1, PLANS_KEPT + 20):
-        jitconv.explain("distribute_value", values, (1, width))
+        jitconv.distribute_value(values, (1, width))
     assert cache_info().currsize == PLANS_KEPT
     cache_clear()
     assert cache_info().currsize == 0
@@ -355,47 +338,3 @@ def test_a_refused_call_is_not_kept():
         with pytest.raises(jitconv.ParameterError):
             jitconv.conv_forward(x, w, stride=0)
     assert cache_info().currsize == 0
-
-
-# Settings
-
-
-def test_settings_hold_inside_the_with_and_are_nested():
-    assert current() == Settings()
-    with jitconv.config(deny="fft", threads=2) as outer:
-        with jitconv.config(threads=1) as inner:
-            assert current() is inner
-            assert (inner.deny, inner.threads) == (("fft",), 1)
-        assert current() is outer
-        assert (outer.deny, outer.threads) == (("fft",), 2)
-    assert current() == Settings()
-
-
-def test_settings_are_restored_after_an_exception():
-    with pytest.raises(ZeroDivisionError), jitconv.config(deny="fft"):
-        raise ZeroDivisionError
-    assert current() == Settings()
-    with pytest.raises(jitconv.ParameterError), jitconv.config(deny="fft"), jitconv.config(threads=0):
-        pass
-    assert current() == Settings()
-
-
-def test_settings_are_local_to_a_thread():
-    seen = {}
-
-    def look():
-        seen["there"] = jitconv.explain("create_mask", (1, 2, 2)).choice.name, current()
-
-    with jitconv.config(deny="direct"):
-        thread = threading.Thread(target=look)
-        thread.start()
-        thread.join()
-        seen["here"] = jitconv.explain("create_mask", (1, 2, 2)).choice.name, current().deny
-    assert seen == {"there": ("direct", Settings()), "here": ("naive", ("direct",))}
-
-
-def test_settings_left_out_stay_as_they_are():
-    with jitconv.config(accuracy="strict", mode="measure", max_workspace=5), jitconv.config() as settings:
-        assert settings == Settings(accuracy="strict", mode="measure", max_workspace=5)
-    with jitconv.config(deny="fft"), jitconv.config(deny=[]) as settings:
-        assert settings.deny == ()

@@ -1,4 +1,4 @@
-"""Layers from a file: problem strings, one a line, or the column `problem` of a CSV."""
+"""Layers from a file: problem strings, one a line, the column `problem` of a CSV, or a record of problems."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import io
 import math
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from jitconv.bench.suites import Layer, of_batch
 from jitconv.errors import LONGEST, ParameterError, ShapeError, nearest, shown
-from jitconv.specs import ConvSpec, PoolSpec, parse
+from jitconv.selector.problem import of_op
+from jitconv.selector.record import parsed
+from jitconv.specs import ConvSpec, PoolSpec, WindowSpec, parse
+from jitconv.specs.values import WRT
 
 EXAMPLES = "'n16h56w56c64 k3x3f64 s1 p1' (conv) or 'n16h56w56c64 k2x2 s2' (pool)"
 
@@ -32,7 +36,8 @@ def read(
 ) -> tuple[list[Layer], str]:
     """Return the layers of a file in its order, and a sentence on their weights.
 
-    Lines that are empty or begin with ``#`` are passed over.
+    Lines that are empty or begin with ``#`` are passed over. Of a record (`jitconv.selector.record`) each
+    layer counts once, whatever was done with it, in its own layout and dtype.
 
     Parameters
     ----------
@@ -49,7 +54,10 @@ def read(
         When the file cannot be read, or a line of it is no problem: with the line's number.
     """
     name = "stdin" if file == STDIN else str(file)
-    lines = list(_cells(_text(file), name))
+    text = _text(file)
+    if text.lstrip().startswith("{"):
+        return _recorded(text, name, weights, batch)
+    lines = list(_cells(text, name))
     if not lines:
         raise ParameterError(f"{name} must hold problems, as in {EXAMPLES}; got none")
     header = [cell.lower() for cell in lines[0][1]]
@@ -73,6 +81,26 @@ def read(
         raise ParameterError(f"{name} must hold problems below its header, as in {EXAMPLES}; got none")
     told = "no weights: each layer counts once" if column is None else f"weights: column {column!r}"
     return found, f"{len(found)} layers of {name}; {told}"
+
+
+def _recorded(text: str, name: str, weights: str | None, batch: int | None) -> tuple[list[Layer], str]:
+    """Return the convolutions and poolings that a program had."""
+    if weights is not None:
+        raise ParameterError(
+            f"--weights names a column, and {name} is a record, which has none; got {weights!r}"
+        )
+    found: dict[Layer, None] = {}
+    for op, spec, _, _ in parsed(text, name):
+        if isinstance(spec, WindowSpec):
+            continue
+        kind = spec if batch is None or spec.n != 1 else replace(spec, n=batch)
+        if isinstance(kind, ConvSpec):
+            found[Layer(name, of_op("conv_backward", replace(kind, wrt=WRT)))] = None  # type: ignore[arg-type]
+        else:
+            found[Layer(name, kind, pool="max" if op.startswith("max") else "avg")] = None
+    if not found:
+        raise ParameterError(f"{name} must hold convolutions or poolings; got none")
+    return list(found), f"{len(found)} layers of {name}; no weights: each layer counts once"
 
 
 def _text(file: Path) -> str:

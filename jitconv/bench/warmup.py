@@ -80,5 +80,5 @@ def warm(
 
 def _promising(op: str, spec: Spec) -> list[str]:
     """Return the candidates of `auto` that are not far too slow; the plain loops have no kernels."""
-    candidates = select(op, spec, "auto", current()).candidates
+    candidates = select(op, spec, "auto", current(), dry=True).candidates
     return [one.name for one in promising([one for one in candidates if one.verdict in ("chosen", "able")])]

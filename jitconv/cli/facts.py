@@ -13,11 +13,13 @@ from typing import Any
 
 from jitconv.algorithms.direct import kinds
 from jitconv.cli import cache, machine
-from jitconv.errors import nearest
-from jitconv.jit import forks, target, workers
+from jitconv.config import MODES
+from jitconv.errors import ParameterError, nearest
+from jitconv.jit import forks, target, variables, workers
 from jitconv.jit.files import source_digest
 from jitconv.plugins import registry
 from jitconv.plugins.sources import release
+from jitconv.selector import log
 
 PACKAGES = ("numpy", "numba", "llvmlite", "h5py", "pluggy", "threadpoolctl", "typer", "rich", "pillow")
 
@@ -25,13 +27,23 @@ PREFIX = "JITCONV_"
 VARIABLES = (
     "JITCONV_BLOCK",
     "JITCONV_CACHE_DIR",
+    "JITCONV_LOCKFILE",
+    "JITCONV_LOG",
+    "JITCONV_MODE",
     "JITCONV_PLUGINS",
+    "JITCONV_RECORD",
     "JITCONV_SEED",
     "JITCONV_TEAM",
     "JITCONV_TRACEBACK",
     "JITCONV_VECTOR_BYTES",
 )
 """All that jitconv and its tests read."""
+
+READ: dict[str, Callable[[], Any]] = {
+    "JITCONV_LOG": log.asked,
+    "JITCONV_MODE": lambda: variables.told("JITCONV_MODE", MODES),
+}
+"""What reads those that no other line of the screen tells of, and raises for a value without a meaning."""
 
 OTHERS = re.compile(
     r"(OMP|GOMP|KMP|NUMBA|OPENBLAS|MKL|BLIS|VECLIB)_\w+|THP_MEM_ALLOC_ENABLE|PYTHON(PATH|MALLOC)|LD_PRELOAD"
@@ -169,6 +181,10 @@ def _variables() -> dict[str, dict[str, str | None]]:
 
 def _wrong(name: str) -> str | None:
     if name in VARIABLES or OTHERS.fullmatch(name):
+        try:
+            READ.get(name, str)()
+        except ParameterError as error:
+            return str(error)
         return None
     near = nearest(name.upper()[len(PREFIX) :], [one[len(PREFIX) :] for one in VARIABLES])
     return f"unknown: jitconv reads no such variable{near}"

@@ -76,11 +76,31 @@ def explain(
     dtype: Dtype = "float32",
     layout: Layout = "NHWC",
     threads: Threads = None,
+    prepared: Annotated[
+        bool, typer.Option("--prepared", help="Of a plan that holds its weights (plan_conv).")
+    ] = False,
+    deterministic: Annotated[
+        bool,
+        typer.Option("--deterministic", help="Only what gives the same bits with any thread count."),
+    ] = False,
+    max_workspace: Annotated[
+        int | None, typer.Option(min=0, help="The most bytes of workspace; by default by the problem.")
+    ] = None,
+    accuracy: Annotated[
+        str | None, typer.Option(help="fast, strict, or the greatest relative L2 error, as 2e-5.")
+    ] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="A third-party algorithm or plugin to consider; may be repeated.")
+    ] = None,
+    deny: Annotated[
+        list[str] | None, typer.Option(help="An algorithm or plugin to leave out; may be repeated.")
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="And why variants of an algorithm were passed over.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say which algorithm `auto` chooses for a problem, and why not the others."""
+    """Say which algorithm `auto` chooses for a problem, and why not the others. Nothing is run."""
     from jitconv.errors import ParameterError
     from jitconv.selector import select
 
@@ -88,5 +108,26 @@ def explain(
     spec = parse(problem, layout=layout, dtype=dtype)
     if op not in spec.ops:
         raise ParameterError(f"{op} takes no such problem: {problem!r} is one of {', '.join(spec.ops)}")
-    with config(threads=threads) as settings:
-        print(replace(select(op, spec, algorithm, settings), verbose=verbose))
+    if prepared and op != "conv_forward":
+        raise ParameterError(f"--prepared must go with conv_forward, which has plans; got {op}")
+    limits = config(
+        threads=threads,
+        deterministic=deterministic or None,
+        max_workspace=max_workspace,
+        accuracy=_number_or_name(accuracy),
+        allow=allow,
+        deny=deny,
+    )
+    with limits as settings, json_writer(STDOUT if as_json else None) as write_json:
+        found = replace(select(op, spec, algorithm, settings, prepared=prepared, dry=True), verbose=verbose)
+        if as_json:
+            write_json(json.dumps(found.to_dict(), indent=1) + "\n")
+        else:
+            print(found)
+
+
+def _number_or_name(text: str | None) -> str | float | None:
+    try:
+        return text if text is None else float(text)
+    except ValueError:
+        return text

@@ -22,7 +22,7 @@ from jitconv.errors import (
     UnsupportedError,
 )
 from jitconv.jit import forks, workspace
-from jitconv.selector import Candidate, Explanation, select
+from jitconv.selector import Candidate, Explanation, log, record, select
 from jitconv.specs import PoolSpec, Spec
 from jitconv.specs.values import nbytes
 
@@ -61,6 +61,7 @@ class Call:
         self.spec = spec
         self.weights = None if weights is None else weights.copied()
         self.explanation: Explanation = select(op, spec, algorithm, settings, prepared=weights is not None)
+        log.choice(self.explanation)
         self._indices = spec if isinstance(spec, PoolSpec) and op == "max_pool_backward" else None
         self._outputs = tuple(None if o is None else (o[0], np.dtype(o[1])) for o in spec.outputs(op))
         self.new = tuple(None if o is None else workspace.outputs(*o) for o in self._outputs)
@@ -72,14 +73,13 @@ class Call:
             return
         chosen = self.explanation.choice.algorithm
         try:
-            if self.weights is None:
-                self.plan = chosen.build(spec)
-            else:
-                self.plan = chosen.prepared(spec, *self.weights)
+            plan = chosen.build(spec) if self.weights is None else chosen.prepared(spec, *self.weights)
         except NOT_THEIR_FAULT:
             raise
         except Exception as error:
             raise self.blamed(error) from error
+        self.plan = log.timed(plan, self.explanation)
+        record.note(self.explanation)
 
     def run(self, operands: Sequence[Array | None], out: Array | None = None) -> Arrays:
         """Run the plan on the operands, into `out` if given; return all outputs."""

@@ -28,7 +28,7 @@ PUBLIC: dict[str, tuple[Operation, Callable[..., Any]]] = {
 
 
 def explain(op: str, *args: Any, verbose: bool = False, **kwargs: Any) -> Explanation:
-    """Return the choice that a call would run, with every candidate and the reasons.
+    """Return the choice that a call would run, with every candidate and the reasons; nothing is run.
 
     Parameters
     ----------
@@ -43,9 +43,12 @@ def explain(op: str, *args: Any, verbose: bool = False, **kwargs: Any) -> Explan
     Returns
     -------
     Explanation
-        ``.choice``, ``.candidates`` (verdict, reason, predicted seconds, bytes of workspace, plugin)
-        and a readable ``str``; ``.variant`` is the way in which the chosen algorithm does it. It is the very
-        object that the executed plan was made from (a copy if `verbose`).
+        ``.choice``, ``.candidates`` (verdict, reason, predicted and measured seconds, bytes of workspace,
+        plugin) and ``.decided_by``; ``.variant`` is the way in which the chosen algorithm does it.
+        ``.what_if(threads=1)`` explains the same call under other settings; ``str`` gives a table, Jupyter
+        shows one, and ``.to_dict()`` has it for programs. Once the call has run it is the very object that
+        the plan was made from (a copy if `verbose`); before, in a mode that measures, it is the choice of
+        the predicted times and says so.
 
     Raises
     ------
@@ -80,7 +83,7 @@ def explain(op: str, *args: Any, verbose: bool = False, **kwargs: Any) -> Explan
     if "x_shape" in given:
         given["x_shape"] = shape("x_shape", given["x_shape"])
     options = [given[name] for name in operation.options]
-    found = operation.call(given["algorithm"], stand_ins, *options).explanation
+    found = operation.explained(given["algorithm"], stand_ins, *options)
     return replace(found, verbose=True) if verbose else found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from functools import _CacheInfo, lru_cache
 from typing import Any
 
@@ -13,7 +14,7 @@ from jitconv.arrays import Array
 from jitconv.config import Settings, current
 from jitconv.errors import DtypeError, shown
 from jitconv.ops.call import Call
-from jitconv.selector import revision
+from jitconv.selector import Explanation, revision, select
 from jitconv.specs import Spec
 
 PLANS_KEPT = 1024
@@ -45,7 +46,18 @@ class Operation:
         if PLAIN.issuperset(map(type, options)) or _all_plain(options):
             return _cached(self, named(algorithm), current(), revision(), *key, *options)
         # 1.0 and True equal 1, so a look-up cannot tell them apart: check the options first
-        return Call(self.name, self.spec_of(*key, *options), named(algorithm), current())
+        return _made(self, named(algorithm), current(), *key, *options)
+
+    def explained(self, algorithm: str, arrays: Sequence[Array | None], *options: Any) -> Explanation:
+        """Return the explanation of the call that is kept for these arguments; else choose, and make none."""
+        token = _only_looking.set(True)
+        try:
+            return self.call(algorithm, arrays, *options).explanation
+        except _NewError as new:
+            spec = new.spec
+        finally:
+            _only_looking.reset(token)
+        return select(self.name, spec, named(algorithm), current(), dry=True)
 
     def spec(self, arrays: Sequence[Array | None], *options: Any) -> Spec:
         """Return the problem of these arguments."""
@@ -93,9 +105,28 @@ def named(algorithm: Any) -> str:
     return f"{type(algorithm).__name__}: {shown(algorithm)}"
 
 
+_only_looking: ContextVar[bool] = ContextVar("jitconv_only_looking", default=False)
+"""Whether a new call must not be made: making one may run kernels, in mode "measure", and write a record."""
+
+
+class _NewError(Exception):
+    """There is no such call yet. A look-up that raises keeps nothing."""
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__(spec)
+        self.spec = spec
+
+
+def _made(operation: Operation, algorithm: str, settings: Settings, *key: Any) -> Call:
+    spec = operation.spec_of(*key)
+    if _only_looking.get():
+        raise _NewError(spec)
+    return Call(operation.name, spec, algorithm, settings)
+
+
 @lru_cache(maxsize=PLANS_KEPT, typed=True)
 def _cached(operation: Operation, algorithm: str, settings: Settings, revision: int, *key: Any) -> Call:
-    return Call(operation.name, operation.spec_of(*key), algorithm, settings)
+    return _made(operation, algorithm, settings, *key)
 
 
 def cache_info() -> _CacheInfo:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from jitconv.algorithm import OPS, Algorithm
-from jitconv.config import Settings
+from jitconv.config import Settings, in_force, scope
 from jitconv.errors import PluginError, UnknownAlgorithmError, UnsupportedError, nearest, shown
 from jitconv.plugins import BUILTIN, Registry, registry
 from jitconv.selector.explanation import VERDICTS, Candidate, Explanation
-from jitconv.selector.judge import barred, judge, limit_in_words
+from jitconv.selector.judge import barred, judge, limit_in_words, too_inexact
 from jitconv.selector.measure import fastest, promising
 from jitconv.specs import Spec
 from jitconv.specs.values import choice
@@ -23,7 +23,15 @@ def revision() -> int:
     return registry().revision
 
 
-def select(op: str, spec: Spec, algorithm: str, settings: Settings, *, prepared: bool = False) -> Explanation:
+def select(
+    op: str,
+    spec: Spec,
+    algorithm: str,
+    settings: Settings,
+    *,
+    prepared: bool = False,
+    dry: bool = False,
+) -> Explanation:
     """Choose the algorithm that `algorithm` names, or the best candidate for "auto".
 
     Parameters
@@ -33,9 +41,13 @@ def select(op: str, spec: Spec, algorithm: str, settings: Settings, *, prepared:
     prepared : bool
         Whether the weights are given beforehand, as to `jitconv.plan_conv`: costs are those of a call
         after that.
+    dry : bool
+        Whether nothing may be run, whatever the mode: the choice is then the predicted one, and says so.
 
     Raises
     ------
+    ParameterError
+        When the environment gives a setting without meaning, or one that contradicts another.
     UnknownAlgorithmError
         When `algorithm`, or a name in the settings' `allow` or `deny`, is nobody's.
     PluginError
@@ -45,6 +57,7 @@ def select(op: str, spec: Spec, algorithm: str, settings: Settings, *, prepared:
     AlgorithmError
         When a forced or permitted algorithm fails to judge the problem.
     """
+    settings = in_force(settings)
     plugins = registry()
     _check_names(plugins, settings)
 
@@ -57,22 +70,33 @@ def select(op: str, spec: Spec, algorithm: str, settings: Settings, *, prepared:
     every = plugins.algorithms(op)
     if algorithm == "auto":
         # what can not be chosen is not even asked: a guest that is slow to answer would slow down everyone
-        asked = [one for one in every if not barred(one, plugins.provider(one), settings)]
+        asked = [
+            one
+            for one in every
+            if not barred(one, plugins.provider(one), settings) and not too_inexact(one, spec, settings)
+        ]
     else:
         asked = [plugins.find(op, algorithm)]
     candidates = judged(asked, needed=True)
     rest = [one for one in every if one not in asked]
     if algorithm == "auto":
-        chosen = _best(op, spec, plugins, candidates, settings, prepared)
+        chosen = _best(op, spec, plugins, candidates, settings, prepared, dry)
     else:
         chosen = _forced(op, spec, candidates[0])
     if chosen is None:
         reasons = "; ".join(f"{one.name}: {one.reason}" for one in (*candidates, *judged(rest, needed=False)))
         raise UnsupportedError(f"{op}: no algorithm is left for {spec}; loosen config(...) ({reasons})")
     losers = [one for one in candidates if one.algorithm is not chosen.algorithm]
-    return Explanation(
-        op, spec, settings, chosen, lambda: losers + judged(rest, needed=False), prepared=prepared
-    )
+
+    def others() -> list[Candidate]:
+        with scope(settings):  # costs are those of as many threads as there were
+            return losers + judged(rest, needed=False)
+
+    def again(other: Settings) -> Explanation:
+        with scope(other):
+            return select(op, spec, algorithm, other, prepared=prepared, dry=True)
+
+    return Explanation(op, spec, settings, chosen, others, again, prepared=prepared)
 
 
 def _forced(op: str, spec: Spec, candidate: Candidate) -> Candidate:
@@ -81,7 +105,11 @@ def _forced(op: str, spec: Spec, candidate: Candidate) -> Candidate:
             f"{op}: algorithm {candidate.name!r} refuses {spec}: {candidate.reason}; "
             "use algorithm='auto' or another"
         )
-    return replace(candidate, verdict="chosen", reason="named by the caller")
+    return _chosen(candidate, "named", "named by the caller")
+
+
+def _chosen(candidate: Candidate, decided_by: str, reason: str) -> Candidate:
+    return replace(candidate, verdict="chosen", decided_by=decided_by, reason=reason)
 
 
 def _best(
@@ -91,6 +119,7 @@ def _best(
     candidates: Sequence[Candidate],
     settings: Settings,
     prepared: bool,
+    dry: bool,
 ) -> Candidate | None:
     able = sorted((one for one in candidates if one.verdict == "able"), key=lambda one: one.order)
     if not able:
@@ -98,14 +127,15 @@ def _best(
     records = [one.algorithm for one in able]
     override = plugins.select(spec, records, {BUILTIN, *settings.allow})
     if override is not None:
-        chosen = able[records.index(override)]
-        return replace(chosen, verdict="chosen", reason="chosen by a plugin's jitconv_select")
-    # a stopwatch may choose other bits on every run; an empty batch has nothing to run
-    if settings.mode == "measure" and len(able) > 1 and spec.n and not settings.deterministic:
-        return fastest(op, spec, able, prepared)
+        return _chosen(able[records.index(override)], "plugin", "chosen by a plugin's jitconv_select")
     known = able[0].cost is not None
     reason = "the least predicted time" if known else "nobody able knows its time, and this is the first"
-    return replace(able[0], verdict="chosen", reason=reason)
+    # an empty batch has nothing to run
+    if settings.mode == "measure" and len(able) > 1 and spec.n:
+        if not dry:
+            return fastest(op, spec, able, prepared)
+        reason += "; the first call will measure, by mode='measure'"
+    return _chosen(able[0], "predicted", reason)
 
 
 def _least_needy(
@@ -117,7 +147,7 @@ def _least_needy(
         return None
     chosen = min(needy, key=lambda one: (one.workspace, one.order))
     reason = f"needs the least workspace, and none fits: {limit_in_words(op, spec, settings)}"
-    return replace(chosen, verdict="chosen", reason=reason)
+    return _chosen(chosen, "least workspace", reason)
 
 
 def _check_names(plugins: Registry, settings: Settings) -> None:

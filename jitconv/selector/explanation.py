@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from jitconv.algorithm import Algorithm
-from jitconv.config import Settings
-from jitconv.jit.threads import why_serial
+from jitconv.config import Settings, changed, scope
+from jitconv.selector.bounds import bound
 from jitconv.specs import Spec
 
 VERDICTS = ("chosen", "able", "excluded", "refused", "failed")
 """Runs; could; could but for the settings; refuses with a reason; raised, or answered what has no meaning,
 when it was asked."""
+
+DECIDED_BY = ("named", "predicted", "measured", "replayed", "plugin", "least workspace")
+"""The caller's ``algorithm=``; predicted times; measured ones; a lockfile; a plugin's `jitconv_select`; the
+workspace, where all need more than there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,14 @@ class Candidate:
     """Predicted seconds; None also where an able algorithm does not know."""
     workspace: int | None = None
     """Bytes."""
+    cost_error: float | None = None
+    """By how much of itself the predicted time is usually wrong, 0.2 for a fifth; None if that is unknown."""
+    measured: float | None = None
+    """Measured seconds; None where it was not measured."""
+    measured_age: float | None = None
+    """Seconds that had gone by since then when the choice was made."""
+    decided_by: str = ""
+    """Of the chosen one, one of `DECIDED_BY`."""
 
     @property
     def name(self) -> str:
@@ -37,6 +50,11 @@ class Candidate:
     def order(self) -> float:
         """The predicted seconds, of an unknown cost more than of any known one."""
         return float("inf") if self.cost is None else self.cost
+
+    @property
+    def serves(self) -> bool:
+        """Whether it can do the problem, wanted or not."""
+        return self.verdict in ("chosen", "able", "excluded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +69,8 @@ class Explanation:
         The candidate that runs.
     judge_others : callable
         Returns every other candidate. A call that names its algorithm never asks.
+    choose_again : callable
+        Returns the explanation of the same call under other settings, of which nothing is run.
     """
 
     op: str
@@ -58,6 +78,7 @@ class Explanation:
     settings: Settings
     choice: Candidate
     judge_others: Callable[[], list[Candidate]] = field(repr=False, compare=False)
+    choose_again: Callable[[Settings], Explanation] = field(repr=False, compare=False)
     prepared: bool = False
     """Whether the weights are given beforehand, as to `jitconv.plan_conv`."""
     verbose: bool = field(default=False, compare=False)
@@ -74,37 +95,98 @@ class Explanation:
         return (self.choice, *self._others)
 
     @property
+    def decided_by(self) -> str:
+        """What decided: one of `DECIDED_BY`."""
+        return self.choice.decided_by
+
+    @property
     def variant(self) -> str:
         """The way in which the chosen algorithm does it, such as "rows"; empty where it has but one."""
-        return self._variant(self.choice)
+        return self.variant_of(self.choice)
+
+    def what_if(
+        self,
+        *,
+        threads: int | None = None,
+        deterministic: bool | None = None,
+        max_workspace: int | None = None,
+        accuracy: str | float | None = None,
+        allow: str | Collection[str] | None = None,
+        deny: str | Collection[str] | None = None,
+    ) -> Explanation:
+        """Return what would be chosen under changed settings; nothing is run, and no setting is changed.
+
+        Parameters
+        ----------
+        threads, deterministic, max_workspace, accuracy, allow, deny
+            As for `jitconv.config`; what is left out stays as it was for this choice.
+
+        Returns
+        -------
+        Explanation
+            Of the same arguments. In a mode that measures, the choice is that of the predicted times.
+
+        Raises
+        ------
+        JitconvError
+            Whatever `jitconv.config`, or the call inside it, would raise.
+
+        Examples
+        --------
+        >>> import jitconv
+        >>> found = jitconv.explain("conv_forward", (1, 8, 8, 3), (3, 3, 3, 4))
+        >>> found.what_if(deny=["direct", "im2col", "fft", "winograd"]).choice.name
+        'naive'
+        """
+        given = {
+            "threads": threads,
+            "deterministic": deterministic,
+            "max_workspace": max_workspace,
+            "accuracy": accuracy,
+            "allow": allow,
+            "deny": deny,
+        }
+        return replace(self.choose_again(changed(self.settings, given)), verbose=self.verbose)
 
     def title(self, candidate: Candidate) -> str:
         """Return an algorithm's name with that of the variant which serves, such as "direct/rows"."""
-        name, variant = candidate.name.partition("/")[0], self._variant(candidate)
+        name, variant = candidate.name.partition("/")[0], self.variant_of(candidate)
         return f"{name}/{variant}" if variant else candidate.name
 
-    def _variant(self, candidate: Candidate) -> str:
+    def variant_of(self, candidate: Candidate) -> str:
+        """Return the variant of an algorithm that serves; empty where it has but one way, or refuses."""
         variants = candidate.algorithm.variants
-        if variants is None or candidate.verdict in ("refused", "failed"):
+        if variants is None or not candidate.serves:
             return ""
-        return variants.title(self.spec, held=self.prepared)
+        with scope(self.settings):
+            return variants.title(self.spec, held=self.prepared)
 
-    def _passed_over(self, candidate: Candidate) -> list[str]:
+    def passed_over(self, candidate: Candidate) -> list[tuple[str, str]]:
+        """Return the variants that were asked in vain before the one that serves, each with its reason."""
         variants = candidate.algorithm.variants
-        if variants is None or not self.verbose or candidate.verdict in ("refused", "failed"):
+        if variants is None or not candidate.serves:
             return []
-        passed = variants.passed_over(self.spec, held=self.prepared)
-        return [f"            not {candidate.name}/{title}: it {reason}" for title, reason in passed]
+        with scope(self.settings):
+            return variants.passed_over(self.spec, held=self.prepared)
+
+    def error_bound(self, candidate: Candidate) -> float | None:
+        """Return the greatest relative L2 error that an algorithm is granted; None where it refuses."""
+        if not candidate.serves:
+            return None
+        return bound(self.op, self.spec, candidate.algorithm.error_class, self.spec.dtype)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as numbers, texts, lists and dictionaries, such as `json` takes."""
+        from jitconv.selector.rendering import mapping
+
+        return mapping(self)
 
     def __str__(self) -> str:
-        lines = [f"{self.op}  {self.spec}"]
-        titles = [self.title(one) for one in self.candidates]
-        width = max(8, *map(len, titles))
-        for one, title in zip(self.candidates, titles, strict=True):
-            cost = "" if one.cost is None else f"{one.cost * 1e3:.4g} ms"
-            workspace = "" if one.workspace is None else f"{one.workspace / 2**20:.1f} MiB"
-            row = f"  {one.verdict:<9} {title:<{width}} {one.plugin:<14} {cost:>11} {workspace:>11}"
-            lines += [f"{row}  {one.reason}".rstrip(), *self._passed_over(one)]
-        if reason := why_serial():
-            lines.append(f"  kernels run on one thread: {reason}")
-        return "\n".join(lines)
+        from jitconv.selector.rendering import text
+
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        from jitconv.selector.rendering import html
+
+        return html(self)

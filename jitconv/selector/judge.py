@@ -11,6 +11,7 @@ from jitconv.config import Settings
 from jitconv.errors import AlgorithmError, UnsupportedError
 from jitconv.jit.forks import CompilerUnavailable
 from jitconv.plugins import BUILTIN
+from jitconv.selector.bounds import bound
 from jitconv.selector.explanation import Candidate
 from jitconv.specs import Spec
 from jitconv.specs.values import nbytes
@@ -69,7 +70,11 @@ def judge(
         raise AlgorithmError(
             f"{algorithm.op}: algorithm {algorithm.name!r} of plugin {plugin!r} {reason}"
         ) from error
-    reason = barred(algorithm, plugin, settings) or _too_large(algorithm, spec, settings, workspace)
+    reason = (
+        barred(algorithm, plugin, settings)
+        or too_inexact(algorithm, spec, settings)
+        or _too_large(algorithm, spec, settings, workspace)
+    )
     return Candidate(algorithm, plugin, "excluded" if reason else "able", reason, cost, workspace)
 
 
@@ -115,7 +120,7 @@ def permitted(algorithm: Algorithm, plugin: str, settings: Settings) -> bool:
 
 
 def barred(algorithm: Algorithm, plugin: str, settings: Settings) -> str:
-    """Return why `auto` never takes an algorithm under these settings, or nothing."""
+    """Return why `auto` takes an algorithm for no problem under these settings, or nothing."""
     if not {algorithm.name, plugin}.isdisjoint(settings.deny):
         return "denied by config(deny=...)"
     if not permitted(algorithm, plugin, settings):
@@ -125,6 +130,16 @@ def barred(algorithm: Algorithm, plugin: str, settings: Settings) -> str:
     if settings.accuracy == "strict" and algorithm.error_class != "direct":
         return f"its error is of class {algorithm.error_class!r}, and config(accuracy='strict')"
     return ""
+
+
+def too_inexact(algorithm: Algorithm, spec: Spec, settings: Settings) -> str:
+    """Return why `auto` does not trust an algorithm with this problem, or nothing."""
+    if isinstance(settings.accuracy, str):
+        return ""
+    granted = bound(algorithm.op, spec, algorithm.error_class, spec.dtype)
+    if granted <= settings.accuracy:
+        return ""
+    return f"may be off by {granted:.2g} (relative L2), and config(accuracy={settings.accuracy:g})"
 
 
 def _too_large(algorithm: Algorithm, spec: Spec, settings: Settings, workspace: int) -> str:

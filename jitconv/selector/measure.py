@@ -25,7 +25,8 @@ def fastest(op: str, spec: Spec, able: Sequence[Candidate], prepared: bool) -> C
     seconds = [_measured(op, spec, one, prepared) for one in found]
     table = ", ".join(f"{one.name} {lap * 1e3:.3g} ms" for one, lap in zip(found, seconds, strict=True))
     chosen = found[seconds.index(min(seconds))]
-    return replace(chosen, verdict="chosen", reason=f"the least measured time ({table})")
+    reason = f"the least measured time ({table})"
+    return replace(chosen, verdict="chosen", decided_by="measured", reason=reason)
 
 
 def promising(able: Sequence[Candidate]) -> list[Candidate]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from jitconv.specs.values import DTYPES
 from jitconv.testing.subject import Subject
+from jitconv.testing.together import together
 from jitconv.testing.watch import Job, Outcome, watched, why_not
 
 PROMISES = {
@@ -59,9 +59,8 @@ def _side_by_side(jobs: Sequence[Job], seconds: float) -> Iterator[Outcome]:
     From an empty cache `jitconv check direct` took 247 s with one process, whose compiler uses one core.
     """
     parts = [[job for job in jobs if job.case.spec.dtype == dtype] for dtype in DTYPES]
-    with ThreadPoolExecutor(len(parts)) as pool:
-        for outcomes in pool.map(lambda part: list(watched(part, seconds)), parts):
-            yield from outcomes
+    for outcomes in together(lambda part: list(watched(part, seconds)), parts):
+        yield from outcomes
 
 
 def _same_here(subject: Subject, job: Job, digest: str) -> None:

@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -22,6 +21,7 @@ from jitconv.testing.difference import first_difference
 from jitconv.testing.findings import raised
 from jitconv.testing.operands import draw
 from jitconv.testing.subject import Subject
+from jitconv.testing.together import together
 
 Arrays = Sequence[Array | None]
 
@@ -160,19 +160,18 @@ def _side_by_side(subject: Subject, case: Case) -> None:
     call = subject.plan(case).call
     with np.errstate(all="ignore"):
         wanted = [call.run(operands) for operands in sets]
-    together = threading.Barrier(THREADS)
+    begin = threading.Barrier(THREADS)
 
     def work(place: int) -> str:
         wrong = []
-        together.wait()
+        begin.wait()
         for turn in range(ROUNDS):
             with np.errstate(all="ignore"), contextlib.nullcontext() if turn % 2 else _giving_turns():
                 outputs = call.run(sets[place])
             wrong.append(_otherwise(subject, case, outputs, wanted[place]))
         return next(filter(None, wrong), "")
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        wrong = list(filter(None, pool.map(work, range(THREADS))))
+    wrong = list(filter(None, together(work, range(THREADS))))
     if wrong:
         told = f"{len(wrong)} of {THREADS} threads that shared a plan got another result than alone"
         asked = "is a buffer kept in the plan, or in its module, that every call writes to?"

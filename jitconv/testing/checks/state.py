@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import random
-import threading
 import tracemalloc
 import warnings
 from typing import Any
@@ -17,6 +16,7 @@ from jitconv.jit import workspace
 from jitconv.testing.cases import Case
 from jitconv.testing.findings import raised
 from jitconv.testing.subject import Arrays, Plan, Subject
+from jitconv.testing.together import together
 
 PROMISES = {
     "state": "settings of the process (NumPy's errors, threads, seeds, the environment) stay as they were",
@@ -87,9 +87,7 @@ def _anywhere(subject: Subject, case: Case) -> None:
         except Exception as error:
             subject.findings.fail("anywhere", f"in another thread: {raised(error)}", case)
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
+    list(together(lambda _: work(), [None]))
     with np.errstate(all="ignore"), config(threads=1):
         got["with config(threads=1)"] = plan.call.run(operands)
     for where, outputs in got.items():
