@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Collection, Iterator
 from contextvars import ContextVar
@@ -14,7 +15,7 @@ from jitconv.jit import threads as jit_threads
 from jitconv.specs import values
 
 ACCURACIES = ("normal", "strict")
-MODES = ("predict", "measure")
+MODES = ("predict", "measure", "replay")
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,11 @@ class Settings:
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
     mode: str = "predict"
+    lockfile: str | None = None
 
     def __post_init__(self) -> None:
         named = self.threads, self.max_workspace, self.deterministic, self.accuracy
-        object.__setattr__(self, "_hash", hash((named, self.allow, self.deny, self.mode)))
+        object.__setattr__(self, "_hash", hash((named, self.allow, self.deny, self.mode, self.lockfile)))
 
     def __hash__(self) -> int:  # a key of every call: computed once
         return self._hash  # type: ignore[attr-defined]
@@ -51,6 +53,7 @@ def config(
     allow: str | Collection[str] | None = None,
     deny: str | Collection[str] | None = None,
     mode: str | None = None,
+    lockfile: str | os.PathLike[str] | None = None,
 ) -> Iterator[Settings]:
     """Change settings for the code inside a ``with``; those not named, or None, stay as they are.
 
@@ -76,9 +79,11 @@ def config(
         loaded is a `PluginError`, of the first call inside.
     deny : str or several
         Algorithms, or plugins, that `auto` leaves out.
-    mode : {"predict", "measure"}
+    mode : {"predict", "measure", "replay"}
         Whether `auto` takes the algorithm of the least predicted time, or runs the promising ones
-        once on scratch arrays and takes the fastest.
+        once on scratch arrays and takes the fastest, or takes what `lockfile` says and nothing else.
+    lockfile : path
+        The file of mode "replay", as `jitconv lock` writes it.
 
     Yields
     ------
@@ -105,6 +110,7 @@ def config(
         "allow": allow,
         "deny": deny,
         "mode": mode,
+        "lockfile": lockfile,
     }
     changes = {name: _checked(name, value) for name, value in given.items() if value is not None}
     settings = replace(_current.get(), **changes)
@@ -126,6 +132,10 @@ def _checked(name: str, value: Any) -> Any:
         return values.flag(name, value)
     if name in ("accuracy", "mode"):
         return values.choice(name, value, ACCURACIES if name == "accuracy" else MODES)
+    if name == "lockfile":
+        if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+            raise ParameterError(f"lockfile must be the path of a file; got {shown(value)}")
+        return os.path.abspath(os.fspath(value))
     names = values.names([value] if isinstance(value, str) else value)
     if names is None:
         raise ParameterError(f"{name} must be a name or a sequence of names; got {shown(value)}")

@@ -12,6 +12,7 @@ from jitconv.plugins import BUILTIN, Registry, registry
 from jitconv.selector.explanation import VERDICTS, Candidate, Explanation
 from jitconv.selector.judge import barred, judge, limit_in_words
 from jitconv.selector.measure import fastest, promising
+from jitconv.selector.replay import replayed
 from jitconv.specs import Spec
 from jitconv.specs.values import choice
 
@@ -44,6 +45,8 @@ def select(op: str, spec: Spec, algorithm: str, settings: Settings, *, prepared:
         When a forced algorithm refuses, or the settings bar every candidate.
     AlgorithmError
         When a forced or permitted algorithm fails to judge the problem.
+    ReplayError
+        In mode "replay", when the lockfile has no choice for the problem, or one that cannot be taken.
     """
     plugins = registry()
     _check_names(plugins, settings)
@@ -55,6 +58,12 @@ def select(op: str, spec: Spec, algorithm: str, settings: Settings, *, prepared:
         ]
 
     every = plugins.algorithms(op)
+    if algorithm == "auto" and settings.mode == "replay" and spec.n:  # an empty batch runs nothing
+        pinned = replayed(op, spec, plugins, settings, prepared)
+        others = [one for one in every if one.name != pinned.name.partition("/")[0]]
+        return Explanation(
+            op, spec, settings, pinned, lambda: judged(others, needed=False), prepared=prepared
+        )
     if algorithm == "auto":
         # what can not be chosen is not even asked: a guest that is slow to answer would slow down everyone
         asked = [one for one in every if not barred(one, plugins.provider(one), settings)]
