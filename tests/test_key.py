@@ -1,4 +1,4 @@
-"""The key of a problem changes with all that changes who may be chosen or how fast it is, and with nothing else."""
+"""A problem's key changes with all that changes who is chosen or how fast it is, and with nothing else."""
 
 from dataclasses import fields, replace
 

@@ -23,9 +23,8 @@ ARRAYS = (1, 3, 6, 5), (8, 3, 3, 3)
 OPTIONS = {"pad": 1, "layout": "NCHW"}
 
 
-def made(op=("conv_forward",), problem=CONV, prepared=False, **limits):
+def made(op="conv_forward", problem=CONV, prepared=False, **limits):
     """Return the predicted choice for a problem on one thread."""
-    (op,) = [op] if isinstance(op, str) else op
     return choose(Wanted(op, parse(problem), prepared, 1), "predict", limits)
 
 
@@ -192,7 +191,7 @@ def test_other_mistakes_in_choices(registry, tmp_path):
 
 
 def test_what_cannot_be_read_is_told(tmp_path):
-    with pytest.raises(ParameterError, match="there is no lockfile .*none.json; `jitconv lock"):
+    with pytest.raises(ParameterError, match=r"there is no lockfile .*none\.json; `jitconv lock"):
         Lockfile.read(tmp_path / "none.json")
     with pytest.raises(ParameterError, match="cannot be read: Is a directory"):
         Lockfile.read(tmp_path)

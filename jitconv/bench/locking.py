@@ -12,7 +12,7 @@ from jitconv.bench.suites import Layer, of_batch
 from jitconv.config import config
 from jitconv.errors import JitconvError, ParameterError, nearest, shown
 from jitconv.jit import team
-from jitconv.plugins import BUILTIN, registry
+from jitconv.plugins import registry
 from jitconv.selector import select
 from jitconv.selector.choice import Choice, identity
 from jitconv.selector.problem import of_op
@@ -195,8 +195,7 @@ def again(locked: Choice, mode: str) -> Again:
     check_threads(locked.identity.threads)
     op, problem, prepared, threads, settings = locked.identity
     wanted = Wanted(op, of_op(op, parse(problem)), prepared, threads)
-    guests = locked.allow or (() if locked.plugin == BUILTIN else (locked.plugin,))
-    limits = {**dict(settings), "allow": guests, "threads": threads}
+    limits = {**dict(settings), "allow": locked.guests, "threads": threads}
     try:
         with config(**{**limits, "mode": "predict"}) as current:
             found = judged(locked, wanted.spec, registry(), current)

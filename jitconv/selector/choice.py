@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from jitconv.algorithm import OPS
 from jitconv.config import Settings, config
 from jitconv.errors import JitconvError, ParameterError, nearest, shown
+from jitconv.plugins import BUILTIN
 from jitconv.selector.key import threads_in_force
 from jitconv.selector.problem import problem_of
 from jitconv.specs import Spec, parse
@@ -106,6 +107,11 @@ class Choice:
     def what(self) -> tuple[str, int, str]:
         """All that decides what runs."""
         return self.title, self.revision, self.plugin
+
+    @property
+    def guests(self) -> tuple[str, ...]:
+        """Whom `allow` must name for it to be made again."""
+        return self.allow or (() if self.plugin == BUILTIN else (self.plugin,))
 
     def lines(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return what JSON has of it: which problem, and what does it."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from jitconv.algorithm import Algorithm
 from jitconv.config import Settings
 from jitconv.errors import ParameterError, ReplayError, UnknownAlgorithmError
-from jitconv.plugins import BUILTIN, Registry
+from jitconv.plugins import Registry
 from jitconv.selector.choice import Choice, Identity, identity
 from jitconv.selector.explanation import Candidate
 from jitconv.selector.judge import judge
@@ -45,10 +45,10 @@ def replayed(op: str, spec: Spec, plugins: Registry, settings: Settings, prepare
         )
     candidate = judged(found, spec, plugins, settings)
     if isinstance(candidate, str):
-        guests = () if found.plugin == BUILTIN else (found.plugin,)
+        guests = _permissible(found, plugins)
         raise ReplayError(
             f"{file} says {found.title!r}, revision {found.revision}, for {wanted}, but {candidate}; "
-            f"lock it anew: {wanted.command(file, found.allow or guests)}"
+            f"lock it anew: {wanted.command(file, guests)}"
         )
     return replace(candidate, verdict="chosen", reason=f"pinned by {file}")
 
@@ -91,6 +91,12 @@ def _usable(candidate: Candidate) -> bool:
 def _taken(algorithm: Algorithm, spec: Spec, prepared: bool) -> str:
     """Return the variant that an algorithm takes by itself."""
     return algorithm.variants.title(spec, held=prepared) if algorithm.variants else ""
+
+
+def _permissible(choice: Choice, plugins: Registry) -> tuple[str, ...]:
+    """Return the guests that could be chosen when a choice was made, of those that are still there."""
+    known = {one.name for one in (*plugins.plugins, *plugins.algorithms(choice.identity.op))}
+    return tuple(name for name in choice.guests if name in known)
 
 
 def _others(lockfile: Lockfile, wanted: Identity) -> str:
