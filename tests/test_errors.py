@@ -529,7 +529,7 @@ def test_explain_refuses_a_shape_that_is_none(x_shape):
         ({"max_workspace": "1 MB"}, "max_workspace must be an integer; got '1 MB'"),
         ({"deterministic": 1}, "deterministic must be True or False; got 1"),
         ({"accuracy": "loose"}, "accuracy must be one of 'normal', 'strict'; got 'loose'"),
-        ({"mode": "guess"}, "mode must be one of 'predict', 'measure'; got 'guess'"),
+        ({"mode": "guess"}, "mode must be one of 'predict', 'measure', 'replay'; got 'guess'"),
         ({"allow": 5}, "allow must be a name or a sequence of names; got 5"),
         ({"deny": ["naive", 5]}, "deny must be a name or a sequence of names; got ['naive', 5]"),
     ],

@@ -103,24 +103,23 @@ def test_another_problem_makes_another_key(other):
     assert key(op, spec, Settings(), prepared) != key("conv_forward", SPEC, Settings(), False)
 
 
-@pytest.mark.parametrize(
-    ("field", "place", "value"),
-    [
-        ("jitconv", "jitconv.plugins.sources.release", lambda: "9.9"),
-        ("numba", "numba.__version__", "9.9"),
-        ("llvmlite", "llvmlite.__version__", "9.9"),
-        ("numpy", "numpy.__version__", "9.9"),
-        ("cpu", "jitconv.selector.key.cpu", lambda: ("z80", "+index")),
-        ("vector_bytes", "jitconv.selector.key.vector_bytes", lambda: 4),
-        ("team", "jitconv.selector.key.workers.why_not", lambda: "asked for Numba's"),
-    ],
-    ids=str,
-)
-def test_another_environment_makes_another_key(monkeypatch, field, place, value):
+ELSEWHERE = {
+    "jitconv": ("jitconv.plugins.sources.release", lambda: "9.9"),
+    "numba": ("numba.__version__", "9.9"),
+    "llvmlite": ("llvmlite.__version__", "9.9"),
+    "numpy": ("numpy.__version__", "9.9"),
+    "cpu": ("jitconv.selector.key.cpu", lambda: ("z80", "+index")),
+    "vector_bytes": ("jitconv.selector.key.vector_bytes", lambda: 4),
+    "team": ("jitconv.selector.key.workers.why_not", lambda: "asked for Numba's"),
+}
+
+
+@pytest.mark.parametrize("field", ELSEWHERE)
+def test_another_environment_makes_another_key(monkeypatch, field):
     before = key("conv_forward", SPEC, Settings(), False)
     keys._environment.cache_clear()
     with monkeypatch.context() as patched:
-        patched.setattr(place, value)
+        patched.setattr(*ELSEWHERE[field])
         after = key("conv_forward", SPEC, Settings(), False)
     assert {name for name in FIELDS if before[name] != after[name]} == {field}
 

@@ -16,7 +16,7 @@ from jitconv.plugins import registry
 from jitconv.selector import select
 from jitconv.selector.choice import Choice, identity
 from jitconv.selector.problem import of_op
-from jitconv.selector.replay import judged
+from jitconv.selector.replay import judged, permissible
 from jitconv.specs import Spec, parse
 
 Limits = Mapping[str, Any]
@@ -195,7 +195,7 @@ def again(locked: Choice, mode: str) -> Again:
     check_threads(locked.identity.threads)
     op, problem, prepared, threads, settings = locked.identity
     wanted = Wanted(op, of_op(op, parse(problem)), prepared, threads)
-    limits = {**dict(settings), "allow": locked.guests, "threads": threads}
+    limits = {**dict(settings), "allow": permissible(locked, registry()), "threads": threads}
     try:
         with config(**{**limits, "mode": "predict"}) as current:
             found = judged(locked, wanted.spec, registry(), current)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from rich.console import Console
 
 from jitconv.algorithm import OPS
 from jitconv.bench.console import plain_console
@@ -80,8 +82,7 @@ def lock(
 ) -> None:
     """Write which algorithm does which problem to a file, for config(mode="replay", lockfile=FILE).
 
-    --check and --diff --exit-code leave with 1 where choices differ, and with 2, as any command, where
-    something failed.
+    --check, and --diff with --exit-code, leave with 1 where choices differ; where something fails it is 2.
     """
     sources = {
         "problems": problems,
@@ -169,7 +170,7 @@ def _write(output: Path, add: bool, mode: str, limits: dict[str, Any], wanted: S
     before = Lockfile.read(output) if add and output.exists() else None
     console = plain_console()
     made = []
-    with progress(console, len(wanted)) as tell:
+    with _bar(console, len(wanted)) as tell:
         for done, one in enumerate(wanted):
             tell(done, f"{one.op} {one.spec}")
             made.append(choose(one, mode, limits))
@@ -178,10 +179,15 @@ def _write(output: Path, add: bool, mode: str, limits: dict[str, Any], wanted: S
     whole.write(output)
     counts = Counter(one.algorithm for one in new.choices)
     what = ", ".join(f"{name} {count}" for name, count in counts.most_common())
-    console.print(f"{len(new.choices)} choices by {mode}: {what}", soft_wrap=True)
+    console.print(f"{_counted(new)} by {mode}: {what}", soft_wrap=True)
     if before is not None:
         show_difference(diff(before, whole), console)
-    console.print(f"Saved {output}: {len(whole.choices)} choices", soft_wrap=True)
+    console.print(f"Saved {output}: {_counted(whole)}", soft_wrap=True)
+
+
+def _counted(lockfile: Lockfile) -> str:
+    count = len(lockfile.choices)
+    return f"{count} choice{'s' * (count != 1)}"
 
 
 def _check(file: Path, mode: str) -> None:
@@ -190,13 +196,18 @@ def _check(file: Path, mode: str) -> None:
     locked = Lockfile.read(file)
     console = plain_console()
     found = []
-    with progress(console, len(locked.choices)) as tell:
+    with _bar(console, len(locked.choices)) as tell:
         for done, one in enumerate(locked.choices):
             tell(done, f"{one.identity.op} {one.identity.problem}")
             found.append(again(one, mode))
     show_again(found, locked, environment(mode), console)
     if not all(one.same for one in found):
         raise typer.Exit(DIFFERS)
+
+
+def _bar(console: Console, total: int) -> AbstractContextManager[Callable[[int, str], None]]:
+    """Return a bar for a terminal; elsewhere it would leave an empty line."""
+    return progress(console, total) if console.is_terminal else nullcontext(lambda done, what: None)
 
 
 def _names(text: str | None) -> list[str] | None:

@@ -65,9 +65,10 @@ def show_again(found: Sequence[Again], locked: Lockfile, now: Mapping[str, Any],
 
 def _again(one: Again) -> str:
     if one.now is None:
-        return f"{_named(one.locked)}, now none: {one.reason}"
-    words = _changed(one.locked, one.now)
-    if one.now.what != one.locked.what:
+        words = f"{_named(one.locked)} -> none: {one.reason}"
+    else:
+        words = _changed(one.locked, one.now)
+    if one.now is not None and one.now.what != one.locked.what:
         words += f": {one.reason}"
     return f"{words}; replay refuses it: {one.broken}" if one.broken else words
 

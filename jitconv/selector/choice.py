@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -193,7 +193,7 @@ def _is_seconds(value: Any) -> bool:
     return value is None or (type(value) in (int, float) and math.isfinite(value) and value >= 0)
 
 
-FIELDS = {
+FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "op": (f"one of {', '.join(OPS)}", lambda value: isinstance(value, str) and value in OPS),
     "problem": ("a problem such as 'n16h56w56c64 k3x3f64 s1 p1'", _is_text),
     "prepared": ("true or false", lambda value: isinstance(value, bool)),

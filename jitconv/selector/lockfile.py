@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -47,7 +46,6 @@ class Difference(NamedTuple):
         return bool(self.removed or self.added or self.changed)
 
 
-@dataclass(frozen=True)
 class Lockfile:
     """Choices, and where they were made.
 
@@ -64,10 +62,6 @@ class Lockfile:
         When two choices are for the same problem.
     """
 
-    choices: tuple[Choice, ...] = ()
-    environment: Environment = NOWHERE
-    _by_identity: dict[Identity, Choice] = field(init=False, repr=False, compare=False)
-
     def __init__(self, choices: Iterable[Choice] = (), environment: Environment = NOWHERE) -> None:
         found: dict[Identity, Choice] = {}
         for one in choices:
@@ -75,9 +69,9 @@ class Lockfile:
                 raise ParameterError(f"there must be one choice for each problem; got two for {one.identity}")
             found[one.identity] = one
         ordered = sorted(found.values(), key=lambda one: one.identity.order)
-        object.__setattr__(self, "choices", tuple(ordered))
-        object.__setattr__(self, "environment", dict(environment))
-        object.__setattr__(self, "_by_identity", found)
+        self.choices = tuple(ordered)
+        self.environment = dict(environment)
+        self._by_identity = found
 
     @classmethod
     def read(cls, file: Path | str) -> Lockfile:

@@ -45,7 +45,7 @@ def replayed(op: str, spec: Spec, plugins: Registry, settings: Settings, prepare
         )
     candidate = judged(found, spec, plugins, settings)
     if isinstance(candidate, str):
-        guests = _permissible(found, plugins)
+        guests = permissible(found, plugins)
         raise ReplayError(
             f"{file} says {found.title!r}, revision {found.revision}, for {wanted}, but {candidate}; "
             f"lock it anew: {wanted.command(file, guests)}"
@@ -93,9 +93,9 @@ def _taken(algorithm: Algorithm, spec: Spec, prepared: bool) -> str:
     return algorithm.variants.title(spec, held=prepared) if algorithm.variants else ""
 
 
-def _permissible(choice: Choice, plugins: Registry) -> tuple[str, ...]:
+def permissible(choice: Choice, plugins: Registry) -> tuple[str, ...]:
     """Return the guests that could be chosen when a choice was made, of those that are still there."""
-    known = {one.name for one in (*plugins.plugins, *plugins.algorithms(choice.identity.op))}
+    known = {one.name for one in plugins.plugins} | {one.name for one in plugins.algorithms()}
     return tuple(name for name in choice.guests if name in known)
 
 
