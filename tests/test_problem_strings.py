@@ -3,13 +3,12 @@
 from dataclasses import fields, replace
 
 import pytest
-from hypothesis import given
 
 import jitconv
 from jitconv.algorithm import OPS
 from jitconv.selector.problem import of_op, problem_of
 from jitconv.specs import ConvSpec, PoolSpec, WindowSpec, parse
-from jitconv.testing.strategies import problems
+from jitconv.testing.problems import random_problems
 
 CONV = ConvSpec(2, 9, 8, 4, 3, 2, 6, pad=(1, 1, 0, 0))
 POOL = PoolSpec(2, 9, 8, 4, 3, 2, stride=(2, 2))
@@ -58,11 +57,10 @@ UNCONCERNED = {
 
 @pytest.mark.parametrize("op", OPS)
 def test_random_problems_are_read_back(op):
-    @given(problems(op))
-    def check(spec):
+    found = random_problems(op, 150, seed=16)
+    assert len(set(found)) > 100
+    for spec in found:
         assert parse(problem_of(op, spec)) == spec
-
-    check()
 
 
 @pytest.mark.parametrize("op", OPS)
