@@ -33,12 +33,17 @@ class Identity(NamedTuple):
     settings: tuple[tuple[str, Any], ...] = ()
     """Names and values of those in `LOCKED` that are not the usual ones, in that order."""
 
+    @property
+    def how(self) -> str:
+        """All but the problem itself, in words."""
+        words = ["with weights given beforehand"] * self.prepared
+        words += [f"{self.threads} thread{'s' * (self.threads != 1)}"]
+        words += [f"{name}={value!r}" for name, value in self.settings]
+        return f"({', '.join(words)})"
+
     def __str__(self) -> str:
         """Return it in words, as messages and reports have it."""
-        more = ["with weights given beforehand"] * self.prepared
-        more += [f"{self.threads} thread{'s' * (self.threads != 1)}"]
-        more += [f"{name}={value!r}" for name, value in self.settings]
-        return f"{self.op} {self.problem} ({', '.join(more)})"
+        return f"{self.op} {self.problem} {self.how}"
 
     @property
     def order(self) -> tuple[Any, ...]:

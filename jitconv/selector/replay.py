@@ -100,5 +100,5 @@ def permissible(choice: Choice, plugins: Registry) -> tuple[str, ...]:
 
 
 def _others(lockfile: Lockfile, wanted: Identity) -> str:
-    near = [str(one).partition(f"{one.problem} ")[2] for one in lockfile.near(wanted)]
-    return f" (it has that problem {', '.join(near[:MOST_NEAR])})" if near else ""
+    near = [one.how for one in lockfile.near(wanted)]
+    return f", only for {' or '.join(near[:MOST_NEAR])}" if near else ""
