@@ -96,6 +96,28 @@ def test_gradients_in_any_order_are_one_problem():
     assert problem_of("conv_backward", replace(CONV, wrt=("w", "x"))).endswith("wrt=xw")
 
 
+@pytest.mark.parametrize(
+    ("lead", "text"),
+    [((), "h2w3"), ((4,), "n4h2w3"), ((4, 5, 6), "n4x5x6h2w3"), ((0, 2), "n0x2h2w3")],
+    ids=str,
+)
+@pytest.mark.parametrize("op", ["create_mask", "distribute_value"])
+def test_windows_keep_the_axes_before_them(op, lead, text):
+    spec = WindowSpec(lead, 2, 3)
+    assert problem_of(op, spec) == text
+    assert parse(text) == spec
+
+
+def test_axes_that_have_no_meaning_are_told():
+    for problem in ("n4x5h6w6c4 k2x2", "h6w6c4 k2x2f3"):
+        with pytest.raises(jitconv.ParameterError, match="begins with one number of pictures"):
+            parse(problem)
+    with pytest.raises(jitconv.ShapeError, match="windows must have at most 32 axes; got 33"):
+        parse(f"n{'x'.join('1' * 33)}h2w2")
+    with pytest.raises(jitconv.ParameterError, match="a problem begins with its sizes"):
+        parse("n4xh2w2")
+
+
 CALLS = {
     "conv_forward": ((2, 7, 7, 3), (3, 3, 3, 4), (4,)),
     "conv_backward": ((2, 5, 5, 4), (2, 7, 7, 3), (3, 3, 3, 4)),
