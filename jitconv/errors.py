@@ -36,6 +36,10 @@ class UnsupportedError(JitconvError, NotImplementedError):
     """A forced algorithm that refuses the problem (with its reason), or no candidate left."""
 
 
+class ReplayError(JitconvError, LookupError):
+    """A problem that a lockfile has no choice for, or one that cannot be taken as it stands there."""
+
+
 class TooLargeError(JitconvError, MemoryError):
     """A problem that this machine has not the memory for; nothing of it was tried."""
 

@@ -119,11 +119,17 @@ class Variants:
     def only(self, name: str) -> Variants:
         """Return the lists with one variant alone in its part; a name that several parts have, in each.
 
+        Titles of several parts are joined by ``+``, as `title` joins them.
+
         Raises
         ------
         LookupError
             When there is none of the name.
         """
+        first, plus, others = name.partition("+")
+        return self._only(first).only(others) if plus else self._only(name)
+
+    def _only(self, name: str) -> Variants:
         forced = {one.part for one in self.listed if name in (one.name, one.title)}
         if not forced:
             raise LookupError(name)

@@ -12,6 +12,7 @@ from jitconv.plugins import BUILTIN, Registry, registry
 from jitconv.selector.explanation import VERDICTS, Candidate, Explanation
 from jitconv.selector.judge import barred, judge, limit_in_words, too_inexact
 from jitconv.selector.measure import fastest, promising
+from jitconv.selector.replay import replayed
 from jitconv.specs import Spec
 from jitconv.specs.values import choice
 
@@ -56,6 +57,8 @@ def select(
         When a forced algorithm refuses, or the settings bar every candidate.
     AlgorithmError
         When a forced or permitted algorithm fails to judge the problem.
+    ReplayError
+        In mode "replay", when the lockfile has no choice for the problem, or one that cannot be taken.
     """
     settings = in_force(settings)
     plugins = registry()
@@ -67,7 +70,20 @@ def select(
             for one in ones
         ]
 
+    def others() -> list[Candidate]:
+        with scope(settings):  # costs are those of as many threads as there were
+            return losers + judged(rest, needed=False)
+
+    def again(other: Settings) -> Explanation:
+        with scope(other):
+            return select(op, spec, algorithm, other, prepared=prepared, dry=True)
+
     every = plugins.algorithms(op)
+    losers: list[Candidate] = []
+    if algorithm == "auto" and settings.mode == "replay" and spec.n:  # an empty batch runs nothing
+        pinned = replayed(op, spec, plugins, settings, prepared)
+        rest = [one for one in every if one.name != pinned.name.partition("/")[0]]
+        return Explanation(op, spec, settings, pinned, others, again, prepared=prepared)
     if algorithm == "auto":
         # what can not be chosen is not even asked: a guest that is slow to answer would slow down everyone
         asked = [
@@ -87,15 +103,6 @@ def select(
         reasons = "; ".join(f"{one.name}: {one.reason}" for one in (*candidates, *judged(rest, needed=False)))
         raise UnsupportedError(f"{op}: no algorithm is left for {spec}; loosen config(...) ({reasons})")
     losers = [one for one in candidates if one.algorithm is not chosen.algorithm]
-
-    def others() -> list[Candidate]:
-        with scope(settings):  # costs are those of as many threads as there were
-            return losers + judged(rest, needed=False)
-
-    def again(other: Settings) -> Explanation:
-        with scope(other):
-            return select(op, spec, algorithm, other, prepared=prepared, dry=True)
-
     return Explanation(op, spec, settings, chosen, others, again, prepared=prepared)
 
 

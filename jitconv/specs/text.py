@@ -1,7 +1,8 @@
 """The problem string: one notation for logs, benchmarks, errors and the command line.
 
 ``n16h56w56c64 k3x3f64 s1 p1`` is a convolution, ``n16h56w56c64 k2x2 s2`` a pooling and
-``n196h2w2`` a set of windows. Further words, in any order:
+``n196h2w2`` a set of windows, which ``n4x49h2w2`` gives two axes of and ``h2w2`` none. Further words, in any
+order:
 
 ======================== ===================================================================
 ``s2``, ``s2x1``         stride (vertical x horizontal); a pooling's is its window by default
@@ -28,6 +29,7 @@ import re
 from typing import Any
 
 from jitconv.errors import ParameterError, shown
+from jitconv.specs import values
 from jitconv.specs.conv import ConvSpec
 from jitconv.specs.pool import PoolSpec
 from jitconv.specs.window import WindowSpec
@@ -37,7 +39,7 @@ EXAMPLES = "'n16h56w56c64 k3x3f64 s1 p1' (conv), 'n16h56w56c64 k2x2 s2' (pool) o
 LONGEST = 1000
 """Characters; a number of more than 4,300 digits Python does not read."""
 
-_SIZE = re.compile(r"n(\d+)h(\d+)w(\d+)(?:c(\d+))?")
+_SIZE = re.compile(r"(?:n(\d+(?:x\d+)*))?h(\d+)w(\d+)(?:c(\d+))?")
 _KERNEL = re.compile(r"k(\d+)(?:x(\d+))?(?:f(\d+))?")
 _FLAGS: dict[str, dict[str, Any]] = {
     "nchw": {"layout": "NCHW"},
@@ -73,7 +75,8 @@ def parse(problem: str, *, layout: str = "NHWC", dtype: str = "float32") -> Conv
     size = _SIZE.fullmatch(words[0]) if words else None
     if size is None:
         raise ParameterError(f"a problem begins with its sizes, as in {EXAMPLES}; got {problem!r}")
-    n, h, w = (int(size[i]) for i in (1, 2, 3))
+    lead = tuple(int(extent) for extent in size[1].split("x")) if size[1] else ()
+    h, w = int(size[2]), int(size[3])
     kernel = _KERNEL.fullmatch(words[1]) if len(words) > 1 else None
     options = {"layout": layout, "dtype": dtype, **_options(words[2:] if kernel else words[1:], problem)}
     try:
@@ -83,10 +86,15 @@ def parse(problem: str, *, layout: str = "NHWC", dtype: str = "float32") -> Conv
                     f"a problem with channels needs a kernel, as in {EXAMPLES}; got {problem!r}"
                 )
             del options["layout"]
-            return WindowSpec((n,), h, w, **options)
+            return WindowSpec(values.shape("windows", lead), h, w, **options)
         if size[4] is None:
             raise ParameterError(f"a problem with a kernel needs channels, as in {EXAMPLES}; got {problem!r}")
-        c, kh = int(size[4]), int(kernel[1])
+        if len(lead) != 1:
+            raise ParameterError(
+                f"a problem with a kernel begins with one number of pictures, as in {EXAMPLES}; "
+                f"got {problem!r}"
+            )
+        (n,), c, kh = lead, int(size[4]), int(kernel[1])
         kw = int(kernel[2] or kh)
         x_shape = (n, h, w, c) if options["layout"] == "NHWC" else (n, c, h, w)
         if kernel[3] is None:

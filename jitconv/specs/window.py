@@ -99,6 +99,7 @@ class WindowSpec:
 
     def __str__(self) -> str:
         """Return the problem string; `jitconv.specs.parse` reads it back."""
-        words = [f"n{self.n}h{self.h}w{self.w}"]
+        lead = f"n{'x'.join(map(str, self.lead))}" if self.lead else ""
+        words = [f"{lead}h{self.h}w{self.w}"]
         words += [self.dtype] * (self.dtype != "float32") + [f"ties={self.ties}"] * (self.ties != "first")
         return " ".join(words)
