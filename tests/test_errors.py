@@ -574,7 +574,7 @@ def test_no_algorithm_is_left(a, registry):
     with (
         jitconv.config(deny=["jitconv"]),
         pytest.raises(
-            UnsupportedError, match=r"create_mask: no algorithm is left for n10h6w3.*naive: denied by"
+            UnsupportedError, match=r"create_mask: no algorithm is left for n2x5h6w3.*naive: denied by"
         ),
     ):
         mask(a.x)
