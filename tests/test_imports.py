@@ -20,6 +20,7 @@ BELOW = {
     "algorithm": {"variants"},
     "jit": {"errors", "files"},
     "micro": {"jit"},
+    "store": {"errors", "files", "jit"},
     "hooks": {"algorithm"},
     "specs": {"errors"},
     "config": {"errors", "jit", "specs"},

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from jitconv.bench.console import substitute_characters
-from jitconv.cli import bench, cache, check, compare, edges, info, look, train
+from jitconv.cli import bench, cache, check, compare, edges, info, look, store, train
 from jitconv.cli.interrupt import interruptible
 from jitconv.errors import JitconvError
 
@@ -40,6 +40,7 @@ for command in COMMANDS:
     app.command()(command)
 
 app.add_typer(cache.app, name="cache")
+app.add_typer(store.app, name="store")
 
 
 WRONG, MISTAKE, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
