@@ -9,7 +9,7 @@ from pathlib import Path
 from jitconv.store import Measured, open_store
 
 PROCESSES = 8
-ADDED = 8
+ADDED = 6
 """So often each process stores two problems, if it lives."""
 
 

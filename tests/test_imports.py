@@ -97,6 +97,16 @@ def test_every_room_has_its_rule_and_every_rule_its_room():
     assert sorted(rooms) == sorted(RULES)
 
 
+def test_below_the_public_functions_the_store_alone_imports_h5py():
+    importers = {
+        room(source.parts)
+        for source in SOURCES
+        for node in ast.walk(ast.parse((PACKAGE / source).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Import) and "h5py" in [name.name for name in node.names]
+    }
+    assert importers & BELOW.keys() == {"store"}
+
+
 def test_rules_run_one_way():
     assert set().union(*RULES.values()) <= RULES.keys()
     assert set(graphlib.TopologicalSorter(RULES).static_order()) == RULES.keys()  # else a CycleError

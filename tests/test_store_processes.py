@@ -68,6 +68,7 @@ class KilledError(BaseException):
 @pytest.fixture
 def prepared(tmp_path, monkeypatch):
     """Return a function that gives a store with a main file, and with news that nobody has folded."""
+    monkeypatch.setattr(module, "FEW_NEWS", 0)
     first = tmp_path / "first" / "store.h5"
     add(first, "main")
     with monkeypatch.context() as few:
@@ -119,7 +120,7 @@ def test_processes_that_come_between_at_any_two_steps_lose_nothing(prepared, mon
     count = steps_of(add_own, prepared("counted"), monkeypatch)
     rng = random.Random(16)
     pairs = [(step, step) for step in range(count)]
-    pairs += [tuple(sorted(rng.sample(range(count), 2))) for _ in range(30)]
+    pairs += [tuple(sorted(rng.sample(range(count), 2))) for _ in range(15)]
     for first, second in pairs:
         place = prepared(f"{first}-{second}")
         with monkeypatch.context() as patched:

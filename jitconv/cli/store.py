@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import statistics
 import time
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ Named = Annotated[
 
 DAY = 86400.0
 LONGEST = 24
-"""Characters of a value in the table."""
+"""Characters of a value that the table shows."""
 
 
 @app.command()
@@ -51,7 +52,7 @@ def show(
         return
     print_whole(_table(entries), console)
     candidates = sum(len(one.candidates) for one in entries)
-    print(f"{len(entries)} problems, {candidates} candidates, in {found.path}")
+    print(f"{_counted(len(entries), 'problem')}, {_counted(candidates, 'candidate')}, in {found.path}")
 
 
 @app.command()
@@ -66,7 +67,7 @@ def export(
     with json_writer(file) as write_json:
         write_json(found.text())
     if file != STDOUT:
-        print(f"wrote {sum(1 for _ in found.entries())} problems to {file}")
+        print(f"wrote {_counted(sum(1 for _ in found.entries()), 'problem')} to {file}")
 
 
 @app.command("import")
@@ -76,8 +77,11 @@ def import_(
 ) -> None:
     """Add what was exported to the store; what is there by now stays, and nothing is added twice."""
     found = _opened(store)
-    count, machine = found.import_(file)
-    print(f"added {count} problems to {found.path}")
+    try:
+        count, machine = found.import_(file)
+    except OSError as error:
+        raise ParameterError(f"import cannot read {file}: {error.strerror or error}") from None
+    print(f"merged {_counted(count, 'problem')} into {found.path}")
     if machine != found.machine:
         print(
             f"they were measured on another machine ({machine}); only a problem with the same CPU finds them"
@@ -101,7 +105,8 @@ def prune(
         raise ParameterError(f"--keep must be 0 or more; got {keep}")
     found = _opened(store, must_exist=True)
     count = found.prune(older_than=None if older_than is None else older_than * DAY, keep=keep)
-    print(f"dropped {count} problems; {sum(1 for _ in found.entries())} are left in {found.path}")
+    left = sum(1 for _ in found.entries())
+    print(f"dropped {_counted(count, 'problem')} of {count + left} in {found.path}")
 
 
 @app.command()
@@ -121,22 +126,22 @@ def _opened(file: Path | None, must_exist: bool = False) -> Store:
 
 
 def _table(entries: Sequence[Found]) -> Table:
-    """Return a table with a row for each candidate, the fastest first."""
+    """Return a table with a row for each problem, which lists its candidates, the fastest first."""
     shown = ("op", "problem", "threads")
     others = [name for name in _differing(entries) if name not in shown]
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in (*shown, *(["settings"] if others else []), "candidate"):
-        table.add_column(heading, overflow="fold", no_wrap=heading not in ("problem", "settings"))
+        table.add_column(heading, overflow="fold", no_wrap=heading != "problem")
     for heading in ("median", "spread", "samples", "age"):
         table.add_column(heading, justify="right", no_wrap=True)
     now = time.time()
     for entry in entries:
         told = [entry.key.get(name, "") for name in shown]
         if others:
-            told.append(", ".join(f"{name}={_cut(entry.key[name])}" for name in others if name in entry.key))
+            told.append("\n".join(f"{name}={_cut(entry.key[name])}" for name in others if name in entry.key))
         ranked = sorted(entry.candidates.items(), key=lambda item: statistics.median(item[1].samples))
-        for place, (name, one) in enumerate(ranked):
-            table.add_row(*(told if place == 0 else [""] * len(told)), Text(name), *_figures(one, now))
+        figures = [(name, *_figures(one, now)) for name, one in ranked]
+        table.add_row(*map(Text, told), *(Text("\n".join(column)) for column in zip(*figures, strict=True)))
     return table
 
 
@@ -168,4 +173,9 @@ def _differing(entries: Sequence[Found]) -> list[str]:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    """Return a value, or a hash that tells a long one from others."""
+    return text if len(text) <= LONGEST else f"#{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")

@@ -28,11 +28,13 @@ from jitconv.store.measurements import (
 from jitconv.store.place import default_path, this_machine
 from jitconv.store.snapshot import Reader, Snapshot
 
-MOST_NEWS = 32
-"""Files of news that are left to lie; then they are folded. Reading one takes some 0.5 ms."""
 SMALL = 2**18
-"""Bytes of a store that is folded whenever something is added. It may be lost if the power fails just then: to
-wait until all is on the disk took up to 0.4 s, the rest 8 ms."""
+"""Bytes of a store that is folded nearly always when something is added. It may be lost if the power fails:
+to wait until all is on the disk took up to 0.4 s, the rest 8 ms."""
+FEW_NEWS = 4
+"""Files of news that a small store is left with while other processes write: one of them will fold."""
+MOST_NEWS = 32
+"""Files of news that a larger one is left with. Reading one takes some 0.5 ms."""
 MOST_UNWRITTEN = 4096
 """Batches that a process remembers which it cannot write."""
 
@@ -226,7 +228,9 @@ class Store:
         except OSError as error:
             return self._unwritable(error)
         snapshot = self._reader.snapshot()
-        if snapshot.damaged or snapshot.news > MOST_NEWS or snapshot.size < SMALL:
+        most = FEW_NEWS if snapshot.size < SMALL else MOST_NEWS
+        alone = snapshot.size < SMALL and snapshot.news == 1
+        if snapshot.damaged or alone or snapshot.news > most:
             # where that cannot be, the news lie there as well
             self._fold(self._reader, snapshot, snapshot.problems())
         return None
