@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+import h5py  # noqa: F401 (here once, and not in each of the forked processes)
+
 from jitconv.store import Measured, open_store
 
 PROCESSES = 8

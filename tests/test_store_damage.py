@@ -288,5 +288,7 @@ def test_a_disk_without_links_keeps_all_among_the_news(place, monkeypatch):
     for number in range(4):
         open_store(place).add({"n": str(number)}, {"direct": Measured([1.0])}, when=number)
     assert [one.key["n"] for one in open_store(place).entries()] == ["0", "1", "2", "3"]
+    open_store(place).fold()
+    assert [one.key["n"] for one in open_store(place).entries()] == ["0", "1", "2", "3"]
     assert [one.name for one in place.parent.iterdir()] == ["store.h5.news"]
     assert len(list(place.with_name("store.h5.news").iterdir())) == 1

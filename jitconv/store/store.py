@@ -150,7 +150,7 @@ class Store:
         left = {name: one for name, one in problems.items() if since is None or one.when > since}
         left = keep_within(left, len(left) if keep is None else keep)
         if self._reader is not None:
-            self._demand(self._fold(self._reader, snapshot, left))
+            _demand(self._fold(self._reader, snapshot, left))
         for checksum, (digest, _, _) in dict(self._unwritten).items():
             if digest not in left:
                 self._unwritten.pop(checksum, None)
@@ -169,7 +169,7 @@ class Store:
             When the store cannot be read.
         """
         snapshot = self._snapshot()
-        self._demand(snapshot.trouble)
+        _demand(snapshot.trouble)
         problems = self._problems(snapshot)
         return exchange.to_json(problems, self.machine)
 
@@ -189,20 +189,14 @@ class Store:
             When the file cannot be read.
         """
         problems, machine = exchange.from_json(Path(file).read_bytes(), str(file))
-        self._demand(self._put(problems))
+        _demand(self._put(problems))
         return len(problems), machine
 
     def fold(self) -> None:
-        """Put all news in the one file; they are read where they lie as well.
-
-        Raises
-        ------
-        DataError
-            When the store cannot be read or written.
-        """
+        """Put all news in the one file; raise `DataError` where that cannot be."""
         if self._reader is not None:
             snapshot = self._reader.snapshot()
-            self._demand(self._fold(self._reader, snapshot, snapshot.problems()))
+            _demand(self._fold(self._reader, snapshot, snapshot.problems()))
 
     def exists(self) -> bool:
         """Whether there is a file of it, whole or not."""
@@ -211,10 +205,6 @@ class Store:
     def trouble(self) -> str | None:
         """Return what is wrong with the files on disk; None if nothing is."""
         return self._snapshot().trouble
-
-    def _demand(self, reason: str | None) -> None:
-        if reason is not None:
-            raise DataError(reason)
 
     def _put(self, problems: Mapping[str, Problem]) -> str | None:
         """Write problems as news; return why that cannot be, or None."""
@@ -293,6 +283,11 @@ def open_store(path: Path | str | None = None, machine: str | None = None) -> St
     usual = default_path()
     chosen = usual if path is None else Path(path).expanduser()
     return Store(chosen, this_machine() if machine is None else machine, ours=chosen == usual)
+
+
+def _demand(reason: str | None) -> None:
+    if reason is not None:
+        raise DataError(reason)
 
 
 def _warn_once(reason: str) -> None:
