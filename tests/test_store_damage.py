@@ -139,6 +139,7 @@ def test_a_key_that_is_not_as_written_is_not_found(place, whole):
     store = open_store(place)
     assert store.find(KEY) is None
     assert store.find({**KEY, "threads": "9"}).candidates["direct"].samples.size == 64
+    assert len(list(store.entries())) == 12
 
 
 CHANGES = {

@@ -5,6 +5,7 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,62 @@ def test_processes_that_come_between_at_any_two_steps_lose_nothing(prepared, mon
         if first < second < steps.count:  # who came first may have left less to do
             wanted.add("second")
         assert set(names(place)) == wanted, f"lost at steps {first} and {second}"
+
+
+class Turns:
+    """Has threads go on in turns: each waits before it changes anything in a folder."""
+
+    def __init__(self, monkeypatch):
+        self.mine = {}
+        self.waits = threading.Semaphore(0)
+        for name in ("replace", "rename", "link", "unlink"):
+            monkeypatch.setattr(os, name, self._wrapped(getattr(os, name)))
+
+    def _wrapped(self, real):
+        def operation(*arguments, **options):
+            if (turn := self.mine.get(threading.current_thread())) is not None:
+                self.waits.release()
+                turn.acquire()
+            return real(*arguments, **options)
+
+        return operation
+
+    def begin(self, act, *arguments):
+        """Return a thread that waits for its first turn."""
+
+        def run():
+            turn.acquire()
+            try:
+                act(*arguments)
+            finally:
+                del self.mine[thread]
+                self.waits.release()
+
+        thread, turn = threading.Thread(target=run), threading.Semaphore(0)
+        self.mine[thread] = turn
+        thread.start()
+        return thread
+
+    def go_on(self, thread, turns):
+        """Let a thread go on for so many turns, the first of which ends before its first change."""
+        while turns and thread in self.mine:
+            self.mine[thread].release()
+            self.waits.acquire()
+            turns -= 1
+
+
+@pytest.mark.parametrize("first", range(9))
+def test_two_processes_that_fold_in_turns_lose_nothing(prepared, monkeypatch, first):
+    for second in range(9):
+        place = prepared(second)
+        with monkeypatch.context() as patched:
+            turns = Turns(patched)
+            one, other = turns.begin(add, place, "one"), turns.begin(add, place, "other")
+            for thread, count in ((one, first), (other, second), (one, 100), (other, 100)):
+                turns.go_on(thread, count)
+            one.join()
+            other.join()
+        assert set(names(place)) == {"main", "news", "one", "other"}, f"lost after {first} and {second} turns"
 
 
 def test_a_reader_finds_all_whatever_comes_between(prepared, monkeypatch):
