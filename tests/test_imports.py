@@ -20,6 +20,7 @@ BELOW = {
     "algorithm": {"variants"},
     "jit": {"errors", "files"},
     "micro": {"jit"},
+    "store": {"errors", "files", "jit"},
     "hooks": {"algorithm"},
     "specs": {"errors"},
     "config": {"errors", "jit", "specs"},
@@ -94,6 +95,16 @@ def test_an_algorithm_imports_no_other_algorithm(source):
 def test_every_room_has_its_rule_and_every_rule_its_room():
     rooms = {room(source.parts) for source in SOURCES} - {"__init__"}
     assert sorted(rooms) == sorted(RULES)
+
+
+def test_below_the_public_functions_the_store_alone_imports_h5py():
+    importers = {
+        room(source.parts)
+        for source in SOURCES
+        for node in ast.walk(ast.parse((PACKAGE / source).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Import) and "h5py" in [name.name for name in node.names]
+    }
+    assert importers & BELOW.keys() == {"store"}
 
 
 def test_rules_run_one_way():

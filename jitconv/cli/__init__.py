@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from jitconv.bench.console import substitute_characters
-from jitconv.cli import bench, cache, check, compare, edges, info, lock, look, train
+from jitconv.cli import bench, cache, check, compare, edges, info, lock, look, store, sweep, train, tune
 from jitconv.cli.interrupt import interruptible
 from jitconv.errors import JitconvError
 
@@ -25,10 +25,12 @@ app = typer.Typer(
 
 COMMANDS = (
     compare.compare,
+    sweep.sweep,
     check.check,
     edges.edges,
     bench.bench,
     bench.warmup,
+    tune.tune,
     lock.lock,
     train.train,
     look.plugins,
@@ -41,6 +43,7 @@ for command in COMMANDS:
     app.command()(command)
 
 app.add_typer(cache.app, name="cache")
+app.add_typer(store.app, name="store")
 
 
 WRONG, MISTAKE, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141

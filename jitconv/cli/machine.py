@@ -10,6 +10,7 @@ from typing import Any
 
 from jitconv.jit.caches import caches
 from jitconv.jit.target import cpu
+from jitconv.store.place import cpu_model
 
 FEATURES = ("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512vl", "avx512bf16", "neon", "sve")
 """Those on which the width of vectors, or the tiles, depend, as LLVM calls them."""
@@ -30,20 +31,11 @@ def processor() -> dict[str, Any]:
     name, features = cpu()
     words = set(features.split(","))
     return {
-        "name": _model() or platform.processor() or platform.machine(),
+        "name": cpu_model() or platform.processor() or platform.machine(),
         "target": name,
         "features": [one for one in FEATURES if f"+{one}" in words],
         "caches": {level: f"{size // 1024}K" for level, size in caches().items()},
     }
-
-
-def _model() -> str | None:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() in ("model name", "Model"):
-                return value.strip()
-    return None
 
 
 def cores() -> dict[str, Any]:
