@@ -8,6 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 BLOCK = 0.03
 """Seconds of one call before it is another's turn: where two pools of threads live in one process,
@@ -62,6 +63,50 @@ def interleave(
             spent[name] += took
             laps[name] += block[1:] if len(block) > 1 else block
     return {name: _timing(found) for name, found in laps.items()}
+
+
+def interleave_able(
+    calls: Mapping[str, Callable[[], object]], seconds: float, failures: tuple[type[Exception], ...]
+) -> tuple[dict[str, Timing], dict[str, Exception]]:
+    """Time calls as `interleave` does; one that raises is left out, and the others begin anew.
+
+    Parameters
+    ----------
+    calls, seconds
+        As of `interleave`.
+    failures : tuple of types
+        The errors that leave out a call; any other is raised.
+
+    Returns
+    -------
+    timings, failed : dict
+        The times, and the error of each that was left out.
+    """
+    left = dict(calls)
+    failed: dict[str, Exception] = {}
+    while left:
+        try:
+            laps = {name: partial(_named_lap, name, call, failures) for name, call in left.items()}
+            return interleave(laps, seconds), failed
+        except _LapFailed as lap:
+            failed[lap.name] = lap.error
+            del left[lap.name]
+    return {}, failed
+
+
+class _LapFailed(Exception):  # noqa: N818 (caught in this file)
+    """A call raised while it was timed."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        super().__init__(name)
+        self.name, self.error = name, error
+
+
+def _named_lap(name: str, call: Callable[[], object], failures: tuple[type[Exception], ...]) -> None:
+    try:
+        call()
+    except failures as error:
+        raise _LapFailed(name, error) from None
 
 
 class Prepared(ABC):

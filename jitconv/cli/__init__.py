@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from jitconv.bench.console import substitute_characters
-from jitconv.cli import bench, cache, check, compare, edges, info, look, train
+from jitconv.cli import bench, cache, check, compare, edges, info, look, sweep, train
 from jitconv.cli.interrupt import interruptible
 from jitconv.errors import JitconvError
 
@@ -29,6 +29,7 @@ COMMANDS = (
     edges.edges,
     bench.bench,
     bench.warmup,
+    sweep.sweep,
     train.train,
     look.plugins,
     look.explain,
