@@ -12,6 +12,7 @@ from PIL import Image
 
 from jitconv import Algorithm, ParameterError, ShapeError, UnsupportedError, cli, config, hookimpl
 from jitconv.algorithm import no_workspace
+from jitconv.bench import measure
 from jitconv.bench.console import plain_console
 from jitconv.bench.measure import Timing, interleave_able
 from jitconv.bench.sweep import HOPELESS, Entry, Point, Sweep, Wanted, sweep
@@ -350,6 +351,22 @@ def test_a_call_that_raises_while_it_is_timed_leaves_the_others(monkeypatch):
     assert interleave_able({}, 0.001, ()) == ({}, {})
 
 
+def test_a_block_begins_when_no_thread_spins(monkeypatch):
+    hand, spinning = [0.0], [0.005, 0.003, 0.0001, 0.005]
+    rests = []
+
+    def sleep(seconds):
+        rests.append(seconds)
+        hand[0] += spinning.pop(0) if spinning else 0.006
+
+    monkeypatch.setattr(measure.time, "process_time", lambda: hand[0])
+    monkeypatch.setattr(measure.time, "sleep", sleep)
+    measure.settle()
+    assert rests == [measure.REST] * 3
+    measure.settle()  # another thread that never sleeps
+    assert len(rests) == 3 + measure.MOST_RESTS
+
+
 # what is said and drawn, of made-up figures
 
 
@@ -474,6 +491,10 @@ def test_styles_tell_candidates_apart():
     found = styles(names)
     assert list(found) == names
     assert found["direct"].colour == styles(["direct"])["direct"].colour
-    plain = [style.colour for style in found.values() if not style.striped]
+    plain = [style.colour for style in found.values() if not style.hatch]
     assert len(plain) == len(set(plain)) == 8
     assert len({(style.colour, style.marker) for style in found.values()}) == len(names)
+    variants = styles(["fft/whole", *(f"direct/v{count}" for count in range(8))])
+    assert variants["fft/whole"].colour == styles(["fft"])["fft"].colour
+    assert variants["direct/v7"].colour == variants["direct/v0"].colour == found["direct"].colour
+    assert len({(style.colour, style.hatch) for style in variants.values()}) == 9

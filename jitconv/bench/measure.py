@@ -18,6 +18,13 @@ PAUSE = 0.1
 """Seconds of rest before a block where a peer brings threads of its own: idle ones of ONNX Runtime 1.31
 spin for some 60 ms, in which a kernel of 2.2 ms took 5 to 8 (two cores)."""
 
+REST, MOST_RESTS, IDLE = 0.006, 40, 0.25
+"""Seconds of one rest before a block, the most rests, and the share of a core below which nothing spins.
+
+An idle thread of NumPy's OpenBLAS spins for 100 ms after a product (two cores): `direct` took 2.5 ms in the
+blocks after those of `im2col` and `naive`, and 0.86 without them. A rest is longer than the 4 ms by which
+Linux counts the time of a thread that runs."""
+
 LEAST_LAPS = 3
 
 NOISY = 0.15
@@ -45,11 +52,12 @@ class Timing:
 
 
 def interleave(
-    calls: Mapping[str, Callable[[], object]], seconds: float, *, pause: float = 0.0
+    calls: Mapping[str, Callable[[], object]], seconds: float, *, pause: float = 0.0, settled: bool = False
 ) -> dict[str, Timing]:
     """Time calls in alternating blocks, about `seconds` for each (a slow one still has its laps).
 
-    Each block begins after `pause` seconds of rest. What a `Prepared` call does before a lap is not in the
+    Each block begins after `pause` seconds of rest, or with `settled` once no thread of the call before it
+    spins. What a `Prepared` call does before a lap is not in the
     lap, but in its `seconds`.
 
     Every call is expected to have run once already, so that nothing is left to compile.
@@ -58,6 +66,8 @@ def interleave(
     spent = dict.fromkeys(calls, 0.0)
     while waiting := [name for name in calls if spent[name] < seconds or len(laps[name]) < LEAST_LAPS]:
         for name in waiting:
+            if settled and len(calls) > 1:
+                settle()
             time.sleep(pause)
             block, took = _block(calls[name])
             spent[name] += took
@@ -65,10 +75,19 @@ def interleave(
     return {name: _timing(found) for name, found in laps.items()}
 
 
+def settle() -> None:
+    """Wait until the threads of this process sleep, or for `MOST_RESTS` rests."""
+    for _ in range(MOST_RESTS):
+        before = time.process_time()
+        time.sleep(REST)
+        if time.process_time() - before < IDLE * REST:
+            return
+
+
 def interleave_able(
     calls: Mapping[str, Callable[[], object]], seconds: float, failures: tuple[type[Exception], ...]
 ) -> tuple[dict[str, Timing], dict[str, Exception]]:
-    """Time calls as `interleave` does; one that raises is left out, and the others begin anew.
+    """Time calls as `interleave` does, settled; one that raises is left out, and the others begin anew.
 
     Parameters
     ----------
@@ -87,7 +106,7 @@ def interleave_able(
     while left:
         try:
             laps = {name: partial(_named_lap, name, call, failures) for name, call in left.items()}
-            return interleave(laps, seconds), failed
+            return interleave(laps, seconds, settled=True), failed
         except _LapFailed as lap:
             failed[lap.name] = lap.error
             del left[lap.name]

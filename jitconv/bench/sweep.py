@@ -89,11 +89,15 @@ class Point:
 
     @property
     def expected_lead(self) -> float | None:
-        """The same of predicted times."""
-        first, second = [*self.expected, None, None][:2]
-        if first is None or second is None or not first.predicted or second.predicted is None:
-            return None
-        return second.predicted / first.predicted
+        """The same of predicted times; a variant with but its algorithm's cost is no second to another."""
+        for first in self.expected[:1]:
+            own = first.algorithm.partition("/")[0], first.predicted
+            rest = [
+                one for one in self.expected[1:] if (one.algorithm.partition("/")[0], one.predicted) != own
+            ]
+            if rest and rest[0].predicted and first.predicted:
+                return rest[0].predicted / first.predicted
+        return None
 
     @property
     def auto(self) -> Entry | None:

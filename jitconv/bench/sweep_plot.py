@@ -20,6 +20,9 @@ CELL, WIDEST, TALLEST, LEGIBLE = (0.56, 0.4), 14.0, 20.0, (0.36, 0.18)
 
 MOST_TICKS = 16
 
+HATCHES = ("", "///", "\\\\\\", "|||", "---")
+"""Of cells, by their style's number; from there on all again."""
+
 DOTS = 120
 """Of an inch."""
 
@@ -73,7 +76,7 @@ def _lines(found: Sweep, figure: Figure) -> None:
     handles = [
         *axes.get_legend_handles_labels()[0],
         Line2D([], [], color="grey", label="measured (and quartiles)"),
-        Line2D([], [], color="grey", linestyle="--", label="predicted"),
+        Line2D([], [], color="grey", linestyle="--", marker="_", label="predicted"),
         Line2D([], [], color="grey", label="fastest", **ring),
     ]
     figure.legend(handles=handles, loc="outside right upper", fontsize=8)
@@ -108,9 +111,9 @@ def _line(axes: Axes, found: Sweep, name: str, style: Style) -> None:
         for part in ("median", "low", "high")
     )
     axes.plot(values, median, color=style.colour, marker=style.marker, markersize=5, label=name)
-    axes.fill_between(values, low, high, color=style.colour, alpha=0.2, linewidth=0)
+    axes.vlines(values, low, high, color=style.colour, alpha=0.35, linewidth=4)
     predicted = series(lambda entry: entry.predicted if entry.verdict in ("ok", "skipped") else None)
-    axes.plot(values, predicted, color=style.colour, linestyle="--", linewidth=1)
+    axes.plot(values, predicted, color=style.colour, linestyle="--", linewidth=1, marker="_")
 
 
 def _maps(found: Sweep, figure: Figure) -> None:
@@ -129,7 +132,7 @@ def _maps(found: Sweep, figure: Figure) -> None:
     left, right = figure.subplots(1, 2, sharey=True)
     for point in found.points:
         measured, expected = point.measured[:1], point.expected[:1]
-        lead = ratio(point.lead) if point.clear or not point.lead else f"≈{ratio(point.lead)}"
+        lead = ratio(point.lead) if point.clear or not point.lead else f"~{ratio(point.lead)}"
         if measured:
             _cell(left, found, point, drawn[measured[0].algorithm], lead * text)
         else:
@@ -146,17 +149,16 @@ def _maps(found: Sweep, figure: Figure) -> None:
         _ticks(axes.set_yticks, down)
         axes.set(xlim=(-0.5, len(across.values) - 0.5), ylim=(-0.5, len(down.values) - 0.5))
     left.set_ylabel(down.name)
-    hatch = {True: "///", False: ""}
     patches = [
-        Patch(facecolor=style.colour, edgecolor=style.ink, hatch=hatch[style.striped], label=name)
-        for name, style in drawn.items()
+        Patch(facecolor=one.colour, edgecolor="white", hatch=HATCHES[one.hatch % len(HATCHES)], label=name)
+        for name, one in drawn.items()
     ]
     figure.legend(
         handles=patches,
         loc="outside lower center",
         ncols=min(len(patches), max(2, int(room[0] / 1.6))),
         fontsize=8,
-        title="Fastest algorithm; the number is the second's time over its own (≈: within the noise)",
+        title="Fastest algorithm; the number is the second's time over its own (~: within the noise)",
         title_fontsize=8,
     )
 
@@ -174,7 +176,7 @@ def _cell(
             Rectangle(place, 1, 1, facecolor="none", edgecolor="lightgrey", hatch="xx", linewidth=0)
         )
         return
-    hatch = "///" if style.striped else None
+    hatch = HATCHES[style.hatch % len(HATCHES)]
     axes.add_patch(
         Rectangle(place, 1, 1, facecolor=style.colour, edgecolor="white", linewidth=0.8, hatch=hatch)
     )

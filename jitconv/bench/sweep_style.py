@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -26,32 +27,39 @@ class Style(NamedTuple):
 
     colour: str
     marker: str
-    striped: bool
-    """Whether its colour has been taken already: its cells are striped."""
+    hatch: int
+    """0 for plain cells; what shares a colour with an earlier one has cells hatched at another angle each."""
     ink: str
     """The colour of text on it."""
 
 
 def styles(names: Sequence[str]) -> dict[str, Style]:
-    """Return a style for each candidate; a variant has its algorithm's colour where that is free."""
-    free = [*OWN.values(), *OTHERS]
-    taken: set[str] = set()
-    colours: dict[str, str] = {}
-    own = [name for name in names if name in OWN]  # they keep theirs, whoever came first
-    for name in [*own, *(name for name in names if name not in own)]:
-        rest = [one for one in reversed(free) if one not in taken] or free
-        wanted = OWN.get(name.partition("/")[0], rest[0])
-        colours[name] = wanted if wanted not in taken else rest[0]
-        if len(taken) == len(free):
-            colours[name] = free[len(colours) % len(free)]
-        taken.add(colours[name])
-    seen: set[str] = set()
+    """Return a style for each candidate.
+
+    An algorithm, or the first of its variants, has the algorithm's colour. Others have colours that no
+    algorithm among the names has as its own, and when these are used up that of their algorithm again.
+    """
+    first: dict[str, str] = {}
+    for name in sorted(names, key=lambda one: "/" in one):
+        first.setdefault(_algorithm(name), name)
+    kept = {OWN[own]: name for own, name in first.items() if own in OWN}
+    free = iter([one for one in reversed((*OWN.values(), *OTHERS)) if one not in kept])
+    again = itertools.cycle((*OWN.values(), *OTHERS))
+    used: dict[str, str] = {}  # the markers, by colour
     found = {}
     for number, name in enumerate(names):
-        colour = colours[name]
-        found[name] = Style(colour, MARKERS[number % len(MARKERS)], colour in seen, ink(colour))
-        seen.add(colour)
+        own = OWN.get(_algorithm(name))
+        colour = own if own and kept[own] == name else next(free, None) or own or next(again)
+        begun = number % len(MARKERS)
+        in_turn, taken = MARKERS[begun:] + MARKERS[:begun], used.get(colour, "")
+        marker = next((one for one in in_turn if one not in taken), in_turn[0])
+        found[name] = Style(colour, marker, len(taken), ink(colour))
+        used[colour] = taken + marker
     return found
+
+
+def _algorithm(name: str) -> str:
+    return name.partition("/")[0]
 
 
 def ink(colour: str) -> str:

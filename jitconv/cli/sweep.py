@@ -58,8 +58,11 @@ def sweep(
 ) -> None:
     """Vary one or two dimensions of a problem: which algorithm wins where, measured and predicted.
 
-    Candidates predicted to take more than 100 times the least are not run. Ctrl-C keeps what was measured,
-    and draws it. Results are not checked: `jitconv compare` and `jitconv check` do that.
+    Candidates predicted to take more than 100 times the least are not run.
+
+    Ctrl-C keeps what was measured, and draws it.
+
+    Results are not checked: `jitconv compare` and `jitconv check` do that.
 
     What each dimension varies:
 
@@ -75,8 +78,9 @@ def sweep(
 
     - stride, dilation: of both axes
 
-    A pad that is "same" follows kernel, dilation and map, of a 1x1 kernel no pad too; any other stays. The
-    stride of a pooling whose windows tile follows its window.
+    A pad that is "same" follows kernel, dilation and map; of a 1x1 kernel no pad is.
+
+    The stride of a pooling whose windows tile follows its window.
     """
     from jitconv.bench import report, sweep_page, sweep_plot, sweep_report
     from jitconv.bench.sweep import Wanted
