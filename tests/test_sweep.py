@@ -1,9 +1,11 @@
 """`jitconv sweep`: the grid, what is said of it, and its pictures."""
 
 import io
+import itertools
 import json
 import re
 import sys
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +16,7 @@ from jitconv import Algorithm, ParameterError, ShapeError, UnsupportedError, cli
 from jitconv.algorithm import no_workspace
 from jitconv.bench import measure
 from jitconv.bench.console import plain_console
-from jitconv.bench.measure import Timing, interleave_able
+from jitconv.bench.measure import Timing, interleave, interleave_able
 from jitconv.bench.sweep import HOPELESS, Entry, Point, Sweep, Wanted, sweep
 from jitconv.bench.sweep_axes import DIMENSIONS, MOST_VALUES, Axis, axes_of, axis_of, spec_at
 from jitconv.bench.sweep_page import page
@@ -360,11 +362,24 @@ def test_a_block_begins_when_no_thread_spins(monkeypatch):
         hand[0] += spinning.pop(0) if spinning else 0.006
 
     monkeypatch.setattr(measure.time, "process_time", lambda: hand[0])
+    monkeypatch.setattr(measure.time, "thread_time", lambda: 0.0)
     monkeypatch.setattr(measure.time, "sleep", sleep)
     measure.settle()
     assert rests == [measure.REST] * 3
     measure.settle()  # another thread that never sleeps
     assert len(rests) == 3 + measure.MOST_RESTS
+
+
+def test_only_what_ran_in_other_threads_is_waited_for(monkeypatch):
+    waited = []
+    monkeypatch.setattr(measure, "settle", lambda: waited.append(len(ran)))
+    monkeypatch.setattr(measure, "_of_other_threads", lambda: 1.0 * ran.count("blas"))
+    ran = []
+    calls = {name: lambda name=name: ran.append(name) or time.sleep(0.02) for name in ("blas", "serial")}
+    interleave(calls, 0.01, settled=True)
+    runs = [place for place, pair in enumerate(itertools.pairwise(ran), 1) if pair == ("blas", "serial")]
+    assert waited[0] == 0  # whoever ran before may have left threads
+    assert waited[1:] == runs
 
 
 # what is said and drawn, of made-up figures

@@ -62,26 +62,34 @@ def interleave(
 
     Every call is expected to have run once already, so that nothing is left to compile.
     """
+    busy = settled and len(calls) > 1
     laps: dict[str, list[float]] = {name: [] for name in calls}
     spent = dict.fromkeys(calls, 0.0)
     while waiting := [name for name in calls if spent[name] < seconds or len(laps[name]) < LEAST_LAPS]:
         for name in waiting:
-            if settled and len(calls) > 1:
+            if busy:
                 settle()
             time.sleep(pause)
+            before = _of_other_threads()
             block, took = _block(calls[name])
+            busy = settled and len(calls) > 1 and _of_other_threads() - before > IDLE * REST
             spent[name] += took
             laps[name] += block[1:] if len(block) > 1 else block
     return {name: _timing(found) for name, found in laps.items()}
 
 
 def settle() -> None:
-    """Wait until the threads of this process sleep, or for `MOST_RESTS` rests."""
+    """Wait until all threads but this one sleep, or for `MOST_RESTS` rests."""
     for _ in range(MOST_RESTS):
-        before = time.process_time()
+        before = _of_other_threads()
         time.sleep(REST)
-        if time.process_time() - before < IDLE * REST:
+        if _of_other_threads() - before < IDLE * REST:
             return
+
+
+def _of_other_threads() -> float:
+    """Return the seconds of processor time that all threads but this one have taken."""
+    return time.process_time() - time.thread_time()
 
 
 def interleave_able(
