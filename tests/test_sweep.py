@@ -17,13 +17,15 @@ from jitconv.algorithm import no_workspace
 from jitconv.bench import measure
 from jitconv.bench.console import plain_console
 from jitconv.bench.measure import Timing, interleave, interleave_able
-from jitconv.bench.sweep import HOPELESS, Entry, Point, Sweep, Wanted, sweep
+from jitconv.bench.sweep import HOPELESS, Entry, Point, Sweep, Wanted, _distinct, sweep
 from jitconv.bench.sweep_axes import DIMENSIONS, MOST_VALUES, Axis, axes_of, axis_of, spec_at
 from jitconv.bench.sweep_page import page
 from jitconv.bench.sweep_plot import plot
 from jitconv.bench.sweep_report import as_dict, notes, show, summary
 from jitconv.bench.sweep_style import styles
+from jitconv.selector import Candidate
 from jitconv.specs import parse
+from jitconv.variants import Variant, Variants
 
 CONV = "n1h6w5c2 k3x3f4 s1 p1"
 
@@ -163,6 +165,13 @@ def test_a_point_that_is_no_problem(problem, at, error):
 
 # a grid that is run
 
+PARTS = Variants(
+    *(
+        Variant(name, lambda spec: None, build=None, workspace=no_workspace, part=part)
+        for part, name in (("dx", "a"), ("dx", "b"), ("dw", "c"))
+    )
+)
+
 
 def run(text, names="naive,direct", problem=CONV, op="conv_forward", tell=lambda *_: None, **wanted):
     """Sweep one dimension of a small problem."""
@@ -198,7 +207,7 @@ def test_a_sweep_writes_all_it_is_asked_for(jitconv, registry, tmp_path):
 def test_json_on_stdout_is_all_that_is_there(jitconv, registry):
     done = jitconv("conv_forward", CONV, "--vary", "batch=1", "--algorithms", "direct", "--json", "-")
     assert json.loads(done.stdout)["points"][0]["winner"] == "direct"
-    assert "Fastest at 1 points: direct 1." in done.stderr
+    assert "Fastest at 1 point: direct 1." in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -244,7 +253,7 @@ def test_points_that_are_no_problem_are_holes_with_a_reason(registry):
     found = run("kernel=3,7", problem="n1h6w5c2 k3x3f4", names="direct")
     assert [bool(point.measured) for point in found.points] == [True, False]
     assert "the dilated kernel, 7x7, must fit" in found.points[1].reason
-    assert any("Not measured: 1 points; the first, kernel 7: conv:" in line for line in notes(found))
+    assert any("Not measured: 1 point; the first, kernel 7: conv:" in line for line in notes(found))
 
 
 def test_ctrl_c_keeps_what_was_measured(registry):
@@ -321,11 +330,25 @@ def test_what_is_hopeless_is_not_run_and_that_is_said(registry):
 
 
 def test_variants_stand_in_the_place_of_their_algorithm(registry):
-    (point,) = run("batch=1", names="direct", variants=True).points
+    with config(deny=["naive", "im2col", "winograd", "fft"]):
+        (point,) = run("batch=1", names=None, variants=True).points
     names = [one.algorithm for one in point.measured]
     assert all(name.startswith("direct/") for name in names)
     assert len(names) > 1
     assert len(names) == len(set(names))
+    assert point.chosen in names
+    assert point.regret is not None
+
+
+def test_no_plan_of_several_parts_has_two_names():
+    spec = parse(CONV)
+    own = Algorithm.of_variants(
+        "conv_backward", "two", PARTS, why_not=lambda spec: None, cost=lambda spec: 1.0
+    )
+    forced = [own, *(own.only(name) for name in ("dx:a", "dx:b", "dw:c"))]
+    title = lambda one: f"two/{one.algorithm.variants.title(spec)}"  # noqa: E731
+    kept = _distinct([Candidate(one, "p", "able") for one in forced], title)
+    assert [one.name for one in kept] == ["two", "two/dx:b"]
 
 
 def test_nothing_that_auto_may_choose_is_a_reason_of_every_point(registry):

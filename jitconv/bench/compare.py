@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -17,7 +17,7 @@ from jitconv.config import current
 from jitconv.errors import AlgorithmError, UnsupportedError
 from jitconv.ops import Call, prepare
 from jitconv.selector import Candidate, select
-from jitconv.selector.judge import judge
+from jitconv.selector.judge import barred, judge
 from jitconv.specs import ConvSpec, Spec
 from jitconv.testing import bound, disagreement, reference
 
@@ -156,6 +156,8 @@ def candidates(op: str, spec: Spec, names: Sequence[str] | None, *, variants: bo
             if named or (variants and wanted):
                 only = one.algorithm.only(variant.title)
                 judged = judge(only, one.plugin, spec, current(), prepared=False, needed=True)
+                if judged.verdict == "able" and (reason := barred(one.algorithm, one.plugin, current())):
+                    judged = replace(judged, verdict="excluded", reason=reason)  # by the algorithm's name
                 found += [judged] * (named or judged.verdict != "refused")
     return found
 

@@ -229,12 +229,9 @@ def _measure(point: Point, op: str, spec: Spec, wanted: Wanted) -> None:
         raise MemoryError(f"operands and results must fit in memory; they take {spec.traffic(op)} bytes")
     explanation = select(op, spec, "auto", current())
     listed = candidates(op, spec, wanted.algorithms, variants=wanted.variants)
+    if wanted.variants and wanted.algorithms is None:
+        listed = _distinct(listed, explanation.title)
     names = {one.name for one in listed}
-    if wanted.variants:  # an algorithm's own time is that of the variant which serves
-        listed = [
-            one for one in listed if "/" in one.name or explanation.title(one) not in names - {one.name}
-        ]
-        names = {one.name for one in listed}
     own, title = explanation.choice.name, explanation.title(explanation.choice)
     point.chosen = title if title in names and own not in names else own
     point.entries = [_entry(one, point.chosen, named=wanted.algorithms is not None) for one in listed]
@@ -255,6 +252,19 @@ def _measure(point: Point, op: str, spec: Spec, wanted: Wanted) -> None:
         entries[name].timing = timing
     for name, failure in failed.items():
         entries[name].verdict, entries[name].reason = "failed", str(failure) or "not enough memory"
+
+
+def _distinct(listed: Sequence[Candidate], title: Callable[[Candidate], str]) -> list[Candidate]:
+    """Return the candidates without those that are another one's plan under a second name.
+
+    An algorithm gives way to the variant that serves. Of several parts, as in conv_backward, no one variant
+    is the whole: those that the algorithm takes anyway give way to it.
+    """
+    kept: dict[str, Candidate] = {}
+    for one in listed:
+        if one.name == title(one) or title(one) not in kept:
+            kept[title(one)] = one
+    return list(kept.values())
 
 
 def _entry(one: Candidate, chosen: str, *, named: bool) -> Entry:

@@ -25,16 +25,16 @@ WORDS = ("winner", "second", "predicted", "auto")
 
 def show(found: Sweep, console: Console) -> None:
     """Print who wins at each point, what did not run and why, and a summary."""
-    points = found.points
-    if len(points) > LONGEST:
-        points = sorted(points, key=lambda one: -(one.regret or 0.0))[:LONGEST]
+    told = found.points
+    if len(told) > LONGEST:
+        told = sorted(told, key=lambda one: -(one.regret or 0.0))[:LONGEST]
         console.print(f"{LONGEST} of {len(found.points)} points, the greatest regret first; --json has all.")
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for axis in found.axes:
         table.add_column(axis.name, no_wrap=True, justify="right")
     for heading in HEADINGS:
         table.add_column(heading, no_wrap=True, justify="left" if heading in WORDS else "right")
-    for point in points:
+    for point in told:
         table.add_row(*(str(value) for value in point.at.values()), *_cells(point))
     print_whole(table, console)
     for note in notes(found):
@@ -76,17 +76,22 @@ def notes(found: Sweep) -> list[str]:
     for point in found.points:
         for said in (f"{one.algorithm} {words}" for one in point.entries if (words := _words(one))):
             counted[said] = counted.get(said, 0) + 1
-    lines = [f"{words} ({count} of {len(found.points)} points)." for words, count in counted.items()]
+    lines = [f"{words} ({count} of {points(len(found.points))})." for words, count in counted.items()]
     without = [point for point in found.points if point.reason]
     if without:
         lines.append(
-            f"Not measured: {len(without)} points; the first, {place(without[0])}: {without[0].reason}"
+            f"Not measured: {points(len(without))}; the first, {place(without[0])}: {without[0].reason}"
         )
     if any(not point.clear and point.lead for point in found.points):
         lines.append("~ before a lead: the quartiles of both times overlap, so either may be the faster.")
     if not found.complete:
         lines.append(f"Interrupted: {len(found.points)} of {found.total} points were measured.")
     return lines
+
+
+def points(count: int) -> str:
+    """Return a number of points in words."""
+    return f"{count} point{'s' * (count != 1)}"
 
 
 def place(point: Point) -> str:
@@ -114,9 +119,8 @@ def summary(found: Sweep) -> list[str]:
     for point in measured:
         wins.setdefault(point.measured[0].algorithm, []).append(point)
     order = sorted(wins, key=lambda name: -len(wins[name]))
-    lines = [
-        f"Fastest at {len(measured)} points: {', '.join(f'{name} {len(wins[name])}' for name in order)}."
-    ]
+    counts = ", ".join(f"{name} {len(wins[name])}" for name in order)
+    lines = [f"Fastest at {points(len(measured))}: {counts}."]
     if len(found.axes) == 1:
         lines.append(f"By {found.axes[0].name}: {'; '.join(_runs(measured))}.")
     both = [point for point in measured if point.expected]
@@ -132,10 +136,10 @@ def summary(found: Sweep) -> list[str]:
     return lines
 
 
-def _runs(points: list[Point]) -> list[str]:
+def _runs(measured: list[Point]) -> list[str]:
     """Return, of one dimension, from where to where each winner leads."""
     found: list[tuple[str, int, int]] = []
-    for point in points:
+    for point in measured:
         (value,), name = point.at.values(), point.measured[0].algorithm
         if found and found[-1][0] == name:
             found[-1] = (name, found[-1][1], value)
