@@ -134,6 +134,13 @@ class Sweep:
         seen = [one for point in self.points for one in point.entries if one.verdict in ("ok", "skipped")]
         return list(dict.fromkeys(one.algorithm for one in seen))
 
+    @property
+    def winners(self) -> list[str]:
+        """Those of them that are the fastest anywhere, measured or predicted."""
+        firsts = [both[:1] for point in self.points for both in (point.measured, point.expected)]
+        won = {one.algorithm for some in firsts for one in some}
+        return [name for name in self.names if name in won]
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:

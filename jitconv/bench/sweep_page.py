@@ -25,7 +25,9 @@ def page(found: Sweep, figures: Mapping[str, Any]) -> str:
     figures : mapping
         As `jitconv.bench.sweep_report.as_dict` returns them; the page's script reads nothing else.
     """
-    style = {name: one._asdict() for name, one in styles(found.names).items()}
+    first = found.winners if len(found.axes) > 1 else []  # who has a cell has the plainest colour
+    names = list(dict.fromkeys([*first, *found.names]))
+    style = {name: one._asdict() for name, one in styles(names).items()}
     # "<" begins no tag inside JSON's strings then, whatever a plugin's reason says
     data = json.dumps({**figures, "styles": style}, allow_nan=False).replace("<", "\\u003c")
     template = files("jitconv.bench").joinpath(TEMPLATE).read_text(encoding="utf-8")

@@ -126,9 +126,7 @@ def _maps(found: Sweep, figure: Figure) -> None:
     room = 2 * max(2.2, width * len(across.values)) + 1.4, max(2.0, height * len(down.values)) + 1.5
     figure.set_size_inches(*room)
     text = width >= LEGIBLE[0] and height >= LEGIBLE[1]
-    firsts = [both[:1] for point in found.points for both in (point.measured, point.expected)]
-    winners = {one.algorithm for some in firsts for one in some}
-    drawn = styles([name for name in found.names if name in winners])
+    drawn = styles(found.winners)
     left, right = figure.subplots(1, 2, sharey=True)
     for point in found.points:
         measured, expected = point.measured[:1], point.expected[:1]
@@ -183,7 +181,8 @@ def _cell(
     if outlined:
         inner = Rectangle((x - 0.43, y - 0.43), 0.86, 0.86, fill=False, edgecolor=style.ink, linewidth=1.6)
         axes.add_patch(inner)
-    axes.text(x, y, text, ha="center", va="center", color=style.ink, fontsize=7)
+    under = {"facecolor": style.colour, "edgecolor": "none", "pad": 1}  # a hatch would cross the text
+    axes.text(x, y, text, ha="center", va="center", color=style.ink, fontsize=7, bbox=under if text else None)
 
 
 def _ticks(set_ticks: Callable[..., object], axis: Axis) -> None:
