@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 
 from jitconv.arrays import Arrays
 from jitconv.bench.jobs import Job, cropped
-from jitconv.bench.measure import NOISY, Timing, interleave
+from jitconv.bench.measure import NOISY, interleave_able
 from jitconv.bench.trial import Watch, spoil_outputs
 from jitconv.config import current
 from jitconv.errors import AlgorithmError, UnsupportedError
 from jitconv.ops import Call, prepare
-from jitconv.selector import Candidate
-from jitconv.selector.judge import judge
+from jitconv.selector import Candidate, select
+from jitconv.selector.judge import barred, judge
 from jitconv.specs import ConvSpec, Spec
 from jitconv.testing import bound, disagreement, reference
 
@@ -144,10 +144,10 @@ def op_names(jobs: Sequence[Job]) -> list[str]:
     return list(dict.fromkeys(job.op for job in jobs))
 
 
-def _candidates(job: Job, names: Sequence[str] | None, variants: bool) -> list[Candidate]:
-    """Return the algorithms that are wanted, and the variants: those named, or all that serve."""
+def candidates(op: str, spec: Spec, names: Sequence[str] | None, *, variants: bool) -> list[Candidate]:
+    """Return the algorithms that are wanted, and the variants: those named, or all that are able."""
     found = []
-    for one in prepare(job.op, job.spec).explanation.candidates:
+    for one in select(op, spec, "auto", current()).candidates:
         wanted = names is None or one.name in names
         found += [one] * wanted
         for variant in one.algorithm.variants.listed if one.algorithm.variants else ():
@@ -155,15 +155,17 @@ def _candidates(job: Job, names: Sequence[str] | None, variants: bool) -> list[C
             named = not titles.isdisjoint(names or ())
             if named or (variants and wanted):
                 only = one.algorithm.only(variant.title)
-                judged = judge(only, one.plugin, job.spec, current(), prepared=False, needed=True)
+                judged = judge(only, one.plugin, spec, current(), prepared=False, needed=True)
+                if judged.verdict == "able" and (reason := barred(one.algorithm, one.plugin, current())):
+                    judged = replace(judged, verdict="excluded", reason=reason)  # by the algorithm's name
                 found += [judged] * (named or judged.verdict != "refused")
     return found
 
 
 def _rows(job: Job, names: Sequence[str] | None, variants: bool) -> list[Row]:
-    candidates = _candidates(job, names, variants)
-    rows = {one.name: _row(job, one) for one in candidates}
-    able = [one for one in candidates if one.verdict not in ("refused", "failed")]
+    wanted_ones = candidates(job.op, job.spec, names, variants=variants)
+    rows = {one.name: _row(job, one) for one in wanted_ones}
+    able = [one for one in wanted_ones if one.verdict not in ("refused", "failed")]
     checked = cropped(job, REFERENCE_SECONDS)
     wanted = reference(job.op, checked.spec, checked.operands) if able else ()
     calls: dict[str, Callable[[], object]] = {}
@@ -183,35 +185,16 @@ def _rows(job: Job, names: Sequence[str] | None, variants: bool) -> list[Row]:
             row.verdict, row.reason = "failed", str(error)
         else:
             if not row.changed:
-                calls[one.name] = partial(_lap, one.name, call, timed)
-    for name, timing in _timed(calls, rows).items():
+                calls[one.name] = partial(call.run, timed.operands)
+    timings, failed = interleave_able(calls, SECONDS_EACH, (AlgorithmError,))
+    for name, failure in failed.items():
+        rows[name].verdict, rows[name].reason = "failed", str(failure)
+    for name, timing in timings.items():
         row = rows[name]
         row.seconds, row.spread, row.laps = timing.median, timing.spread, timing.laps
         timed_spec = cropped(job, NAIVE_SECONDS).spec if name == "naive" else job.spec
         row.gflops, row.gigabytes = rates(job.op, timed_spec, timing.median)
     return sorted(rows.values(), key=lambda row: (bool(row.timed_on), row.seconds or math.inf))
-
-
-class _Failed(Exception):  # noqa: N818 (caught in this file)
-    """An algorithm failed while it was timed; its name, and the error in words."""
-
-
-def _lap(name: str, call: Call, job: Job) -> None:
-    try:
-        call.run(job.operands)
-    except AlgorithmError as error:
-        raise _Failed(name, str(error)) from None
-
-
-def _timed(calls: dict[str, Callable[[], object]], rows: dict[str, Row]) -> dict[str, Timing]:
-    """Time calls; without one that fails all others begin anew."""
-    while True:
-        try:
-            return interleave(calls, SECONDS_EACH)
-        except _Failed as failed:
-            name, reason = failed.args
-            rows[name].verdict, rows[name].reason = "failed", reason
-            del calls[name]
 
 
 def _row(job: Job, one: Candidate) -> Row:

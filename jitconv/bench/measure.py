@@ -8,6 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 BLOCK = 0.03
 """Seconds of one call before it is another's turn: where two pools of threads live in one process,
@@ -16,6 +17,13 @@ the idle ones of the one still spin while the other starts, so the first call of
 PAUSE = 0.1
 """Seconds of rest before a block where a peer brings threads of its own: idle ones of ONNX Runtime 1.31
 spin for some 60 ms, in which a kernel of 2.2 ms took 5 to 8 (two cores)."""
+
+REST, MOST_RESTS, IDLE = 0.006, 40, 0.25
+"""Seconds of one rest before a block, the most rests, and the share of a core below which nothing spins.
+
+An idle thread of NumPy's OpenBLAS spins for 100 ms after a product (two cores): `direct` took 2.5 ms in the
+blocks after those of `im2col` and `naive`, and 0.86 without them. A rest is longer than the 4 ms by which
+Linux counts the time of a thread that runs."""
 
 LEAST_LAPS = 3
 
@@ -44,24 +52,88 @@ class Timing:
 
 
 def interleave(
-    calls: Mapping[str, Callable[[], object]], seconds: float, *, pause: float = 0.0
+    calls: Mapping[str, Callable[[], object]], seconds: float, *, pause: float = 0.0, settled: bool = False
 ) -> dict[str, Timing]:
     """Time calls in alternating blocks, about `seconds` for each (a slow one still has its laps).
 
-    Each block begins after `pause` seconds of rest. What a `Prepared` call does before a lap is not in the
+    Each block begins after `pause` seconds of rest, or with `settled` once no thread of the call before it
+    spins. What a `Prepared` call does before a lap is not in the
     lap, but in its `seconds`.
 
     Every call is expected to have run once already, so that nothing is left to compile.
     """
+    busy = settled and len(calls) > 1
     laps: dict[str, list[float]] = {name: [] for name in calls}
     spent = dict.fromkeys(calls, 0.0)
     while waiting := [name for name in calls if spent[name] < seconds or len(laps[name]) < LEAST_LAPS]:
         for name in waiting:
+            if busy:
+                settle()
             time.sleep(pause)
+            before = _of_other_threads()
             block, took = _block(calls[name])
+            busy = settled and len(calls) > 1 and _of_other_threads() - before > IDLE * REST
             spent[name] += took
             laps[name] += block[1:] if len(block) > 1 else block
     return {name: _timing(found) for name, found in laps.items()}
+
+
+def settle() -> None:
+    """Wait until all threads but this one sleep, or for `MOST_RESTS` rests."""
+    for _ in range(MOST_RESTS):
+        before = _of_other_threads()
+        time.sleep(REST)
+        if _of_other_threads() - before < IDLE * REST:
+            return
+
+
+def _of_other_threads() -> float:
+    """Return the seconds of processor time that all threads but this one have taken."""
+    return time.process_time() - time.thread_time()
+
+
+def interleave_able(
+    calls: Mapping[str, Callable[[], object]], seconds: float, failures: tuple[type[Exception], ...]
+) -> tuple[dict[str, Timing], dict[str, Exception]]:
+    """Time calls as `interleave` does, settled; one that raises is left out, and the others begin anew.
+
+    Parameters
+    ----------
+    calls, seconds
+        As of `interleave`.
+    failures : tuple of types
+        The errors that leave out a call; any other is raised.
+
+    Returns
+    -------
+    timings, failed : dict
+        The times, and the error of each that was left out.
+    """
+    left = dict(calls)
+    failed: dict[str, Exception] = {}
+    while left:
+        try:
+            laps = {name: partial(_named_lap, name, call, failures) for name, call in left.items()}
+            return interleave(laps, seconds, settled=True), failed
+        except _LapFailed as lap:
+            failed[lap.name] = lap.error
+            del left[lap.name]
+    return {}, failed
+
+
+class _LapFailed(Exception):  # noqa: N818 (caught in this file)
+    """A call raised while it was timed."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        super().__init__(name)
+        self.name, self.error = name, error
+
+
+def _named_lap(name: str, call: Callable[[], object], failures: tuple[type[Exception], ...]) -> None:
+    try:
+        call()
+    except failures as error:
+        raise _LapFailed(name, error) from None
 
 
 class Prepared(ABC):

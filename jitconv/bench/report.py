@@ -189,15 +189,15 @@ def as_csv(found: Comparison) -> bytes:
     return text.getvalue().encode()
 
 
-def check_plot(file: Path) -> None:
+def check_plot(file: Path, option: str = "--plot") -> None:
     """Raise `ParameterError` if Matplotlib is not installed or cannot draw a file of this ending."""
     try:
         from matplotlib.backend_bases import FigureCanvasBase
     except ImportError:
-        raise ParameterError("--plot needs Matplotlib: pip install 'jitconv[plot]'") from None
+        raise ParameterError(f"{option} needs Matplotlib: pip install 'jitconv[plot]'") from None
     known = FigureCanvasBase.get_supported_filetypes()
     if file.suffix.lstrip(".").lower() not in known:
-        raise ParameterError(f"--plot must end in one of .{', .'.join(sorted(known))}; got {file}")
+        raise ParameterError(f"{option} must end in one of .{', .'.join(sorted(known))}; got {file}")
 
 
 def plot(found: Comparison, ending: str) -> bytes:
