@@ -208,6 +208,14 @@ class Variants:
         """Return the predicted seconds of a call of a plan that holds weights."""
         return self.chosen(spec, held=True)[""].seconds(spec, held=True)
 
+    def cost_error(self, spec: Any, *, held: bool = False) -> float | None:
+        """Return by how much of itself the predicted time is usually wrong, where all variants say so."""
+        chosen = self.chosen(spec, held=held)
+        ones = [chosen[part] for part in self._wanted(spec) if part in chosen]
+        errors = [getattr((held and one.held_cost) or one.cost, "error", None) for one in ones]
+        known = [one for one in errors if one is not None]
+        return max(known) if known and len(known) == len(errors) else None
+
     def _wanted(self, spec: Any) -> Sequence[str]:
         return self.parts if self.wanted is None else self.wanted(spec)
 

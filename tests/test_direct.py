@@ -29,12 +29,11 @@ from jitconv.testing.cases import cases
 def test_gradients_in_parts_are_those_of_all_pictures(monkeypatch, problem):
     spec = parse(problem)
     operands = draw("conv_backward", spec, np.random.default_rng(0))
-    wanted = BACKWARD.build(spec), BACKWARD.workspace(spec)
+    copying = BACKWARD.only("dx:phases+dw:pixels")  # which read copies, whatever may be faster
+    wanted = copying.build(spec), copying.workspace(spec)
     monkeypatch.setattr(join, "TRANSPOSED_BYTES", 2 * 10**3)
-    assert join.images_at_once(spec, BACKWARD.chosen(spec)) < spec.n
-    assert rows_dx.serves(spec)
-    assert rows_dw.serves(spec)
-    got = BACKWARD.build(spec), BACKWARD.workspace(spec)
+    assert join.images_at_once(spec, copying.chosen(spec)) < spec.n
+    got = copying.build(spec), copying.workspace(spec)
     assert got[1] <= wanted[1]
     found = []
     for plan, _ in (wanted, got):

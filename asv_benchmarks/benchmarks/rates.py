@@ -1,13 +1,13 @@
 """The rates that the constants of the cost models name, each on problems where it decides the time.
 
 A row is a constant of ``jitconv/algorithms/<algorithm>/<family>.py`` and a problem. What is measured
-includes the rest of the call; the problems are such that the rest is small. An algorithm that is not built
-in has one row for each problem of `GENERAL`.
+includes the rest of the call; the problems are such that the rest is small. The convolutions' predicted
+times are fitted, by ``fit.py`` beside this folder. An algorithm that is not built in has one row for each
+problem of `GENERAL`.
 """
 
 from __future__ import annotations
 
-import math
 import statistics
 import time
 from collections.abc import Callable
@@ -15,7 +15,6 @@ from typing import Any
 
 from benchmarks.problems import ready
 from jitconv import algorithms
-from jitconv.algorithms.fft.tiling import tiling
 from jitconv.algorithms.fft.transforms import size
 from jitconv.algorithms.im2col.columns import column_bytes
 from jitconv.plugins import BUILTIN, registry
@@ -26,34 +25,11 @@ POOL_OPS = ("max_pool_forward", "max_pool_backward", "avg_pool_forward", "avg_po
 POOLS = ("n4h56w56c64 k2x2 s2", "n4h56w56c64 k3x3 s2 p1")
 TILES = ("n4h56w56c64 k2x2 s2", "n4h56w56c64 k4x4 s4")
 WINDOW_OPS = ("create_mask", "distribute_value")
-LEAST = {"conv": "n1h4w4c1 k3x3f1 s1 p1", "pool": "n1h2w2c1 k2x2", "window": "n1h2w2"}
+LEAST = {"pool": "n1h2w2c1 k2x2", "window": "n1h2w2"}
 
 ROWS: list[tuple[str, str, str, str]] = [
-    ("conv_forward", "naive", "SECONDS_PER_WINDOW", "n1h32w32c3 k3x3f8"),
-    ("conv_backward", "naive", "SECONDS_PER_WINDOW", "n1h32w32c3 k3x3f8"),
-    ("conv_forward", "naive", "MADDS_PER_SECOND", "n1h8w8c256 k5x5f256"),
-    ("conv_backward", "naive", "MADDS_PER_SECOND", "n1h8w8c256 k5x5f256"),
     *((op, "naive", "SECONDS_PER_WINDOW", "n1h32w32c16 k3x3 s1") for op in POOL_OPS),
     *((op, "naive", "SECONDS_PER_WINDOW", "n2000h4w4") for op in WINDOW_OPS),
-    *(
-        (op, "direct", "MADDS_PER_SECOND", problem)
-        for op in ("conv_forward", "conv_backward")
-        for problem in (
-            "n1h56w56c64 k3x3f64 p1",
-            "n4h28w28c128 k3x3f128 p1",
-            "n1h56w56c64 k3x3f64 p1 nchw",
-            "n4h28w28c128 k3x3f128 p1 float64",
-        )
-    ),
-    *(
-        (op, "direct", constant, problem + layout)
-        for op in ("conv_forward", "conv_backward")
-        for layout in ("", " nchw")
-        for constant, problem in (
-            ("FEW_BYTES_PER_SECOND", "n4h56w56c144 k3x3f144 p1 g144"),
-            ("FEW_MADDS_PER_SECOND", "n1h28w28c64 k7x7f64 p3 g64"),
-        )
-    ),
     *((op, "direct", "TAPS_PER_SECOND", "n16h56w56c64 k5x5 s1 p2") for op in POOL_OPS),
     *(
         (op, "direct", "TRAFFIC_PER_SECOND", problem)
@@ -61,20 +37,7 @@ ROWS: list[tuple[str, str, str, str]] = [
         for problem in ("n16h112w112c64 k2x2 s2", "n16h112w112c64 k2x2 s2 nchw")
     ),
     *((op, "direct", "ELEMENTS_PER_SECOND", "n65536h4w4") for op in WINDOW_OPS),
-    ("conv_forward", "im2col", "MADDS_PER_SECOND", "n1h28w28c512 k1x1f2048"),
-    ("conv_forward", "im2col", "MADDS_PER_SECOND", "n1h14w14c256 k3x3f1024 p1"),
-    ("conv_forward", "im2col", "FILTERS_PER_SECOND", "n1h3w3c1024 k3x3f1024 nchw"),
-    ("conv_forward", "im2col", "FILTER_BYTES_PER_SECOND", "n1h7w7c512 k7x7f1024"),
-    *(
-        (op, "im2col", "COLUMN_BYTES_PER_SECOND", problem)
-        for op in ("conv_forward", "conv_backward")
-        for problem in ("n1h112w112c32 k3x3f2 p1", "n1h112w112c3 k7x7f2 s2 p3")
-    ),
     *((op, "im2col", "COLUMN_BYTES_PER_SECOND", problem) for op in POOL_OPS for problem in POOLS),
-    *(
-        ("conv_forward", "fft", "MADDS_PER_SECOND", problem)
-        for problem in ("n1h64w64c32 k31x31f32 p15", "n16h28w28c64 k5x5f96 p2")
-    ),
     *((op, "fft", "TRANSFORMED_PER_SECOND", POOLS[0]) for op in POOL_OPS[2:]),
     *((op, "reshape", "BYTES_PER_SECOND", problem) for op in POOL_OPS for problem in TILES),
 ]
@@ -83,10 +46,10 @@ ROWS += [
         one.op,
         one.name,
         "CALL",
-        LEAST["conv" if "conv" in one.op else "pool" if "pool" in one.op else "window"],
+        LEAST["pool" if "pool" in one.op else "window"],
     )
     for one in algorithms()
-    if one.name != "naive"
+    if one.name != "naive" and "conv" not in one.op
 ]
 
 GENERAL = {
@@ -108,15 +71,8 @@ ROWS += [
 def steps(op: str, constant: str, problem: str) -> float:
     """Return how many of what the constant counts the problem has, as the cost models count it."""
     spec: Any = parse(problem)
-    madds = spec.flops(op) / 2
     if constant == "SECONDS_PER_WINDOW":
         return spec.n * getattr(spec, "oh", 1) * getattr(spec, "ow", 1) * getattr(spec, "groups", 1)
-    if constant == "FEW_BYTES_PER_SECOND":
-        return spec.traffic(op)
-    if constant == "FEW_MADDS_PER_SECOND":
-        return madds
-    if constant in ("FILTERS_PER_SECOND", "FILTER_BYTES_PER_SECOND"):
-        return math.prod(spec.w_shape) * (4 if constant.startswith("FILTER_BYTES") else 1)
     if constant == "COLUMN_BYTES_PER_SECOND":
         return column_bytes(spec)
     if constant == "TRANSFORMED_PER_SECOND":
@@ -126,7 +82,7 @@ def steps(op: str, constant: str, problem: str) -> float:
         return spec.traffic(op)
     if constant == "BYTES_PER_SECOND":
         return nbytes([(spec.x_shape, spec.dtype)])
-    return madds if constant in ("MADDS_PER_SECOND", "STEPS_PER_SECOND") and "conv" in op else spec.flops(op)
+    return spec.flops(op) / 2 if "conv" in op else spec.flops(op)
 
 
 def seconds(run: Callable[[], Any], least: float = 0.3) -> float:
@@ -147,10 +103,7 @@ def measure(row: str) -> float:
     run = ready(op, problem, algorithm)
     if constant == "CALL":
         return seconds(run)
-    if (algorithm, constant) == ("fft", "MADDS_PER_SECOND"):
-        count: float = tiling("forward", parse(problem)).tiling.madds  # type: ignore[arg-type]
-    else:
-        count = steps(op, constant, problem)
+    count = steps(op, constant, problem)
     return seconds(run) / count if constant.startswith("SECONDS") else count / seconds(run)
 
 

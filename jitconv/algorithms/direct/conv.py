@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import partial
 
 from jitconv.algorithm import Algorithm
-from jitconv.algorithms.direct.cost import cost, held_cost
 from jitconv.algorithms.direct.variants import BACKWARD, FORWARD
 from jitconv.hooks import hookimpl
 from jitconv.specs import ConvSpec
@@ -42,16 +41,13 @@ def jitconv_algorithms() -> list[Algorithm]:
             "direct",
             FORWARD,
             why_not=partial(_why_not, "conv_forward"),
-            cost=partial(cost, "conv_forward"),
-            revision=10,
-            prepared_cost=partial(held_cost, "conv_forward"),
+            revision=11,
         ),
         Algorithm.of_variants(
             "conv_backward",
             "direct",
             BACKWARD,
             why_not=partial(_why_not, "conv_backward"),
-            cost=partial(cost, "conv_backward"),
-            revision=10,
+            revision=11,
         ),
     ]

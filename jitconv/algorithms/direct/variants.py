@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from jitconv.algorithm import Plan
 from jitconv.algorithms._shared import weights
+from jitconv.algorithms._shared.fitted import TYPICAL_THREADS, Priced
+from jitconv.algorithms._shared.work import conv_work, held_work
 from jitconv.algorithms.direct.axes import backward_axes, forward_axes
 from jitconv.algorithms.direct.backward import dw_groups, dw_planes, dx_phases, dx_scatter, join
 from jitconv.algorithms.direct.backward.join import Gradient
@@ -26,6 +29,12 @@ from jitconv.specs import ConvSpec
 from jitconv.variants import Variant, Variants
 
 Serves = Callable[[ConvSpec], "str | None"]
+One = TypeVar("One", bound=Variant)
+
+
+CLEARLY = 1.4
+"""How many times as long another variant must be predicted to take where the rules would have it. A choice:
+models err by some 20 %."""
 
 
 def always(spec: ConvSpec) -> None:
@@ -69,6 +78,36 @@ def made(kind: Callable[..., Any]) -> Callable[[ConvSpec], int]:
     return bytes_of(lambda spec: kind(spec).elements)
 
 
+def _priced(one: One) -> One:
+    """Return a variant that predicts its seconds, and those of a call whose filters are held."""
+    name = f"{'conv_backward' if one.part else 'conv_forward'} direct/{one.title}"
+    held = None if one.part else Priced(name, held_work)
+    return replace(one, cost=Priced(name, partial(conv_work, one.part or "y")), held_cost=held)
+
+
+def _faster(variants: Iterable[One], than: Mapping[str, str]) -> list[One]:
+    """Let variants serve, beside what their rules say, what they are predicted to do clearly faster than
+    others.
+
+    The rules are of what networks have. With few channels, or few filters, on other planes, they leave what
+    would take several times as long.
+    """
+    listed = list(variants)
+    by_title = {one.title: one for one in listed}
+    return [
+        replace(one, serves=partial(_serves, one, by_title[than[one.title]])) if one.title in than else one
+        for one in listed
+    ]
+
+
+def _serves(one: Variant, other: Variant, spec: ConvSpec) -> str | None:
+    reason = one.serves(spec)
+    if reason is None or (one.able or one.serves)(spec) is not None:
+        return reason
+    own, others = (which.cost(spec, TYPICAL_THREADS) for which in (one, other))  # type: ignore[call-arg,misc]
+    return None if own * CLEARLY < others else reason
+
+
 # the forward pass
 
 
@@ -101,7 +140,7 @@ def _hold_rows(spec: ConvSpec, w: Array, b: Array | None, activation: str | None
     return lambda x, y: by_rows(x, w, b, y)
 
 
-FORWARD = Variants(
+_FORWARD = (
     _grouped("depthwise", depthwise.serves, depthwise.DepthwiseCorrelation),
     _grouped("transposed", transposed.serves, transposed.TransposedCorrelation),
     _grouped("outputs", groups.few, outputs.OutputsCorrelation),
@@ -126,6 +165,8 @@ FORWARD = Variants(
         "packed", always, packed.build_packed, bytes_of(packed.packed_elements), hold=packed.hold_packed
     ),
 )  # fmt: skip
+
+FORWARD = Variants(*_faster(map(_priced, _FORWARD), {"rows": "packed"}))
 
 
 # dx and dw
@@ -182,7 +223,7 @@ def _build_pixels_dw(spec: ConvSpec) -> Plan:
     return lambda x, dy, dw, _: fill(x, dy, dw, None)
 
 
-BACKWARD = Variants(
+_BACKWARD = (
     _grouped_dx("depthwise", depthwise.serves, depthwise.DepthwiseCorrelation),
     _grouped_dx("transposed", transposed.serves, transposed.TransposedCorrelation),
     _grouped_dx("outputs", groups.few, partial(outputs.OutputsCorrelation, backward=True)),
@@ -235,7 +276,19 @@ BACKWARD = Variants(
     Gradient(
         "pixels", always, _build_pixels_dw, bytes_of(weights.elements), part="dw", takes_stored=in_nhwc
     ),
+)  # fmt: skip
+
+BACKWARD = Variants(
+    *_faster(
+        map(_priced, _BACKWARD),
+        {
+            "dx:rows": "dx:phases",
+            "dx:scatter": "dx:phases",
+            "dw:planes": "dw:pixels",
+        },
+    ),
     join=join.build,
     join_workspace=join.workspace,
+    join_cost=join.cost,
     wanted=join.wanted,
-)  # fmt: skip
+)

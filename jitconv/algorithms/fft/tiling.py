@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jitconv.algorithms._shared.cost import seconds
+from jitconv.algorithms._shared.fitted import TYPICAL_THREADS, price
 from jitconv.algorithms.fft.geometry import Axis, Place, backward_axis, forward_axis, half, weight_axis
 from jitconv.algorithms.fft.kernels import TASK
 from jitconv.algorithms.fft.spectra import between_size, panel
@@ -30,14 +30,11 @@ TILE_BYTES = 8 * 2**20
 """Spectra and half-done transforms of the tiles that are multiplied at once; not less than one tile's.
 Not measured."""
 
-MADDS_PER_SECOND = {"float32": 40e9, "float64": 20e9}
-BYTES_PER_SECOND = 8e9
-CALL = 60e-6
-"""Of two threads; asv_benchmarks/benchmarks/rates.py. Fitted to ratios with `direct` on 13 problems, from
-3x3 to 31x31 taps, in the hour of `direct`'s own rates."""
-
 WAYS = ("whole", "strips", "tiles")
 """Of a plane: in one transform; cut along one axis; along both."""
+
+NAMES = {"forward": "conv_forward fft/", "x": "conv_backward fft/dx:", "w": "conv_backward fft/dw:"}
+"""What fits are called, before the way."""
 
 PLANES = {"inner": 3, "taps": 2, "outer": 2}
 
@@ -190,37 +187,42 @@ class Tiling:
             return {"inner": inner, "taps": results, "outer": filters}
         return {"inner": inner, "taps": filters, "outer": results}
 
-    @property
-    def madds(self) -> int:
-        """Multiply-adds of transforms and products."""
-        p = self.problem
+    def _madds(self, columns: Mapping[str, int]) -> int:
+        """Return the multiply-adds of transforms and products."""
+        p, half_width = self.problem, half(self.points[1])
         total = 0
-        for name, columns in self._columns().items():
+        for name, count in columns.items():
             rows, width = (place.count for place in self.places(name))
-            total += columns * 2 * half(self.points[1]) * rows * (width + PLANES[name] * self.points[0])
+            total += count * 2 * half_width * rows * (width + PLANES[name] * self.points[0])
         group_f = _whole(p.filters // p.groups, VECTOR_BYTES // self._itemsize)
         by_tile = p.groups if p.depthwise else p.channels * group_f
         return total + 4 * self.frequencies * self.tiles * by_tile
 
-    @property
-    def moved(self) -> int:
-        """Bytes of what is half done and of spectra, written and read."""
-        p = self.problem
+    def _moved(self, columns: Mapping[str, int], parts: int) -> int:
+        """Return the bytes of what is half done and of spectra, written and read, tiles in so many parts."""
+        p, half_width, frequencies = self.problem, half(self.points[1]), self.frequencies
         total = 0
-        for name, columns in self._columns().items():
-            between = 2 * half(self.points[1]) * self.places(name)[0].count
-            total += columns * 2 * (between + PLANES[name] * self.frequencies)
+        for name, count in columns.items():
+            between = 2 * half_width * self.places(name)[0].count
+            total += count * 2 * (between + PLANES[name] * frequencies)
         # the filters' spectra are read again for each block of tiles
-        filters = 2 * self.frequencies * p.channels // p.groups * p.filters
-        return (total + filters * -(-self.tiles // self.tiles_at_once)) * self._itemsize
+        return (total + 2 * frequencies * p.channels // p.groups * p.filters * parts) * self._itemsize
 
-    def seconds(self) -> float:
-        """Predict a time."""
-        return seconds(CALL, self.madds, MADDS_PER_SECOND[self.problem.dtype], self.moved, BYTES_PER_SECOND)
+    def work(self, threads: int) -> dict[str, float]:
+        """Return the work of a call, but for what other layouts cost."""
+        columns, parts = self._columns(), -(-self.tiles // self.tiles_at_once)
+        return {
+            "calls": 1,
+            "regions": parts,
+            "madds": self._madds(columns) * self._itemsize / 4 / threads,
+            "moved": self._moved(columns, parts) / threads,
+        }
 
 
 class Predicted(NamedTuple):
-    """A tiling and its predicted seconds, which take longer to compute than to keep."""
+    """A tiling, and its predicted seconds on a typical machine's threads: they take longer to compute than to
+    keep.
+    """
 
     tiling: Tiling
     seconds: float
@@ -240,10 +242,23 @@ def tilings(kind: str, spec: ConvSpec, *, prepared: bool = False) -> dict[str, P
         Whether a plan holds the spectra of all filters.
     """
     problem, place = _problem(kind, spec), PLACES[kind]
-    pairs = product(_axes(place, spec, 0), _axes(place, spec, 1))
-    every = (_predicted(Tiling(problem, pair, prepared)) for pair in pairs)
+    down, across = (list(_axes(place, spec, axis)) for axis in (0, 1))
+    every: dict[tuple[int, int], Predicted] = {}
+
+    def predict(pairs: Iterable[tuple[int, int]]) -> None:
+        for i, j in pairs:
+            if (i, j) not in every and i in range(len(down)) and j in range(len(across)):
+                every[i, j] = _predicted(Tiling(problem, (down[i], across[j]), prepared))
+
+    # to predict all pairs took most of a decision: those of one size, then the neighbours of the best
+    pairs = list(product(range(len(down)), range(len(across))))
+    predict([(i, j) for i, j in pairs if _alike(down[i], across[j])] or pairs)
+    best = None
+    while best != (best := min(every, key=lambda pair: every[pair].seconds)):
+        i, j = best
+        predict(product(range(i - 1, i + 2), range(j - 1, j + 2)))
     found: dict[str, Predicted] = {}
-    for one in sorted(every, key=attrgetter("seconds")):
+    for one in sorted(every.values(), key=attrgetter("seconds")):
         found.setdefault(one.tiling.way, one)
     return found
 
@@ -268,7 +283,7 @@ def tiling(kind: str, spec: ConvSpec, way: str | None = None, *, prepared: bool 
 
 
 def _predicted(one: Tiling) -> Predicted:
-    return Predicted(one, one.seconds())
+    return Predicted(one, price(f"{NAMES[one.problem.kind]}{one.way}", one.work(TYPICAL_THREADS)))
 
 
 def _problem(kind: str, spec: ConvSpec) -> Problem:
@@ -299,6 +314,11 @@ def _axes(place: Callable[[ConvSpec, int, int], Axis], spec: ConvSpec, axis: int
                 yield cut
     if not seen or whole.points <= 2 * POINTS[-1]:
         yield whole
+
+
+def _alike(down: Axis, across: Axis) -> bool:
+    """Whether both axes are cut in tiles of one size, or one of them not at all."""
+    return down.points == across.points or down.tiles == 1 or across.tiles == 1
 
 
 def _whole(columns: int, lanes: int) -> int:

@@ -13,16 +13,14 @@ from typing import Any
 import numpy as np
 
 from jitconv.algorithm import Plan
-from jitconv.algorithms._shared.cost import dearer, seconds
+from jitconv.algorithms._shared.cost import dearer
+from jitconv.algorithms._shared.fitted import Priced
 from jitconv.algorithms._shared.views import hwcf, nhwc
 from jitconv.algorithms.fft.convolution import Convolution, Stored, WeightSum
-from jitconv.algorithms.fft.tiling import POINTS, WAYS, tiling, tilings
+from jitconv.algorithms.fft.tiling import NAMES, POINTS, WAYS, tiling, tilings
 from jitconv.arrays import Array
 from jitconv.specs import ConvSpec
 from jitconv.variants import Variant, Variants
-
-NCHW_BYTES_PER_SECOND = 5e9
-"""An estimate, not measured."""
 
 NEEDS = {
     "whole": f"needs planes that transforms of at most {2 * POINTS[-1]} points cover",
@@ -79,12 +77,20 @@ def _hold(way: str, spec: ConvSpec, w: Array, b: Array | None, activation: str |
     return plan
 
 
+def _priced(kind: str, way: str, *, prepared: bool = False) -> Priced:
+    """Return what predicts the seconds of one of the convolutions."""
+
+    def work(spec: ConvSpec, threads: int) -> Mapping[str, float]:
+        op = "conv_forward" if kind == "forward" else "conv_backward"
+        columns = spec.traffic(op) * (spec.layout == "NCHW") / threads
+        return {"columns": columns, **tiling(kind, spec, way, prepared=prepared).tiling.work(threads)}
+
+    return Priced(f"{NAMES[kind]}{way}", work)
+
+
 def _forward(way: str) -> Variant:
     def workspace(spec: ConvSpec, *, prepared: bool = False) -> int:
         return tiling("forward", spec, way, prepared=prepared).tiling.workspace(contiguous=contiguous(spec))
-
-    def cost(spec: ConvSpec, *, prepared: bool = False) -> float:
-        return tiling("forward", spec, way, prepared=prepared).seconds + transposed("conv_forward", spec)
 
     return Variant(
         way,
@@ -95,8 +101,8 @@ def _forward(way: str) -> Variant:
         hold=partial(_hold, way),
         workspace=workspace,
         held_workspace=partial(workspace, prepared=True),
-        cost=cost,
-        held_cost=partial(cost, prepared=True),
+        cost=_priced("forward", way),
+        held_cost=_priced("forward", way, prepared=True),
     )
 
 
@@ -143,7 +149,7 @@ def _gradient(part: str, way: str) -> Variant:
         able=partial(able, kind, way),
         build=partial(_build_dx if part == "dx" else _build_dw, way),
         workspace=partial(_dx_workspace if part == "dx" else _dw_workspace, way),
-        cost=lambda spec: tiling(kind, spec, way).seconds,
+        cost=_priced(kind, way),
         part=part,
     )
 
@@ -178,10 +184,7 @@ def _join_workspace(spec: ConvSpec, chosen: Chosen) -> int:
 
 
 def _join_cost(spec: ConvSpec, chosen: Chosen) -> float:
-    total = 0.0
-    for part in _wanted(spec):
-        total += chosen[part].seconds(spec)
-    return total + transposed("conv_backward", spec)
+    return sum([chosen[part].seconds(spec) for part in _wanted(spec)])
 
 
 BACKWARD = Variants(
@@ -211,8 +214,3 @@ def transposed_filters(w: Array, spec: ConvSpec) -> Array:
     shape = spec.kh, spec.kw, spec.c // spec.groups, spec.groups, spec.f // spec.groups
     grouped = hwcf(w, spec).reshape(shape)  # a view, however w is stored
     return np.ascontiguousarray(grouped.transpose(0, 1, 4, 3, 2)).reshape(spec.kh, spec.kw, -1, spec.c)
-
-
-def transposed(op: str, spec: ConvSpec) -> float:
-    """Predict the seconds that it takes to cut tiles from NCHW and to paste them."""
-    return seconds(0, moved=spec.traffic(op) * (spec.layout == "NCHW"), bandwidth=NCHW_BYTES_PER_SECOND)

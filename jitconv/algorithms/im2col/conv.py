@@ -7,36 +7,23 @@ Document Processing", 2006.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
 
 from jitconv.algorithm import Algorithm, Plan, never_refuses
-from jitconv.algorithms._shared.cost import seconds
+from jitconv.algorithms._shared.fitted import Priced
 from jitconv.algorithms._shared.views import hwcf, nhwc
 from jitconv.algorithms.im2col.blocks import WAYS, Blocks, Way
 from jitconv.algorithms.im2col.columns import col2im, column_bytes, windows
 from jitconv.arrays import Array
 from jitconv.hooks import hookimpl
 from jitconv.jit import blas_threads
+from jitconv.jit.threads import ONE_THREADS_PRODUCTS
 from jitconv.specs import ConvSpec
 from jitconv.specs.values import nbytes
 from jitconv.variants import Variant, Variants
-
-RESULT_BYTES_PER_SECOND = 4e9
-CALL = 41e-6
-PRODUCT = 3e-6
-MADDS_PER_SECOND = 35e9
-COLUMN_BYTES_PER_SECOND = {"conv_forward": 4e9, "conv_backward": 1.5e9}
-"""The product's rate, and that of making and scattering columns: asv_benchmarks/benchmarks/rates.py; that
-of copying the product to the result and the fixed part of each block's product are estimates."""
-
-FILTER_BYTES_PER_SECOND = 12e9
-"""Filters that a product reads: they take the time of few pixels, as in a dense layer. An estimate."""
-
-FILTERS_PER_SECOND = 0.2e9
-"""Elements of NCHW filters that become a matrix, or come from one: 0.5e9 of 0.6 M, 0.1e9 of 9 and 26 M;
-asv_benchmarks/benchmarks/rates.py."""
 
 
 def forward(blocks: Blocks[ConvSpec], x: Array, w: Array, b: Array | None, y: Array) -> None:
@@ -179,24 +166,29 @@ def _columns_bytes(blocks: Blocks[ConvSpec]) -> int:
     return blocks.patch_bytes + (0 if one else blocks.column_bytes)
 
 
-def _cost(op: str, blocks: Blocks[ConvSpec]) -> float:
-    """Predict a time, that of a call which makes its filters a matrix."""
-    spec = blocks.spec
+def _work(op: str, way: Way, spec: ConvSpec, threads: int, *, held: bool = False) -> Mapping[str, float]:
+    """Return the work of a call; BLAS has threads only for products that are worth them."""
+    blocks = way.cut(spec)
+    itemsize = np.dtype(spec.dtype).itemsize
+    products = spec.groups * max(1, len(blocks))  # of an empty batch as of one block
+    madds, filters = spec.flops(op) / 2, math.prod(spec.w_shape)
+    shared = threads if madds / products >= ONE_THREADS_PRODUCTS.stop else 1
     moves = 1 if op == "conv_forward" else 2 * ("w" in spec.wrt) + ("x" in spec.wrt)
-    moved = moves * math.prod(spec.w_shape) if spec.layout == "NCHW" else 0
-    return _held_cost(op, blocks) + moved / FILTERS_PER_SECOND
+    return {
+        "calls": 1,
+        "products": products,
+        "madds": madds * itemsize / 4 / shared,
+        "columns": column_bytes(spec),
+        "scattered": column_bytes(spec) * (op == "conv_backward" and "x" in spec.wrt),
+        "results": nbytes(spec.outputs(op)),
+        "w": filters * itemsize,
+        "filters": 0 if held else moves * filters * itemsize * (spec.layout == "NCHW"),
+    }
 
 
-def _held_cost(op: str, blocks: Blocks[ConvSpec]) -> float:
-    """Predict a time with filters that are a matrix."""
-    spec = blocks.spec
-    copied = (
-        column_bytes(spec) / COLUMN_BYTES_PER_SECOND[op] + nbytes(spec.outputs(op)) / RESULT_BYTES_PER_SECOND
-    )
-    products = spec.groups * len(blocks)
-    read = math.prod(spec.w_shape) * np.dtype(spec.dtype).itemsize
-    overhead = CALL + copied + products * PRODUCT
-    return seconds(overhead, spec.flops(op) / 2, MADDS_PER_SECOND, read, FILTER_BYTES_PER_SECOND)
+def _priced(op: str, way: Way, *, held: bool = False) -> Priced:
+    """Return what predicts the seconds of a way to cut problems in blocks; one fit is of all."""
+    return Priced(f"{op} im2col", partial(_work, op, way, held=held))
 
 
 def _forward(way: Way) -> Variant:
@@ -207,8 +199,8 @@ def _forward(way: Way) -> Variant:
         build=lambda spec: partial(forward, way.cut(spec)),
         hold=lambda spec, w, b, activation: hold(way.cut(spec), w, b, activation),
         workspace=lambda spec: _forward_bytes(way.cut(spec)),
-        cost=lambda spec: _cost("conv_forward", way.cut(spec)),
-        held_cost=lambda spec: _held_cost("conv_forward", way.cut(spec)),
+        cost=_priced("conv_forward", way),
+        held_cost=_priced("conv_forward", way, held=True),
     )
 
 
@@ -219,7 +211,7 @@ def _backward(way: Way) -> Variant:
         able=never_refuses,
         build=lambda spec: partial(backward, way.cut(spec)),
         workspace=lambda spec: _backward_bytes(way.cut(spec)),
-        cost=lambda spec: _cost("conv_backward", way.cut(spec)),
+        cost=_priced("conv_backward", way),
     )
 
 

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
 
 from jitconv.algorithm import Algorithm, never_refuses, unprepared
-from jitconv.algorithms._shared.cost import seconds
+from jitconv.algorithms._shared.fitted import Priced
 from jitconv.algorithms._shared.views import hwcf, nhwc, padded, padded_bytes, unpadded
+from jitconv.algorithms._shared.work import NEAR_BYTES
 from jitconv.arrays import Array
 from jitconv.hooks import hookimpl
 from jitconv.specs import ConvSpec
-
-CALL = {"conv_forward": 10e-6, "conv_backward": 15e-6}
-SECONDS_PER_WINDOW = {"conv_forward": 4.3e-6, "conv_backward": 8.5e-6}
-MADDS_PER_SECOND = {"conv_forward": 10e9, "conv_backward": 2.2e9}
-"""Of one thread; asv_benchmarks/benchmarks/rates.py. The last with filters that stay in a cache: 14e9 and
-1.7e9; with 18 MB of them 2.6e9 and 1e9."""
-
-PADDED_PER_SECOND = 4e9
-"""Bytes of padded pictures, and of filters put in order, that are filled and read again. An estimate, not
-fitted."""
 
 
 def forward(spec: ConvSpec, x: Array, w: Array, b: Array | None, y: Array) -> None:
@@ -78,12 +70,19 @@ def groups(spec: ConvSpec) -> list[tuple[slice, slice]]:
     return [(slice(g * c, (g + 1) * c), slice(g * f, (g + 1) * f)) for g in range(spec.groups)]
 
 
-def _cost(op: str, spec: ConvSpec) -> float:
-    forward = op == "conv_forward"
-    products = 1 if forward else ("x" in spec.wrt) + ("w" in spec.wrt)
-    overhead = CALL[op] + spec.n * spec.oh * spec.ow * spec.groups * SECONDS_PER_WINDOW[op]
-    moved = (padded_bytes(spec) + _matrix_bytes(spec)) * (1 if forward else 2)
-    return seconds(overhead, products * spec.madds, MADDS_PER_SECOND[op], moved, PADDED_PER_SECOND)
+def _work(op: str, spec: ConvSpec, threads: int) -> Mapping[str, float]:
+    """Return the work of a call, of one thread whatever there are."""
+    wanted = 1 if op == "conv_forward" else ("x" in spec.wrt) + ("w" in spec.wrt)
+    return {
+        "calls": 1,
+        "windows": spec.n * spec.oh * spec.ow * spec.groups,
+        "gradients": spec.n * spec.oh * spec.ow * spec.groups * (wanted > 1),
+        "madds": wanted * spec.madds * np.dtype(spec.dtype).itemsize / 4,
+        "moved": padded_bytes(spec) * (1 if op == "conv_forward" else 2),
+        "filters": _matrix_bytes(spec) * (1 if op == "conv_forward" else 2),
+        "w": _filter_bytes(spec),
+        "far": max(0.0, _filter_bytes(spec) - NEAR_BYTES) * spec.n * spec.oh * spec.ow,
+    }
 
 
 def _matrix_bytes(spec: ConvSpec) -> int:
@@ -120,7 +119,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             "conv_forward",
             "naive",
             why_not=never_refuses,
-            cost=partial(_cost, "conv_forward"),
+            cost=Priced("conv_forward naive", partial(_work, "conv_forward")),
             workspace=_forward_workspace,
             build=unprepared(forward),
         ),
@@ -128,7 +127,7 @@ def jitconv_algorithms() -> list[Algorithm]:
             "conv_backward",
             "naive",
             why_not=never_refuses,
-            cost=partial(_cost, "conv_backward"),
+            cost=Priced("conv_backward naive", partial(_work, "conv_backward")),
             workspace=_backward_workspace,
             build=unprepared(backward),
         ),

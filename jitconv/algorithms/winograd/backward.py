@@ -10,17 +10,13 @@ from jitconv.algorithm import Plan
 from jitconv.algorithms._shared.bias import bias_of_pixels
 from jitconv.algorithms._shared.layout import images_nhwc
 from jitconv.algorithms._shared.weights import WeightGradient, elements
-from jitconv.algorithms.winograd.cost import CALL, dw_sizes, dx_sizes
+from jitconv.algorithms.winograd.cost import dw_sizes, dx_sizes
 from jitconv.algorithms.winograd.filters import forward_steps, rotated_steps
 from jitconv.algorithms.winograd.plan import Correlation
 from jitconv.algorithms.winograd.weights import WinogradWeights, bias_of_planes
 from jitconv.arrays import Array
 from jitconv.specs import ConvSpec
 from jitconv.variants import Variant
-
-LEAST_TILES = 32
-"""With fewer tiles reading and writing the sums takes longer than a sum over pixels does: an estimate from
-their bytes."""
 
 UNPADDED = (0, 0, 0, 0)
 
@@ -99,7 +95,4 @@ def join_workspace(spec: ConvSpec, chosen: Chosen) -> int:
 
 def join_cost(spec: ConvSpec, chosen: Chosen) -> float:
     """Predict the seconds of dx and of dw."""
-    total = CALL
-    for part in wanted(spec):
-        total += chosen[part].seconds(spec)
-    return total
+    return sum([chosen[part].seconds(spec) for part in wanted(spec)])

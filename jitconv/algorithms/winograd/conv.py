@@ -32,5 +32,5 @@ def jitconv_algorithms() -> list[Algorithm]:
         Algorithm.of_variants(
             op, "winograd", variants, why_not=why_not, revision=revision, error_class="winograd"
         )
-        for op, variants, revision in (("conv_forward", FORWARD, 2), ("conv_backward", BACKWARD, 3))
+        for op, variants, revision in (("conv_forward", FORWARD, 3), ("conv_backward", BACKWARD, 4))
     ]

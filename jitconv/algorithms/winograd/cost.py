@@ -1,40 +1,22 @@
-"""What Winograd's tiles cost, in seconds and in bytes."""
+"""What Winograd's tiles cost, in amounts of work, in seconds and in bytes."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 
-from jitconv.algorithms._shared.cost import seconds
+from jitconv.algorithms._shared.fitted import Priced
+from jitconv.algorithms._shared.work import conv_work
+from jitconv.algorithms.winograd.pieces import LARGE, SMALL
 from jitconv.algorithms.winograd.sizes import PANEL, PANEL_CHANNELS, Sizes
 from jitconv.jit import team
 from jitconv.micro.tile import padded_columns
 from jitconv.specs import ConvSpec
 
-CALL = 20e-6
-"""Seconds of Python around the kernels. Not measured."""
-
-PIXEL_BYTES_PER_SECOND = 20e9
-"""Of dw as a sum over pixels. An estimate."""
-
-STEP = 30e-6
-MADDS_PER_SECOND = {4: 75e9, 8: 37e9}
-TRANSFORMED_PER_SECOND = 25e9
-FILTERS_PER_SECOND = 45e9
-PANELS_PER_SECOND = 75e9
-REREAD_PER_SECOND = 30e9
-"""Of two threads: a kernel's start; products; patches and products that are transformed; filters that are
-transformed to be kept, or panel by panel; bytes of filters read again. Fitted on what `SUMS_STEP` was."""
-
-SUMS_STEP = 35e-6
-SUMS_MADDS_PER_SECOND = {4: 60e9, 8: 30e9}
-SUMS_TRANSFORMED_PER_SECOND = 20e9
-SUMS_PER_SECOND = 15e9
-"""The same of the filters' gradient. Products are those of a server with AVX-512, where both tiles were
-fitted on H = W of 4 to 28, C = F of 64 to 512. What is moved was measured again on a Zen 3, with 3x3 layers
-of ResNet-50, VGG16 and AlexNet, one image and 16: there the large tile won on each of them forward, but for
-kept filters of 7x7 pixels; of the gradient the two were not compared there."""
+NAMES = {LARGE: "f4x4", SMALL: "f2x2"}
+"""F(4×4, 3×3) and F(2×2, 3×3); of dw, F(3×3, 4×4) and F(3×3, 2×2)."""
 
 SUMS_START = 16
 """Products of a sum that take as long as to begin and to store it. n1h112w112c{8,16} k3x3f64 took 1.09 and
@@ -60,50 +42,74 @@ def _itemsize(spec: ConvSpec) -> int:
     return np.dtype(spec.dtype).itemsize
 
 
-@lru_cache(maxsize=1024)
-def forward_cost(spec: ConvSpec, side: int, *, kept: bool = False) -> float:
-    """Predict the seconds of the forward op by a tile; a choice asks several times."""
-    return correlation_cost(forward_sizes(spec, side), kept=kept)
-
-
-@lru_cache(maxsize=1024)
-def dx_cost(spec: ConvSpec, side: int) -> float:
-    """Predict the seconds of dx."""
-    return correlation_cost(dx_sizes(spec, side))
-
-
-@lru_cache(maxsize=1024)
-def dw_cost(spec: ConvSpec, side: int) -> float:
-    """Predict the seconds of dw."""
-    return weights_cost(dw_sizes(spec, side))
-
-
-def pixels_cost(spec: ConvSpec) -> float:
-    """Predict the seconds of dw as a sum over pixels."""
-    rate = MADDS_PER_SECOND[_itemsize(spec)]
-    return seconds(0, spec.madds, rate, spec.traffic("conv_backward"), PIXEL_BYTES_PER_SECOND)
-
-
-def correlation_cost(sizes: Sizes, *, kept: bool = False) -> float:
-    """Predict the seconds of a correlation, with filters that are transformed beforehand if they are kept."""
+def correlation_work(sizes: Sizes, threads: int, *, kept: bool = False) -> dict[str, float]:
+    """Return the work of a correlation, with filters that are transformed beforehand if they are kept."""
     columns = padded_columns(sizes.filters, sizes.itemsize)
     products = sizes.tiles * sizes.points * (sizes.channels + SUMS_START) * columns
-    total = 4 * STEP + products / MADDS_PER_SECOND[sizes.itemsize]
-    total += sizes.strips * sizes.strip_bytes / TRANSFORMED_PER_SECOND
-    if not kept and sizes.by_panels:
-        return total + sizes.made / PANELS_PER_SECOND
-    if not kept:
-        total += sizes.made / FILTERS_PER_SECOND
-    return total + min(sizes.moved) / REREAD_PER_SECOND
+    made = 0 if kept else sizes.made
+    return {
+        "calls": 1,
+        "regions": 4 if sizes.fused else 4 * -(-sizes.strips // sizes.group),
+        "madds": products * sizes.itemsize / 4 / threads,
+        "moved": sizes.strips * sizes.strip_bytes / threads,
+        "filters": made * (not sizes.by_panels) / threads,
+        "panels": made * sizes.by_panels / threads,
+        "far": (0 if made and sizes.by_panels else min(sizes.moved)) / threads,
+        "rows": sizes.strips / threads,
+    }
 
 
-def weights_cost(sizes: Sizes) -> float:
-    """Predict the seconds of the filters' gradient."""
+def weights_work(sizes: Sizes, threads: int) -> dict[str, float]:
+    """Return the work of the filters' gradient."""
     groups = -(-sizes.strips // sizes.group)
     products = sizes.tiles * sizes.points * sizes.channels * sizes.filters
-    total = 3 * groups * SUMS_STEP + products / SUMS_MADDS_PER_SECOND[sizes.itemsize]
-    total += sizes.strips * sizes.strip_bytes / SUMS_TRANSFORMED_PER_SECOND
-    return total + (groups + 1) * sizes.transformed / SUMS_PER_SECOND
+    return {
+        "calls": 1,
+        "regions": 3 * groups,
+        "madds": products * sizes.itemsize / 4 / threads,
+        "moved": sizes.strips * sizes.strip_bytes / threads,
+        "filters": (groups + 1) * sizes.transformed / threads,
+        "rows": sizes.strips / threads,
+    }
+
+
+Amounts = Callable[..., Mapping[str, float]]
+"""Takes a spec, threads, and the side of a tile by its name."""
+
+
+def forward_work(spec: ConvSpec, threads: int, side: int, *, kept: bool = False) -> Mapping[str, float]:
+    """Return the work of the forward op by a tile."""
+    return correlation_work(forward_sizes(spec, side), threads, kept=kept)
+
+
+def dx_work(spec: ConvSpec, threads: int, side: int) -> Mapping[str, float]:
+    """Return the work of dx."""
+    return correlation_work(dx_sizes(spec, side), threads)
+
+
+def dw_work(spec: ConvSpec, threads: int, side: int) -> Mapping[str, float]:
+    """Return the work of dw."""
+    return weights_work(dw_sizes(spec, side), threads)
+
+
+def priced(name: str, work: Amounts, side: int) -> Priced:
+    """Return what predicts the seconds of an op, or a part of one, by a tile."""
+    return Priced(f"{name}{NAMES[side]}", partial(work, side=side))
+
+
+FORWARD, HELD, DX, DW = (
+    {side: priced(name, work, side) for side in NAMES}
+    for name, work in (
+        ("conv_forward winograd/", forward_work),
+        ("conv_forward winograd/", partial(forward_work, kept=True)),
+        ("conv_backward winograd/dx:", dx_work),
+        ("conv_backward winograd/dw:", dw_work),
+    )
+)
+"""Of each part, by the side of the tile."""
+
+PIXELS = Priced("conv_backward winograd/dw:pixels", partial(conv_work, "dw"))
+"""Of dw as a sum over pixels."""
 
 
 def correlation_bytes(sizes: Sizes, *, kept: bool = False) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
 
 from jitconv.algorithm import Plan, never_refuses
 from jitconv.algorithms._shared.cost import dearer
+from jitconv.algorithms._shared.fitted import TYPICAL_THREADS, Priced
 from jitconv.algorithms.winograd import backward, cost
 from jitconv.algorithms.winograd.filters import forward_steps
 from jitconv.algorithms.winograd.pieces import LARGE, SMALL
@@ -15,21 +16,18 @@ from jitconv.arrays import Array
 from jitconv.specs import ConvSpec
 from jitconv.variants import Variant, Variants
 
-NAMES = {LARGE: "f4x4", SMALL: "f2x2"}
-"""F(4×4, 3×3) and F(2×2, 3×3); of dw, F(3×3, 4×4) and F(3×3, 2×2)."""
 
-
-def not_dearer(predict: Callable[[ConvSpec, int], float], spec: ConvSpec) -> str | None:
+def not_dearer(priced: Mapping[int, Priced], spec: ConvSpec) -> str | None:
     """Return None where the larger tile takes no longer, else the reason in words."""
-    return dearer(predict(spec, LARGE), predict(spec, SMALL), NAMES[SMALL])
+    large, small = (priced[side](spec, TYPICAL_THREADS) for side in (LARGE, SMALL))
+    return dearer(large, small, cost.NAMES[SMALL])
 
 
-def few_tiles(spec: ConvSpec) -> str | None:
-    """Return None where sums over tiles would not pay, else the reason in words."""
-    side = SMALL if not_dearer(cost.dw_cost, spec) else LARGE
-    tiles = cost.dw_sizes(spec, side).tiles
-    least = backward.LEAST_TILES
-    return None if tiles < least else f"needs fewer than {least} tiles of {NAMES[side]}, got {tiles}"
+def pixels_not_dearer(spec: ConvSpec) -> str | None:
+    """Return None where sums over pixels take no longer than those over tiles, else the reason in words."""
+    side = SMALL if not_dearer(cost.DW, spec) else LARGE
+    pixels, tiles = (priced(spec, TYPICAL_THREADS) for priced in (cost.PIXELS, cost.DW[side]))
+    return dearer(pixels, tiles, cost.NAMES[side])
 
 
 # the forward pass
@@ -47,18 +45,17 @@ def _hold(side: int, spec: ConvSpec, w: Array, b: Array | None, activation: str 
 
 
 def _forward(side: int) -> Variant:
-    held = partial(cost.forward_cost, kept=True)
     return Variant(
-        NAMES[side],
-        serves=partial(not_dearer, cost.forward_cost) if side == LARGE else never_refuses,
-        serves_held=partial(not_dearer, held) if side == LARGE else never_refuses,
+        cost.NAMES[side],
+        serves=partial(not_dearer, cost.FORWARD) if side == LARGE else never_refuses,
+        serves_held=partial(not_dearer, cost.HELD) if side == LARGE else never_refuses,
         able=never_refuses,
         build=lambda spec: _correlation(spec, side).run,
         hold=partial(_hold, side),
         workspace=lambda spec: cost.correlation_bytes(cost.forward_sizes(spec, side)),
         held_workspace=lambda spec: cost.correlation_bytes(cost.forward_sizes(spec, side), kept=True),
-        cost=lambda spec: cost.CALL + cost.forward_cost(spec, side),
-        held_cost=lambda spec: cost.CALL + held(spec, side),
+        cost=cost.FORWARD[side],
+        held_cost=cost.HELD[side],
     )
 
 
@@ -70,24 +67,24 @@ FORWARD = Variants(_forward(LARGE), _forward(SMALL))
 
 def _dx(side: int) -> Variant:
     return Variant(
-        NAMES[side],
-        serves=partial(not_dearer, cost.dx_cost) if side == LARGE else never_refuses,
+        cost.NAMES[side],
+        serves=partial(not_dearer, cost.DX) if side == LARGE else never_refuses,
         able=never_refuses,
         build=lambda spec: backward.build_dx(spec, side),
         workspace=lambda spec: cost.correlation_bytes(cost.dx_sizes(spec, side)),
-        cost=lambda spec: cost.dx_cost(spec, side),
+        cost=cost.DX[side],
         part="dx",
     )
 
 
 def _dw(side: int) -> Variant:
     return Variant(
-        NAMES[side],
-        serves=partial(not_dearer, cost.dw_cost) if side == LARGE else never_refuses,
+        cost.NAMES[side],
+        serves=partial(not_dearer, cost.DW) if side == LARGE else never_refuses,
         able=never_refuses,
         build=lambda spec: backward.build_dw(spec, side),
         workspace=lambda spec: cost.weights_bytes(cost.dw_sizes(spec, side)),
-        cost=lambda spec: cost.dw_cost(spec, side),
+        cost=cost.DW[side],
         part="dw",
     )
 
@@ -97,11 +94,11 @@ BACKWARD = Variants(
     _dx(SMALL),
     Variant(
         "pixels",
-        serves=few_tiles,
+        serves=pixels_not_dearer,
         able=never_refuses,
         build=backward.build_pixels_dw,
         workspace=backward.pixels_bytes,
-        cost=cost.pixels_cost,
+        cost=cost.PIXELS,
         part="dw",
     ),
     _dw(LARGE),

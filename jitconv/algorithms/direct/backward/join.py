@@ -139,6 +139,11 @@ def workspace(spec: ConvSpec, chosen: Chosen) -> int:
     return max(dx, dw) + more * itemsize * (part.n < spec.n)
 
 
+def cost(spec: ConvSpec, chosen: Chosen) -> float:
+    """Predict the seconds of dx and of dw."""
+    return sum([chosen[part].seconds(spec) for part in wanted(spec)])
+
+
 def _wanted(spec: ConvSpec, chosen: Chosen) -> tuple[Gradient | None, Gradient | None]:
     """Return the variants of dx and of dw, None for what is not wanted."""
     dx, dw = (chosen[part] if part in wanted(spec) else None for part in ("dx", "dw"))

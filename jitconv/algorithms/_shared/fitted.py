@@ -1,0 +1,117 @@
+"""Predicted seconds: amounts of work, times what a unit of each was fitted to take, scaled to this machine.
+
+``asv_benchmarks/fit.py`` fits; what it writes lies in the folder `fits`, a file for each kind of machine,
+with the machine's name, the rates it had, and the error of each model. On another machine of the kind the
+rates that `jitconv tune` measured scale the seconds; without them those of the file serve.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from importlib import resources
+from typing import Any, NamedTuple
+
+from jitconv.jit import team
+from jitconv.jit.rates import Rates, read, tuned
+from jitconv.jit.target import vector_bytes
+
+FOLDER = "fits"
+
+CALLS, REGIONS = "calls", "regions"
+"""Amounts that are counted in calls and in parallel regions. By definition."""
+
+MEMORY = ("x", "y", "w", "filters", "far", "moved", "columns", "results")
+"""Amounts that are bytes, whose seconds follow the rate of a copy; those of all others follow that of
+multiply-adds. By definition."""
+
+
+class Fit(NamedTuple):
+    """What was fitted of one way to do an op."""
+
+    seconds: Mapping[str, float]
+    """Of a unit of each amount, on the machine of the fit."""
+    error: float
+    """Standard deviation of log(measured / predicted)."""
+
+
+class Fits(NamedTuple):
+    """What was fitted on one kind of machine."""
+
+    rates: Rates
+    ways: Mapping[str, Fit]
+
+
+Work = Callable[[Any, int], Mapping[str, float]]
+"""Takes a spec and a number of threads, and returns the amounts of work of a call, divided by those threads
+that share them."""
+
+TYPICAL_THREADS = 2
+"""By which ways are compared that give other bits: one algorithm takes the same one whatever the threads
+are. A choice, of the machines that fits come from."""
+
+
+class Priced:
+    """Predicts the seconds of a way to do an op."""
+
+    def __init__(self, name: str, work: Work) -> None:
+        self.name = name
+        self.work = work
+
+    def __call__(self, spec: Any, threads: int | None = None) -> float:
+        """Return the seconds on as many threads as are in force, or on those given."""
+        return price(self.name, self.work(spec, team() if threads is None else threads))
+
+    @property
+    def error(self) -> float:
+        """The standard deviation of log(measured / predicted)."""
+        return _fit(self.name).error
+
+
+def price(name: str, work: Mapping[str, float]) -> float:
+    """Return the seconds of some work in one of the ways that were fitted."""
+    seconds = _seconds(name)
+    return sum([seconds[amount] * count for amount, count in work.items() if amount in seconds])
+
+
+@lru_cache(maxsize=256)
+def _seconds(name: str) -> Mapping[str, float]:
+    """Return the seconds of a unit of each amount, on this machine."""
+    own, fitted = tuned(), fits()
+    if own is None:
+        return _fit(name).seconds
+    ratios = {amount: _ratio(amount, fitted.rates, own) for amount in _fit(name).seconds}
+    return {amount: seconds * ratios[amount] for amount, seconds in _fit(name).seconds.items()}
+
+
+def _ratio(amount: str, fitted: Rates, own: Rates) -> float:
+    """Return how many times as long a unit of an amount takes on this machine."""
+    if amount == CALLS:
+        return own.call / fitted.call
+    if amount == REGIONS:
+        return own.region / fitted.region
+    return fitted.copied / own.copied if amount in MEMORY else fitted.madds / own.madds
+
+
+def _fit(name: str) -> Fit:
+    """Return what was fitted of a way, or of the whole algorithm where the way was too rarely met."""
+    ways = fits().ways
+    return ways[name] if name in ways else ways[name.partition("/")[0]]
+
+
+@lru_cache(maxsize=1)
+def fits() -> Fits:
+    """Return what was fitted on the kind of machine whose vectors are as wide as here, or on the widest."""
+    found = {}
+    for file in resources.files(__package__).joinpath(FOLDER).iterdir():
+        if file.name.endswith(".json"):
+            told = json.loads(file.read_text(encoding="utf-8"))
+            found[int(told["vector_bytes"])] = told
+    return parsed(found.get(vector_bytes()) or found[max(found)])
+
+
+def parsed(told: Mapping[str, Any]) -> Fits:
+    """Return the fits that a file tells."""
+    ways = {name: Fit(one["seconds"], one["error"]) for name, one in told["ways"].items()}
+    return Fits(read(told["rates"]), ways)
