@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import jitconv.plugins
+from jitconv.selector import measure
 
 settings.register_profile(
     "steady",
@@ -57,6 +58,15 @@ def registry(monkeypatch):
     before = jitconv.plugins.replace(fresh)
     yield fresh
     jitconv.plugins.replace(before)
+
+
+@pytest.fixture(autouse=True)
+def _no_store(monkeypatch):
+    """Have what modes measure kept in memory, for one test: not in the user's store, nor from another
+    test.
+    """
+    monkeypatch.setattr(measure, "default_path", lambda: None)
+    measure.stored.cache_clear()
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ BELOW = {
     "config": {"errors", "jit", "specs"},
     "algorithms": {"algorithm", "variants", "hooks", "specs", "jit", "micro"},
     "plugins": {"hooks", "algorithm", "algorithms", "errors", "jit"},
-    "selector": {"plugins", "config", "algorithm", "errors", "files", "jit", "specs"},
+    "selector": {"plugins", "config", "algorithm", "errors", "files", "jit", "specs", "store"},
     "ops": {"specs", "selector", "config", "algorithm", "errors", "plugins", "jit"},
 }
 """What each room may import besides itself."""

@@ -23,7 +23,7 @@ from jitconv.bench.sweep_page import page
 from jitconv.bench.sweep_plot import plot
 from jitconv.bench.sweep_report import as_dict, notes, show, summary
 from jitconv.bench.sweep_style import styles
-from jitconv.selector import Candidate
+from jitconv.selector import Candidate, stopwatch
 from jitconv.specs import parse
 from jitconv.variants import Variant, Variants
 
@@ -390,13 +390,13 @@ def test_a_block_begins_when_no_thread_spins(monkeypatch):
     measure.settle()
     assert rests == [measure.REST] * 3
     measure.settle()  # another thread that never sleeps
-    assert len(rests) == 3 + measure.MOST_RESTS
+    assert len(rests) == 3 + stopwatch.MOST_RESTS
 
 
 def test_only_what_ran_in_other_threads_is_waited_for(monkeypatch):
     waited = []
     monkeypatch.setattr(measure, "settle", lambda: waited.append(len(ran)))
-    monkeypatch.setattr(measure, "_of_other_threads", lambda: 1.0 * ran.count("blas"))
+    monkeypatch.setattr(measure, "of_other_threads", lambda: 1.0 * ran.count("blas"))
     ran = []
     calls = {name: lambda name=name: ran.append(name) or time.sleep(0.02) for name in ("blas", "serial")}
     interleave(calls, 0.01, settled=True)

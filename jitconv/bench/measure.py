@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from jitconv.selector.stopwatch import IDLE, REST, of_other_threads, settle
+
 BLOCK = 0.03
 """Seconds of one call before it is another's turn: where two pools of threads live in one process,
 the idle ones of the one still spin while the other starts, so the first call of a block is dropped."""
@@ -17,13 +19,6 @@ the idle ones of the one still spin while the other starts, so the first call of
 PAUSE = 0.1
 """Seconds of rest before a block where a peer brings threads of its own: idle ones of ONNX Runtime 1.31
 spin for some 60 ms, in which a kernel of 2.2 ms took 5 to 8 (two cores)."""
-
-REST, MOST_RESTS, IDLE = 0.006, 40, 0.25
-"""Seconds of one rest before a block, the most rests, and the share of a core below which nothing spins.
-
-An idle thread of NumPy's OpenBLAS spins for 100 ms after a product (two cores): `direct` took 2.5 ms in the
-blocks after those of `im2col` and `naive`, and 0.86 without them. A rest is longer than the 4 ms by which
-Linux counts the time of a thread that runs."""
 
 LEAST_LAPS = 3
 
@@ -70,26 +65,12 @@ def interleave(
             if busy:
                 settle()
             time.sleep(pause)
-            before = _of_other_threads()
+            before = of_other_threads()
             block, took = _block(calls[name])
-            busy = settled and len(calls) > 1 and _of_other_threads() - before > IDLE * REST
+            busy = settled and len(calls) > 1 and of_other_threads() - before > IDLE * REST
             spent[name] += took
             laps[name] += block[1:] if len(block) > 1 else block
     return {name: _timing(found) for name, found in laps.items()}
-
-
-def settle() -> None:
-    """Wait until all threads but this one sleep, or for `MOST_RESTS` rests."""
-    for _ in range(MOST_RESTS):
-        before = _of_other_threads()
-        time.sleep(REST)
-        if _of_other_threads() - before < IDLE * REST:
-            return
-
-
-def _of_other_threads() -> float:
-    """Return the seconds of processor time that all threads but this one have taken."""
-    return time.process_time() - time.thread_time()
 
 
 def interleave_able(

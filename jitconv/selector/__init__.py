@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from jitconv.algorithm import OPS, Algorithm
-from jitconv.config import Settings, in_force, scope
+from jitconv.config import BY_STOPWATCH, Settings, in_force, scope
 from jitconv.errors import PluginError, UnknownAlgorithmError, UnsupportedError, nearest, shown
 from jitconv.plugins import BUILTIN, Registry, registry
 from jitconv.selector.explanation import VERDICTS, Candidate, Explanation
 from jitconv.selector.judge import barred, judge, limit_in_words, too_inexact
-from jitconv.selector.measure import fastest, promising
+from jitconv.selector.measure import measured, promising
 from jitconv.selector.replay import replayed
 from jitconv.specs import Spec
 from jitconv.specs.values import choice
@@ -138,10 +138,11 @@ def _best(
     known = able[0].cost is not None
     reason = "the least predicted time" if known else "nobody able knows its time, and this is the first"
     # an empty batch has nothing to run
-    if settings.mode == "measure" and len(able) > 1 and spec.n:
-        if not dry:
-            return fastest(op, spec, able, prepared)
-        reason += "; the first call will measure, by mode='measure'"
+    if settings.mode in BY_STOPWATCH and spec.n:
+        found = measured(op, spec, able, settings, prepared=prepared, dry=dry)
+        if not isinstance(found, str):
+            return found
+        reason += found
     return _chosen(able[0], "predicted", reason)
 
 

@@ -18,7 +18,8 @@ one computed. The factor is a choice, as above: of some thousand random problems
 that meets padding for the most part, came to 20."""
 
 WINOGRAD = 84.0
-"""1e-5 in float32, as the tile F(4×4, 3×3) is granted; its transforms multiply by up to 8."""
+"""1e-5 in float32, as the tile F(4×4, 3×3) is granted; its transforms multiply by up to 8. A choice, above
+what random problems had."""
 
 
 def bound(op: str, spec: Spec, error_class: str, dtype: str) -> float:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import operator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 from jitconv.algorithm import Algorithm
-from jitconv.config import Settings
+from jitconv.config import Settings, scope
 from jitconv.errors import AlgorithmError, UnsupportedError
 from jitconv.jit.forks import CompilerUnavailable
 from jitconv.plugins import BUILTIN
@@ -55,7 +57,8 @@ def judge(
             return Candidate(algorithm, plugin, "refused", reason)
         prepares = prepared and algorithm.prepared_cost is not None
         predict = algorithm.prepared_cost if prepares else algorithm.cost
-        cost = _seconds("prepared_cost" if prepares else "cost", predict(spec))  # type: ignore[misc]
+        with _predicted_threads(settings):
+            cost = _seconds("prepared_cost" if prepares else "cost", predict(spec))  # type: ignore[misc]
         takes = (prepared and algorithm.prepared_workspace) or algorithm.workspace
         workspace = _bytes(takes(spec))
     except CompilerUnavailable as error:
@@ -75,7 +78,28 @@ def judge(
         or too_inexact(algorithm, spec, settings)
         or _too_large(algorithm, spec, settings, workspace)
     )
-    return Candidate(algorithm, plugin, "excluded" if reason else "able", reason, cost, workspace)
+    return Candidate(
+        algorithm,
+        plugin,
+        "excluded" if reason else "able",
+        reason,
+        cost,
+        workspace,
+        _error(algorithm, spec, prepares),
+    )
+
+
+def _predicted_threads(settings: Settings) -> AbstractContextManager[object]:
+    """Return a context in which costs do not depend on the threads there are, where a choice must not."""
+    return scope(replace(settings, threads=1)) if settings.deterministic else nullcontext()
+
+
+def _error(algorithm: Algorithm, spec: Spec, prepared: bool) -> float | None:
+    """Return by how much of itself a predicted time is usually wrong, where it says so."""
+    variants = algorithm.variants
+    if variants is not None and variants.priced:
+        return variants.cost_error(spec, held=prepared)
+    return getattr(algorithm.cost, "error", None)
 
 
 class _MeaninglessError(Exception):

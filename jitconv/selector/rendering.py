@@ -14,12 +14,13 @@ from jitconv.selector.explanation import VERDICTS, Candidate, Explanation
 from jitconv.selector.problem import problem_of
 
 WIDTH = 120
-"""Columns of a table, unless names alone need more."""
+"""Columns of a table, unless names alone need more. A choice."""
 
 LEAST = 40
-"""Columns that reasons have at least."""
+"""Columns that reasons have at least. A choice."""
 
 AGES = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
+"""Seconds of a unit, the longest first. By definition."""
 
 HEADINGS = ("verdict", "algorithm", "plugin", "predicted", "measured", "workspace", "error", "bits", "why")
 NUMBERS = ("predicted", "measured", "workspace", "error")

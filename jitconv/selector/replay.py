@@ -16,7 +16,7 @@ from jitconv.selector.lockfile import Lockfile, opened
 from jitconv.specs import Spec
 
 MOST_NEAR = 3
-"""So many others of the same problem a message names."""
+"""So many others of the same problem a message names. A choice."""
 
 
 def replayed(op: str, spec: Spec, plugins: Registry, settings: Settings, prepared: bool) -> Candidate:
