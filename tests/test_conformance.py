@@ -12,7 +12,7 @@ from jitconv.testing import cases, check_algorithm, watch
 SEED = int(os.environ.get("JITCONV_SEED") or datetime.date.today().strftime("%Y%m%d"))
 """Of the random problems: another one each day, and any one that is given."""
 
-RANDOM = {"direct": 200, "naive": 0}
+RANDOM = {"direct": 120, "naive": 0}
 """Random problems of an algorithm: most of the one that most problems go to; of naive none, as it is what the
 others are compared with."""
 

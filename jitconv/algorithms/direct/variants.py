@@ -37,6 +37,11 @@ CLEARLY = 1.4
 models err by some 20 %."""
 
 
+BATCH, MOST_MADDS = 16, 10**12
+"""Images by which variants are compared in problems of fewer, and multiply-adds of problems that are
+compared as they are, for no limit is to be met. A choice: what a call costs is then a small part."""
+
+
 def always(spec: ConvSpec) -> None:
     """Return None: the `serves` of a variant that does every problem that comes to it."""
 
@@ -104,6 +109,8 @@ def _serves(one: Variant, other: Variant, spec: ConvSpec) -> str | None:
     reason = one.serves(spec)
     if reason is None or (one.able or one.serves)(spec) is not None:
         return reason
+    if spec.madds < MOST_MADDS:
+        spec = replace(spec, n=max(spec.n, BATCH))  # the same variant for all batches: more takes no less
     own, others = (which.cost(spec, TYPICAL_THREADS) for which in (one, other))  # type: ignore[call-arg,misc]
     return None if own * CLEARLY < others else reason
 
