@@ -65,7 +65,9 @@ def ways():
 )
 def test_every_way_of_a_convolution_is_fitted_and_more_work_is_never_less(op, name, cost):
     assert isinstance(cost, Priced)
-    assert cost.name in (f"{op} {name}", f"{op} {name.partition('/')[0]}")
+    algorithm, _, variant = name.partition("/")
+    part = variant.partition(":")[0]
+    assert cost.name in (f"{op} {name}", f"{op} {algorithm}", f"{op} {algorithm}/{part}")
     assert cost.error > 0
     small, large = (parse(f"n{batch}h12w12c16 k3x3f16 s1 p1 wrt=xw") for batch in (1, 64))
     assert 0 < cost(small, 1) <= cost(large, 1)

@@ -15,10 +15,10 @@ TURN = 0.002
 """Seconds of a candidate's turn, or one call. A choice: long enough that the clock and the cold first call do
 not matter, short enough for many turns."""
 
-LEAST_TURNS, MOST_TURNS = 4, 40
+LEAST_TURNS, MOST_TURNS = 6, 40
 """Turns before a winner is called, and after which it is as clear as it will be. A choice."""
 
-MARGIN = 0.03
+MARGIN = 0.08
 """The predicted candidate stays unless another is faster by this share at least, and by twice the error of
 the difference. A choice: less is no gain that a program notices, and would flip from run to run."""
 

@@ -33,8 +33,8 @@ Not measured."""
 WAYS = ("whole", "strips", "tiles")
 """Of a plane: in one transform; cut along one axis; along both."""
 
-NAMES = {"forward": "conv_forward fft/", "x": "conv_backward fft/dx:", "w": "conv_backward fft/dw:"}
-"""What fits are called, before the way."""
+NAMES = {"forward": "conv_forward fft", "x": "conv_backward fft/dx", "w": "conv_backward fft/dw"}
+"""What fits are called: one is of all ways, which it is to compare."""
 
 PLANES = {"inner": 3, "taps": 2, "outer": 2}
 
@@ -283,7 +283,7 @@ def tiling(kind: str, spec: ConvSpec, way: str | None = None, *, prepared: bool 
 
 
 def _predicted(one: Tiling) -> Predicted:
-    return Predicted(one, price(f"{NAMES[one.problem.kind]}{one.way}", one.work(TYPICAL_THREADS)))
+    return Predicted(one, price(NAMES[one.problem.kind], one.work(TYPICAL_THREADS)))
 
 
 def _problem(kind: str, spec: ConvSpec) -> Problem:

@@ -85,7 +85,7 @@ def _priced(kind: str, way: str, *, prepared: bool = False) -> Priced:
         columns = spec.traffic(op) * (spec.layout == "NCHW") / threads
         return {"columns": columns, **tiling(kind, spec, way, prepared=prepared).tiling.work(threads)}
 
-    return Priced(f"{NAMES[kind]}{way}", work)
+    return Priced(NAMES[kind], work)
 
 
 def _forward(way: str) -> Variant:

@@ -93,17 +93,17 @@ def dw_work(spec: ConvSpec, threads: int, side: int) -> Mapping[str, float]:
 
 
 def priced(name: str, work: Amounts, side: int) -> Priced:
-    """Return what predicts the seconds of an op, or a part of one, by a tile."""
-    return Priced(f"{name}{NAMES[side]}", partial(work, side=side))
+    """Return what predicts the seconds of an op, or a part of one, by a tile; one fit is of both sizes."""
+    return Priced(name, partial(work, side=side))
 
 
 FORWARD, HELD, DX, DW = (
     {side: priced(name, work, side) for side in NAMES}
     for name, work in (
-        ("conv_forward winograd/", forward_work),
-        ("conv_forward winograd/", partial(forward_work, kept=True)),
-        ("conv_backward winograd/dx:", dx_work),
-        ("conv_backward winograd/dw:", dw_work),
+        ("conv_forward winograd", forward_work),
+        ("conv_forward winograd", partial(forward_work, kept=True)),
+        ("conv_backward winograd/dx", dx_work),
+        ("conv_backward winograd/dw", dw_work),
     )
 )
 """Of each part, by the side of the tile."""
