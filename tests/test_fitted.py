@@ -13,6 +13,7 @@ from jitconv.algorithms._shared.fitted import Priced, fits, price
 from jitconv.algorithms._shared.work import conv_work, held_work
 from jitconv.jit import rates
 from jitconv.jit.rates import Rates
+from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.plugins import BUILTIN, registry
 from jitconv.specs import parse
 
@@ -101,11 +102,12 @@ def test_threads_share_work_that_is_worth_it(part):
 
 
 def test_empty_lanes_are_counted_beyond_the_multiply_adds():
-    work = conv_work("y", parse("n1h8w8c16 k1x1f64"), 1)
+    lanes = VECTOR_BYTES // 4
+    work = conv_work("y", parse(f"n1h8w{lanes // 2}c{lanes} k1x1f{4 * lanes}"), 1)
     assert work["lanes"] == work["depths"] == 0
-    assert work["across"] == work["madds"]  # 8 columns of 16 lanes
-    narrow = conv_work("y", parse("n1h8w16c3 k1x1f1"), 1)
-    assert narrow["lanes"] == 15 * narrow["madds"]
+    assert work["across"] == work["madds"]  # rows of half a vector
+    narrow = conv_work("y", parse(f"n1h8w{lanes}c3 k1x1f1"), 1)
+    assert narrow["lanes"] == (lanes - 1) * narrow["madds"]
     assert narrow["across"] == 0
 
 
