@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.ways import candidates, turn, worth
 
 from jitconv import algorithms, config
-from jitconv.algorithm import Algorithm
 from jitconv.bench.suites import layers
 from jitconv.errors import JitconvError
 from jitconv.ops import prepare
@@ -55,9 +55,9 @@ MOST_SECONDS = 0.15
 HOPELESS = 4.0
 """A candidate whose second call takes this many times the least so far has that call alone."""
 
-BLOCK, ROUNDS = 0.006, 4
-"""Seconds of a candidate's turn, and turns: its time is the least of the medians of its turns, for a machine
-has phases in which everything takes longer."""
+ROUNDS = 4
+"""Turns of a candidate: its time is the least of the medians of its turns, for a machine has phases in which
+everything takes longer."""
 
 
 def tested(problem: str) -> bool:
@@ -130,24 +130,6 @@ def small() -> Iterator[tuple[str, str, Spec]]:
         yield from (("small", "conv_backward", replace(spec, wrt=(part,))) for part in "xw")
 
 
-def candidates(op: str, spec: Spec) -> dict[str, Algorithm]:
-    """Return every way to do a problem: each variant that can, and each algorithm that has none or several
-    parts.
-    """
-    found = {}
-    parts = {f"d{one}" for one in getattr(spec, "wrt", ())} if op == "conv_backward" else {""}
-    for one in algorithms(op):
-        if registry().provider(one) != BUILTIN or one.why_not(spec):
-            continue
-        if one.variants is None or len(parts) > 1:
-            found[one.name] = one
-        for variant in one.variants.listed if one.variants else ():
-            only = one.only(variant.title)
-            if variant.part in parts and not only.why_not(spec):
-                found[only.name] = only
-    return found
-
-
 def timed(op: str, spec: Spec, names: list[str], *, every: bool = False) -> dict[str, float]:
     """Return the seconds of each candidate, those that are hopeless by one call unless `every` one is
     wanted.
@@ -177,25 +159,6 @@ def timed(op: str, spec: Spec, names: list[str], *, every: bool = False) -> dict
             settle()  # BLAS's idle thread spins for 100 ms after a product
             laps[name].append(statistics.median(turn(calls[name])))
     return {name: min(laps[name]) for name in calls}
-
-
-def turn(run: Callable[[], Any]) -> list[float]:
-    """Return the seconds of the calls of a turn, but for its first one."""
-    found: list[float] = []
-    run()
-    end = time.perf_counter() + BLOCK
-    while not found or time.perf_counter() < end:
-        begun = time.perf_counter()
-        run()
-        found.append(time.perf_counter() - begun)
-    return found
-
-
-def worth(op: str, found: dict[str, Algorithm], spec: Spec) -> list[str]:
-    """Return the candidates that are measured: none predicted to take ten times the best."""
-    costs = {name: one.cost(spec) or 0.0 for name, one in found.items()}
-    most = max(8 * min(costs.values()), 2e-5)
-    return [name for name in found if costs[name] <= most]
 
 
 def main() -> None:

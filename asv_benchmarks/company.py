@@ -233,10 +233,10 @@ its own, and they take turns. The environment says nothing of waiting, but for "
 Numba's layer and PyTorch use GNU OpenMP, where every region waits for all threads: one that has lost its
 time slice delays it by some. jitconv's team waits for those tasks alone that are begun, and its workers
 yield the core between two tasks, so that few are begun by one that is about to lose it. Beside a busy
-process it is then as fast as one thread that has a core for itself, or faster; a pooling whose memory two
-threads read twice as fast has 2.2 to 3 times its time alone for that reason, and what comes after a matrix
-product finds other things in the caches. Whole commands, kernels compiled before, the median of one or two
-runs:
+process it is then about as fast as one thread that has a core for itself. The pooling, whose memory two
+threads read more than twice as fast as one, takes 2.1 times its time alone beside one process and 2.6
+beside two; after a matrix product, which leaves other things in the caches, 5.1. Whole commands, kernels
+compiled before, the median of one or two runs:
 {trained}
 `python asv_benchmarks/company.py` measures this.
 """

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import statistics
-import time
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from benchmarks.problems import ready
-from jitconv import algorithms
-from jitconv.plugins import BUILTIN, registry
+from benchmarks.ways import candidates, turn, worth
 from jitconv.specs import parse
 
 LOCKED = Path(__file__).parent.parent / "choices.json"
@@ -43,40 +37,15 @@ class Regret:
     def track_regret(self, problem: str, layout: str, op: str) -> float:
         """Time every way that can do the problem, in turns."""
         text = f"{PROBLEMS[problem]} {layout.lower()}"
-        names = ways(op, text)
+        spec = parse(text)
+        names = worth(op, candidates(op, spec), spec)
         calls = {name: ready(op, text, name) for name in ["auto", *names]}
         seconds: dict[str, list[float]] = {name: [] for name in calls}
         for _ in range(TURNS):
             for name, run in calls.items():
-                seconds[name].append(turn(run))
+                seconds[name].append(statistics.median(turn(run)))
         least = {name: min(turns) for name, turns in seconds.items()}
         return least["auto"] / min(least.values())
-
-
-def ways(op: str, problem: str) -> list[str]:
-    """Return every built-in algorithm and variant that can do a problem in ten times the predicted best."""
-    spec, found = parse(problem), {}
-    for one in algorithms(op):
-        if registry().provider(one) == BUILTIN and one.why_not(spec) is None:
-            found[one.name] = one
-            for variant in one.variants.listed if one.variants else ():
-                only = one.only(variant.title)
-                if only.why_not(spec) is None:
-                    found[only.name] = only
-    costs = {name: one.cost(spec) or math.inf for name, one in found.items()}
-    return [name for name in found if costs[name] <= 10 * min(costs.values())]
-
-
-def turn(run: Any) -> float:
-    """Return the median of the calls of 10 ms but the first."""
-    laps: list[float] = []
-    run()
-    until = time.perf_counter() + 0.01
-    while not laps or time.perf_counter() < until:
-        begun = time.perf_counter()
-        run()
-        laps.append(time.perf_counter() - begun)
-    return statistics.median(laps)
 
 
 class Changed:
@@ -89,4 +58,4 @@ class Changed:
         from jitconv.bench.locking import again
         from jitconv.selector.lockfile import Lockfile
 
-        return int(np.sum([not again(one, "predict").same for one in Lockfile.read(LOCKED).choices]))
+        return sum(not again(one, "predict").same for one in Lockfile.read(LOCKED).choices)
