@@ -96,8 +96,8 @@ def random_spec(rng: random.Random) -> Spec:
         )  # fmt: skip
 
 
-def drawn(part: str, seed: int, shapes: Path | None) -> Iterator[tuple[str, str, Spec]]:
-    """Give problems for ever: where each comes from, its op, its spec."""
+def drawn(part: str, seed: int, shapes: Path | None, sources: list[str]) -> Iterator[tuple[str, str, Spec]]:
+    """Give problems for ever, of the sources that are wanted: where each comes from, its op, its spec."""
     if part == "small":
         yield from small()
         return
@@ -108,7 +108,7 @@ def drawn(part: str, seed: int, shapes: Path | None) -> Iterator[tuple[str, str,
         with shapes.open(newline="", encoding="utf-8") as table:
             rows = [row for row in csv.DictReader(table) if tested(row["problem"]) == (part == "test")]
     weights = [float(row["layers"]) ** 0.5 for row in rows]
-    names = [name for name in SHARES if name != "shapes" or rows]
+    names = [name for name in sources if name != "shapes" or rows]
     while True:
         source = rng.choices(names, [SHARES[name] for name in names])[0]
         if source == "suite":
@@ -170,6 +170,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--shapes", type=Path)
     parser.add_argument("--threads", type=int, nargs="*", default=[2, 1])
+    parser.add_argument("--sources", choices=tuple(SHARES), nargs="*", default=list(SHARES))
     options = parser.parse_args()
     seen = set()
     if options.table.exists():
@@ -178,7 +179,9 @@ def main() -> None:
             seen.add((row["op"], row["problem"], row["threads"]))
     until, done = time.monotonic() + 60 * options.minutes, 0
     with options.table.open("a", encoding="utf-8") as table:
-        for place, (source, op, spec) in enumerate(drawn(options.part, options.seed, options.shapes)):
+        for place, (source, op, spec) in enumerate(
+            drawn(options.part, options.seed, options.shapes, options.sources)
+        ):
             if time.monotonic() > until:
                 break
             threads = options.threads[place % len(options.threads)]
