@@ -97,6 +97,8 @@ SWEEPS = {
     "pool_band_bytes": Sweep(POOLS, (64 * KIB, 128 * KIB, 256 * KIB)),
     "pool_channels": Sweep(POOLS, (32, 64, 128)),
     "pool_planes_channels": Sweep(POOLS, (256, 512, 1024)),
+    "pool_rows_filled": Sweep(("max_pool_forward",), (0.3, 0.6, 1.0)),
+    "pool_rows_dx_filled": Sweep(("max_pool_backward",), (0.3, 0.6, 1.0)),
     "pool_two_passes_from": Sweep(POOLS, (2.0, 3.0, 4.5)),
 }
 

@@ -1,14 +1,23 @@
 """The ways in which an algorithm does its op: ordered lists, of which the first that serves is taken.
 
-The scheme is oneDNN's list of implementations: nothing else decides, so what decides can be shown, and one
-way can be named and forced, compared and tested as an algorithm is.
+The scheme is oneDNN's list of implementations: what decides can be shown, and one way can be named and
+forced, compared and tested as an algorithm is. Where an algorithm has predictions that it trusts more than
+the order of its list, they may overrule it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
+
+RULED = "ruled"
+"""What `Variants.only` takes for the variants that the order of the lists gives, whatever is predicted."""
+
+REMEMBERED = 64
+"""Problems of which a list remembers what it chose: a decision asks some ten times. A choice."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,11 @@ class Variant:
         return predict(spec)
 
 
+Overrule = Callable[[Any, Variant, Sequence[Variant]], "Variant | None"]
+"""``overrule(spec, taken, others)``, given the first that serves and the others of its part: the one that is
+to be taken instead, which must be able, or None."""
+
+
 class Variants:
     """The ordered lists of an algorithm, one for each part of its op.
 
@@ -92,19 +106,24 @@ class Variants:
         Likewise the predicted seconds, of variants with a cost.
     wanted : callable, optional
         ``spec -> parts``, those that a problem wants; by default all.
+    overrule : callable, optional
+        What may take another than the first that serves. It is not asked where weights are held.
     """
 
     def __init__(
         self,
         *listed: Variant,
-        join: Callable[[Any, dict[str, Variant]], Any] | None = None,
-        join_workspace: Callable[[Any, dict[str, Variant]], int] | None = None,
-        join_cost: Callable[[Any, dict[str, Variant]], float] | None = None,
+        join: Callable[[Any, Mapping[str, Variant]], Any] | None = None,
+        join_workspace: Callable[[Any, Mapping[str, Variant]], int] | None = None,
+        join_cost: Callable[[Any, Mapping[str, Variant]], float] | None = None,
         wanted: Callable[[Any], Sequence[str]] | None = None,
+        overrule: Overrule | None = None,
     ) -> None:
         self.listed = listed
         self.parts = tuple(dict.fromkeys(one.part for one in listed))
         self.join, self.join_workspace, self.join_cost, self.wanted = join, join_workspace, join_cost, wanted
+        self.overrule = overrule
+        self._chosen = lru_cache(maxsize=REMEMBERED)(self._choose)
 
     @property
     def priced(self) -> bool:
@@ -113,8 +132,10 @@ class Variants:
 
     @property
     def names(self) -> list[str]:
-        """What `only` takes: the titles, and names that stand in several parts."""
-        return list(dict.fromkeys([*(one.title for one in self.listed), *(one.name for one in self.listed)]))
+        """What `only` takes: the titles, names that stand in several parts, `RULED` where it differs."""
+        ruled = [RULED] if self.overrule else []
+        titles, names = ([getattr(one, what) for one in self.listed] for what in ("title", "name"))
+        return list(dict.fromkeys([*titles, *names, *ruled]))
 
     def only(self, name: str) -> Variants:
         """Return the lists with one variant alone in its part; a name that several parts have, in each.
@@ -130,6 +151,8 @@ class Variants:
         return self._only(first).only(others) if plus else self._only(name)
 
     def _only(self, name: str) -> Variants:
+        if name == RULED and self.overrule:
+            return self._with(self.listed, overrule=None)
         forced = {one.part for one in self.listed if name in (one.name, one.title)}
         if not forced:
             raise LookupError(name)
@@ -138,16 +161,36 @@ class Variants:
             for one in self.listed
             if one.part not in forced or name in (one.name, one.title)
         ]
+        return self._with(kept, overrule=self.overrule)
+
+    def _with(self, listed: Sequence[Variant], *, overrule: Overrule | None) -> Variants:
         return Variants(
-            *kept,
+            *listed,
             join=self.join,
             join_workspace=self.join_workspace,
             join_cost=self.join_cost,
             wanted=self.wanted,
+            overrule=overrule,
         )
 
-    def chosen(self, spec: Any, *, held: bool = False) -> dict[str, Variant]:
-        """Return, by part, the first that serves a problem; a part that none serves is missing."""
+    def chosen(self, spec: Any, *, held: bool = False) -> Mapping[str, Variant]:
+        """Return, by part, the one that does a problem; a part that none serves is missing."""
+        return self._chosen(spec, held)
+
+    def forget(self) -> None:
+        """Forget what was chosen, where what it was chosen by has changed."""
+        self._chosen.cache_clear()
+
+    def _choose(self, spec: Any, held: bool) -> Mapping[str, Variant]:
+        found = self._first(spec, held)
+        if self.overrule is not None and not held:
+            for part, taken in found.items():
+                others = [one for one in self.listed if one.part == part and one is not taken]
+                found[part] = (others and self.overrule(spec, taken, others)) or taken
+        return MappingProxyType(found)
+
+    def _first(self, spec: Any, held: bool) -> dict[str, Variant]:
+        """Return, by part, the first that serves a problem."""
         found: dict[str, Variant] = {}
         for one in self.listed:
             if one.part not in found and one.why_not(spec, held=held) is None:
@@ -164,10 +207,14 @@ class Variants:
     def passed_over(self, spec: Any, *, held: bool = False) -> list[tuple[str, str]]:
         """Return the title of each that was asked in vain before the chosen one, and its reason."""
         found: list[tuple[str, str]] = []
+        chosen = self.chosen(spec, held=held)
         for part in self._wanted(spec):
             for one in (one for one in self.listed if one.part == part):
+                if one is chosen.get(part):
+                    break
                 reason = one.why_not(spec, held=held)
                 if reason is None:
+                    found.append((one.title, f"is predicted to take longer than {chosen[part].name} does"))
                     break
                 found.append((one.title, reason))
         return found

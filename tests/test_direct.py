@@ -15,6 +15,9 @@ from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.specs import parse
 from jitconv.testing import draw
 from jitconv.testing.cases import cases
+from jitconv.variants import RULED
+
+RULED_FORWARD, RULED_BACKWARD = FORWARD.only(RULED), BACKWARD.only(RULED)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +80,7 @@ def test_cases_reach_filters_as_they_lie():
     found = {
         case.note
         for case in cases("conv_forward")
-        if FORWARD.chosen(case.spec)[""].name == "pixels" and case.spec.kh * case.spec.kw > 1
+        if RULED_FORWARD.chosen(case.spec)[""].name == "pixels" and case.spec.kh * case.spec.kw > 1
     }
     assert len(found) >= 3
 
@@ -89,7 +92,9 @@ def test_cases_reach_few_channels_by_rows():
 
 
 def test_cases_reach_gradients_of_pictures_by_rows():
-    found = [case.spec for case in cases("conv_backward") if BACKWARD.chosen(case.spec)["dx"].name == "rows"]
+    found = [
+        case.spec for case in cases("conv_backward") if RULED_BACKWARD.chosen(case.spec)["dx"].name == "rows"
+    ]
     assert {spec.stride[1] for spec in found} >= {1, 2, 3}
     assert any(spec.stride[0] > spec.kh or spec.stride[1] > spec.kw for spec in found), "a phase without taps"
     assert any(spec.groups > 1 for spec in found)
@@ -98,7 +103,9 @@ def test_cases_reach_gradients_of_pictures_by_rows():
 
 
 def test_cases_reach_gradients_of_filters_by_rows():
-    found = [case.spec for case in cases("conv_backward") if BACKWARD.chosen(case.spec)["dw"].name == "rows"]
+    found = [
+        case.spec for case in cases("conv_backward") if RULED_BACKWARD.chosen(case.spec)["dw"].name == "rows"
+    ]
     assert {spec.stride[1] for spec in found} >= {1, 2, 4}
     assert any(spec.groups > 1 for spec in found)
     assert any(spec.flip_kernel for spec in found)
@@ -119,7 +126,7 @@ def test_blocks_of_rows_are_not_far_smaller_than_what_is_copied_beside_them():
 def test_maxima_by_rows_are_those_of_every_window(ties, columns, window, dtype):
     kh, kw = int(window[1]), int(window[3])
     spec = parse(f"n2h{3 * kh}w{columns * kw}c3 {window} ties={ties}", layout="NCHW", dtype=dtype)
-    assert (pool_rows.serves(spec) is None) == (kw <= VECTOR_BYTES // np.dtype(dtype).itemsize)
+    assert (pool_rows.able(spec) is None) == (kw <= VECTOR_BYTES // np.dtype(dtype).itemsize)
     rng = np.random.default_rng(0)
     x = rng.integers(-2, 3, spec.x_shape).astype(dtype)
     for value in (np.nan, np.inf, -np.inf, -0.0):

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 import jitconv
+from jitconv.algorithms._shared.fitted import TYPICAL_THREADS, kinds, price
 from jitconv.algorithms.fft import tiling as tilings
+from jitconv.algorithms.fft import work
 from jitconv.algorithms.fft.geometry import backward_axis, forward_axis, weight_axis
+from jitconv.algorithms.fft.variants import BACKWARD, FORWARD
 from jitconv.ops import Weights, prepare
 from jitconv.specs import parse
 from jitconv.testing import bound, draw, relative_error
@@ -63,19 +66,24 @@ def test_every_element_lies_where_the_circle_wants_it(problem, tiles):
     np.testing.assert_array_equal(on_circle(weight_axis(spec, 0, tiles), x, dy, spec.kh, added=True), dw)
 
 
+def forget():
+    for cached in (tilings.tilings.cache_clear, FORWARD.forget, BACKWARD.forget):
+        cached()
+
+
 @pytest.fixture(params=["one tile", "small tiles", "one at a time", "small blocks"])
 def cut(request, monkeypatch):
-    tilings.tilings.cache_clear()
+    forget()
     if request.param == "one tile":
         monkeypatch.setattr(tilings, "POINTS", (1,))
     else:
         monkeypatch.setattr(tilings, "_axes", lambda place, spec, axis: [place(spec, axis, 3)])
     if request.param in ("one at a time", "small blocks"):
-        monkeypatch.setattr(tilings, "TILE_BYTES", 1)
+        monkeypatch.setattr(work, "TILE_BYTES", 1)
     if request.param == "small blocks":
-        monkeypatch.setattr(tilings, "FILTER_BYTES", 1)
+        monkeypatch.setattr(work, "FILTER_BYTES", 1)
     yield
-    tilings.tilings.cache_clear()
+    forget()
 
 
 @pytest.mark.parametrize(
@@ -118,3 +126,13 @@ def test_workspace_grows_with_a_tile_and_not_with_the_picture(op, problem):
         next(a for a in jitconv.algorithms(op) if a.name == "fft").workspace(one) for one in (spec, larger)
     ]
     assert needs[1] <= 1.3 * needs[0] + 2**20
+
+
+@pytest.mark.parametrize("kind", ["forward", "x", "w"])
+def test_ways_to_cut_are_predicted_at_once_as_one_by_one(kind):
+    for problem in ("n2h40w31c5 k5x3f7 p2x1", "n1h300w200c3 k31x31f2 s2", "n1h9w9c64 k9x9f64 p4 g64"):
+        spec = parse(problem)
+        for way, found in tilings.tilings(kind, spec).items():
+            alone = price(tilings.NAMES[kind], found.tiling.work(TYPICAL_THREADS), kinds(spec))
+            assert found.seconds == pytest.approx(alone)
+            assert found.tiling.way == way

@@ -2,6 +2,7 @@
 
 import json
 import math
+import random
 from importlib import resources
 
 import pytest
@@ -10,7 +11,7 @@ import jitconv
 from jitconv.algorithms import _shared
 from jitconv.algorithms._shared import fitted
 from jitconv.algorithms._shared.fitted import Priced, fits, price
-from jitconv.algorithms._shared.work import conv_work, held_work
+from jitconv.algorithms._shared.work import conv_work, held_work, inside
 from jitconv.jit import rates
 from jitconv.jit.rates import Rates
 from jitconv.jit.vectors import VECTOR_BYTES
@@ -27,7 +28,9 @@ CONV = ("conv_forward", "conv_backward")
 @pytest.fixture
 def _scaled(monkeypatch):
     """Have fits of a machine of round numbers, and forget them afterwards."""
-    way = fitted.Fit({"calls": 1e-6, "regions": 2e-6, "madds": 1e-9, "x": 1e-9}, 0.1)
+    way = fitted.Fit(
+        {"calls": 1e-6, "regions": 2e-6, "madds": 1e-9, "x": 1e-9}, 0.1, {"1x1": {"madds": 5e-9}}
+    )
     monkeypatch.setattr(fitted, "fits", lambda: fitted.Fits(RATES, {"op way": way}))
     fitted._seconds.cache_clear()
     yield
@@ -44,7 +47,7 @@ def test_a_file_says_where_it_comes_from(file):
     for name, way in found.ways.items():
         assert name.split()[0] in CONV
         assert all(math.isfinite(unit) and unit > 0 for unit in way.seconds.values())
-        assert 0 < way.error < 1.2
+        assert 0 < way.error < 1.2, name
 
 
 def ways():
@@ -81,6 +84,14 @@ def test_a_price_is_the_sum_of_amounts_and_unknown_ones_cost_nothing():
 
 
 @pytest.mark.usefixtures("_scaled")
+def test_kinds_that_were_fitted_apart_have_prices_of_their_own():
+    windows, one = (fitted.kinds(parse(f"n1h8w8c4 k{taps}x1f4")) for taps in (2, 1))
+    assert price("op way", {"madds": 1000}, windows) == pytest.approx(1e-6)
+    assert price("op way", {"madds": 1000}, one) == pytest.approx(5e-6)
+    assert fitted.kinds(parse("n1h8w8c4 k1x3f4 s2 nchw")) == ("strides", "NCHW")
+
+
+@pytest.mark.usefixtures("_scaled")
 def test_rates_of_this_machine_scale_what_was_fitted(monkeypatch):
     own = Rates(madds=2e9, copied=4e9, copied_by_all=4e9, call=5e-6, region=3e-6)
     monkeypatch.setattr(fitted, "tuned", lambda: own)
@@ -109,6 +120,21 @@ def test_empty_lanes_are_counted_beyond_the_multiply_adds():
     narrow = conv_work("y", parse(f"n1h8w{lanes}c3 k1x1f1"), 1)
     assert narrow["lanes"] == (lanes - 1) * narrow["madds"]
     assert narrow["across"] == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_taps_inside_of_the_image_are_counted_as_one_by_one(seed):
+    rng, found = random.Random(seed), 0
+    while found < 50:
+        h, k, pad, stride, dilation = (
+            rng.randint(*span) for span in ((1, 9), (1, 5), (0, 6), (1, 4), (1, 3))
+        )
+        if h + 2 * pad < (k - 1) * dilation + 1:
+            continue
+        spec, found = parse(f"n1h{h}w1c1 k{k}x1f1 s{stride} p{pad}x0 d{dilation}"), found + 1
+        met = [0 <= o * spec.stride[0] + tap * dilation - pad < h for o in range(spec.oh) for tap in range(k)]
+        assert inside(spec, 0) == pytest.approx(sum(met) / len(met)), spec
+        assert inside(spec, 1) == 1
 
 
 def test_held_filters_are_not_packed():

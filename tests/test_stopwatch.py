@@ -35,7 +35,7 @@ def test_a_first_call_is_not_counted_and_the_fastest_wins(clock):
     calls = {"a": clock.call("a", 9.0, 2e-3), "b": clock.call("b", 7.0, 1e-3)}
     turns = race(calls, 1.0)
     assert {name: seconds(one) for name, one in turns.items()} == pytest.approx({"a": 2e-3, "b": 1e-3})
-    assert decide(turns, "a") == "b"
+    assert decide(turns) == "b"
 
 
 def test_a_hopeless_candidate_is_stopped_after_two_calls(clock):
@@ -58,9 +58,11 @@ def test_turns_end_when_the_fastest_is_clear(clock):
     assert len(turns["a"]) == stopwatch.LEAST_TURNS
 
 
-def test_equal_candidates_are_clear_once_the_noise_is_small():
+def test_turns_go_on_while_noise_hides_on_which_side_of_the_margin_a_candidate_is():
     assert clear({"a": [1.0] * 4, "b": [1.0] * 4})
     assert not clear({"a": [1.0, 1.2, 0.8, 1.1], "b": [1.0, 0.9, 1.2, 1.1]})
+    assert not clear({"a": [1.07, 1.09, 1.05, 1.12], "b": [1.0] * 4})
+    assert clear({"b": [1.0] * 4, "a": [1.07, 1.09, 1.05, 1.12]})  # the predicted one wins, whatever a takes
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,8 @@ def test_equal_candidates_are_clear_once_the_noise_is_small():
         ({"a": [1.0, 0.8, 1.3, 0.9], "b": [0.9, 0.7, 1.2, 1.0]}, "a"),  # within the noise
         ({"a": [0.9] * 8, "b": [1.0] * 8}, "a"),
         ({"a": [3.0], "b": [1.0] * 4}, "b"),  # the predicted one was stopped
+        ({"a": [1.5] * 8, "b": [1.04] * 8, "c": [1.0] * 8}, "b"),  # of two alike the predicted one
     ],
 )
-def test_the_predicted_candidate_stays_unless_another_is_faster_beyond_the_noise(turns, winner):
-    assert decide(turns, "a") == winner
+def test_of_those_within_the_margin_the_first_by_predicted_time_wins(turns, winner):
+    assert decide(turns) == winner

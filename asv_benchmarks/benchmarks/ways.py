@@ -40,6 +40,18 @@ def worth(op: str, found: dict[str, Algorithm], spec: Spec) -> list[str]:
     return [name for name in found if costs[name] <= most]
 
 
+def best_parts(algorithm: str, times: dict[str, float]) -> str:
+    """Return the name of an algorithm with the fastest variant of each of several parts, or nothing where one
+    way of those that were measured has them all.
+    """
+    fastest: dict[str, str] = {}
+    for name in sorted(times, key=times.__getitem__):
+        own, _, variant = name.partition("/")
+        if own == algorithm and ":" in variant and times[name] < times[algorithm]:
+            fastest.setdefault(variant.partition(":")[0], variant)
+    return f"{algorithm}/{'+'.join(fastest.values())}" if len(fastest) > 1 else ""
+
+
 def turn(run: Callable[[], Any]) -> list[float]:
     """Return the seconds of the calls of a turn, but for its first one."""
     found: list[float] = []

@@ -13,12 +13,14 @@ import numpy as np
 
 from jitconv.config import Settings
 from jitconv.errors import AlgorithmError
+from jitconv.jit.workspace import aligned
 from jitconv.plugins import BUILTIN
 from jitconv.selector.explanation import Candidate
 from jitconv.selector.judge import judge
 from jitconv.selector.key import key
-from jitconv.selector.stopwatch import decide, race, seconds
+from jitconv.selector.stopwatch import MARGIN, decide, race, seconds
 from jitconv.specs import Spec
+from jitconv.specs.values import Operand
 from jitconv.store import Found, Measured, Store, default_path, this_machine
 
 WORTH_MEASURING = 10.0
@@ -78,8 +80,8 @@ def stored(path: Path | None) -> Store:
 
 
 def contenders(spec: Spec, able: Sequence[Candidate], settings: Settings, prepared: bool) -> list[Candidate]:
-    """Return what is worth measuring: promising algorithms, and variants that they would not take
-    themselves.
+    """Return what is worth measuring, by predicted time: promising algorithms, and variants that they would
+    not take themselves.
     """
     found = promising(able)
     best = min((one.order for one in found), default=math.inf)
@@ -96,7 +98,7 @@ def contenders(spec: Spec, able: Sequence[Candidate], settings: Settings, prepar
             )
             if other.verdict == "able" and other.order <= VARIANTS_WORTH_MEASURING * best:
                 found.append(other)
-    return found
+    return sorted(found, key=lambda one: one.order)
 
 
 def promising(able: Sequence[Candidate]) -> list[Candidate]:
@@ -137,14 +139,13 @@ def _known(found: Found | None, runners: Sequence[Candidate]) -> tuple[dict[str,
 
 
 def _winner(runners: Sequence[Candidate], turns: Mapping[str, list[float]], when: float) -> Candidate:
-    predicted = min(runners, key=lambda one: one.order)
-    name = decide(turns, predicted.name)
+    name = decide(turns)
     chosen = next(one for one in runners if one.name == name)
     by_time = sorted(turns, key=lambda one: seconds(turns[one]))
     table = ", ".join(f"{one} {seconds(turns[one]) * 1e3:.3g} ms" for one in by_time)
     why = "the least measured time"
     if name != by_time[0]:
-        why = "predicted to be the fastest, and no other is by more than the noise"
+        why = f"the least predicted of those within {MARGIN:.0%} of the fastest, or within the noise"
     return replace(
         chosen,
         verdict="chosen",
@@ -165,16 +166,26 @@ def _measure(
     prepared: bool,
 ) -> None:
     """Run the candidates in turns on scratch arrays, and store their times."""
-    rng = np.random.default_rng(0)
-    operands = [
-        None if one is None else np.asarray(rng.random(one[0]) * (one[1] != "int64"), one[1])
-        for one in spec.operands(op)
-    ]
-    outputs = [None if one is None else np.empty(*one) for one in spec.outputs(op)]
+    operands, outputs = (
+        [_scratch(one) for one in spec.operands(op)],
+        [_scratch(one) for one in spec.outputs(op)],
+    )
     calls = {one.name: _call(op, spec, one, operands, outputs, prepared) for one in runners}
     turns = race(calls, budget)
     revisions = {one.name: one.algorithm.revision for one in runners}
     store.add(problem, {name: Measured(turns[name], revisions[name]) for name in turns})
+
+
+def _scratch(one: Operand | None) -> np.ndarray | None:
+    """Return an array that begins with a cache line in every process: where it began, candidates came in
+    another order.
+    """
+    if one is None:
+        return None
+    shape, dtype = one
+    found = aligned(math.prod(shape), dtype).reshape(shape)
+    found[...] = np.random.default_rng(0).random(shape) if np.dtype(dtype).kind == "f" else 0
+    return found
 
 
 def _call(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jitconv.errors import ParameterError, ShapeError
@@ -58,6 +58,10 @@ class ConvSpec(GridSpec):
     flip_kernel: bool = False
     bias: bool = False
     wrt: tuple[str, ...] = values.WRT
+    oh: int = field(init=False, repr=False, compare=False)
+    """Height of the output."""
+    ow: int = field(init=False, repr=False, compare=False)
+    """Width of the output."""
 
     ops = ("conv_forward", "conv_backward")
     kind, window, shaped = "conv", "kernel", ("x", "w")

@@ -35,6 +35,10 @@ class GridSpec:
     dilation: tuple[int, int]
     layout: str
     dtype: str
+    oh: int
+    """Height of the output."""
+    ow: int
+    """Width of the output."""
 
     @property
     def options(self) -> str:
@@ -51,16 +55,6 @@ class GridSpec:
         """Height and width of the padded input."""
         top, bottom, left, right = self.pad
         return self.h + top + bottom, self.w + left + right
-
-    @property
-    def oh(self) -> int:
-        """Height of the output."""
-        return self._windows(0)
-
-    @property
-    def ow(self) -> int:
-        """Width of the output."""
-        return self._windows(1)
 
     @property
     def x_shape(self) -> tuple[int, int, int, int]:
@@ -87,6 +81,8 @@ class GridSpec:
         values.extents(self.kind, named | more)
         values.geometry(self.stride, self.pad, self.dilation)
         object.__setattr__(self, "stride", values.no_longer(self.stride, self.padded, self.extent))
+        for axis, name in enumerate(("oh", "ow")):  # a decision asks for them some hundred times
+            object.__setattr__(self, name, self._windows(axis))
 
     def _check_names(self) -> None:
         values.choice("layout", self.layout, values.LAYOUTS)

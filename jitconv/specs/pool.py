@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jitconv.errors import ParameterError
@@ -58,6 +58,10 @@ class PoolSpec(GridSpec):
     dtype: str = "float32"
     ties: str = "first"
     indices: bool = False
+    oh: int = field(init=False, repr=False, compare=False)
+    """Height of the output."""
+    ow: int = field(init=False, repr=False, compare=False)
+    """Width of the output."""
 
     ops = ("max_pool_forward", "max_pool_backward", "avg_pool_forward", "avg_pool_backward")
     kind, window, shaped = "pool", "window", ("x",)

@@ -22,7 +22,10 @@ FOLDER = "fits"
 CALLS, REGIONS = "calls", "regions"
 """Amounts that are counted in calls and in parallel regions. By definition."""
 
-MEMORY = ("x", "y", "w", "filters", "far", "moved", "columns", "results")
+MEMORY = (
+    "x", "y", "w", "far", "memory", "filters", "turned", "filters_far", "filters_memory", "gathered",
+    "scattered", "strided", "apart", "moved", "columns", "results",
+)  # fmt: skip
 """Amounts that are bytes, whose seconds follow the rate of a copy; those of all others follow that of
 multiply-adds. By definition."""
 
@@ -33,7 +36,9 @@ class Fit(NamedTuple):
     seconds: Mapping[str, float]
     """Of a unit of each amount, on the machine of the fit."""
     error: float
-    """Standard deviation of log(measured / predicted)."""
+    """Standard deviation of log(measured / predicted), of problems that the fit had not seen."""
+    apart: Mapping[str, Mapping[str, float]]
+    """Seconds of the kinds of problems that were fitted apart, by a name that `kinds` gives."""
 
 
 class Fits(NamedTuple):
@@ -61,7 +66,7 @@ class Priced:
 
     def __call__(self, spec: Any, threads: int | None = None) -> float:
         """Return the seconds on as many threads as are in force, or on those given."""
-        return price(self.name, self.work(spec, team() if threads is None else threads))
+        return price(self.name, self.work(spec, team() if threads is None else threads), kinds(spec))
 
     @property
     def error(self) -> float:
@@ -69,20 +74,34 @@ class Priced:
         return _fit(self.name).error
 
 
-def price(name: str, work: Mapping[str, float]) -> float:
-    """Return the seconds of some work in one of the ways that were fitted."""
-    seconds = _seconds(name)
+def price(name: str, work: Mapping[str, float], of: tuple[str, ...] = ()) -> float:
+    """Return the seconds of some work in one of the ways that were fitted, of the kinds that a problem is
+    of.
+    """
+    seconds = _seconds(name, of)
     return sum([seconds[amount] * count for amount, count in work.items() if amount in seconds])
 
 
+def known(name: str) -> bool:
+    """Whether a way has a fit of its own."""
+    return name in fits().ways
+
+
+def kinds(spec: Any) -> tuple[str, str]:
+    """Return what kinds of problems a convolution is of: of which kernels, and of which layout."""
+    if spec.kh * spec.kw == 1:
+        return "1x1", spec.layout
+    return ("strides" if max(spec.stride) > 1 else "windows"), spec.layout
+
+
 @lru_cache(maxsize=256)
-def _seconds(name: str) -> Mapping[str, float]:
+def _seconds(name: str, of: tuple[str, ...]) -> Mapping[str, float]:
     """Return the seconds of a unit of each amount, on this machine."""
-    own, fitted = tuned(), fits()
+    own, fitted, fit = tuned(), fits(), _fit(name)
+    seconds = next((fit.apart[kind] for kind in of if kind in fit.apart), fit.seconds)
     if own is None:
-        return _fit(name).seconds
-    ratios = {amount: _ratio(amount, fitted.rates, own) for amount in _fit(name).seconds}
-    return {amount: seconds * ratios[amount] for amount, seconds in _fit(name).seconds.items()}
+        return seconds
+    return {amount: unit * _ratio(amount, fitted.rates, own) for amount, unit in seconds.items()}
 
 
 def _ratio(amount: str, fitted: Rates, own: Rates) -> float:
@@ -113,5 +132,5 @@ def fits() -> Fits:
 
 def parsed(told: Mapping[str, Any]) -> Fits:
     """Return the fits that a file tells."""
-    ways = {name: Fit(one["seconds"], one["error"]) for name, one in told["ways"].items()}
+    ways = {name: Fit(one["seconds"], one["error"], one["apart"]) for name, one in told["ways"].items()}
     return Fits(read(told["rates"]), ways)

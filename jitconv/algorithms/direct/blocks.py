@@ -266,6 +266,17 @@ class Blocks(NamedTuple):
     pool_planes_channels: int = 512
     """Channels of a task in NHWC, of means over whole planes: four tasks of one image with 2048. A choice."""
 
+    pool_rows_filled: float = 1.0
+    """Of the lanes of a vector, the share that a row of windows fills from which maxima are taken by rows.
+    With 4 to 7 of 8 lanes filled this took 1.03 to 1.45 of the time of planes interleaved, and 0.3 to 0.9
+    from there on, but 1.15 on 103 MB of float64 (two Zen 3 cores); with AVX-512, of 2x2 windows, 7 and 8 of
+    16 lanes 0.89 to 1.19, 10 to 15 of them 0.5 to 0.97, 3 to 7 of 8 doubles 0.38 to 0.68 (two Zen 4 cores).
+    """
+
+    pool_rows_dx_filled: float = 1.0
+    """The same of their gradient. With AVX-512 3 of 8 to 15 of 16 lanes took 0.26 to 0.87 (two Zen 4
+    cores)."""
+
     pool_two_passes_from: float = 3.0
     """Taps of the window over those of both passes; asv_benchmarks/benchmarks/crossover.py."""
 

@@ -41,13 +41,13 @@ def jitconv_algorithms() -> list[Algorithm]:
             "direct",
             FORWARD,
             why_not=partial(_why_not, "conv_forward"),
-            revision=11,
+            revision=12,
         ),
         Algorithm.of_variants(
             "conv_backward",
             "direct",
             BACKWARD,
             why_not=partial(_why_not, "conv_backward"),
-            revision=11,
+            revision=12,
         ),
     ]

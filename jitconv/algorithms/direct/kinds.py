@@ -58,6 +58,8 @@ KINDS: tuple[Kind, ...] = (
             "transposed_pixels_bytes": 32 * 1024,
             "planes_dw_pixels": 192,
             "planes_dw_least_filters": 512,
+            "pool_rows_filled": 0.6,
+            "pool_rows_dx_filled": 0.3,
         },
         {
             "rows_dw_parts": "four parts are fewer than the threads of other machines of this kind may be",
@@ -67,7 +69,8 @@ KINDS: tuple[Kind, ...] = (
 )
 """Those that were measured. The changes of the first, and one that is not kept, took 0.91 of the time of the
 common values on 119 layers whose plans differ, 0.96 in the median; nine layers took 1.03 to 1.12 times as
-long, and one, for which that change is not kept, 1.6 (two Zen 4 cores)."""
+long, and one, for which that change is not kept, 1.6 (two Zen 4 cores). Those of poolings came later: see the
+file."""
 
 
 def nearest(vectors: int, l2_bytes: int | None, kinds: Sequence[Kind] = KINDS) -> Kind | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ import numpy as np
 
 from jitconv.algorithm import Plan
 from jitconv.algorithms._shared import weights
-from jitconv.algorithms._shared.fitted import TYPICAL_THREADS, Priced
+from jitconv.algorithms._shared.fitted import TYPICAL_THREADS, Priced, kinds, known, price
 from jitconv.algorithms._shared.work import conv_work, held_work
 from jitconv.algorithms.direct.axes import backward_axes, forward_axes
 from jitconv.algorithms.direct.backward import dw_groups, dw_planes, dx_phases, dx_scatter, join
@@ -37,9 +37,9 @@ CLEARLY = 1.4
 models err by some 20 %."""
 
 
-BATCH, MOST_MADDS = 16, 10**12
-"""Images by which variants are compared in problems of fewer, and multiply-adds of problems that are
-compared as they are, for no limit is to be met. A choice: what a call costs is then a small part."""
+BATCH = 4
+"""Images by which variants are compared in problems of fewer. A choice: what a call costs is then a small
+part."""
 
 
 def always(spec: ConvSpec) -> None:
@@ -90,29 +90,24 @@ def _priced(one: One) -> One:
     return replace(one, cost=Priced(name, partial(conv_work, one.part or "y")), held_cost=held)
 
 
-def _faster(variants: Iterable[One], than: Mapping[str, str]) -> list[One]:
-    """Let variants serve, beside what their rules say, what they are predicted to do clearly faster than
-    others.
+def clearly_faster(spec: ConvSpec, taken: Variant, others: Sequence[Variant]) -> Variant | None:
+    """Return the variant that is predicted to take the least time, if that is clearly less than the one takes
+    that the rules would have, both by fits of their own.
 
     The rules are of what networks have. With few channels, or few filters, on other planes, they leave what
     would take several times as long.
     """
-    listed = list(variants)
-    by_title = {one.title: one for one in listed}
-    return [
-        replace(one, serves=partial(_serves, one, by_title[than[one.title]])) if one.title in than else one
-        for one in listed
-    ]
+    if not spec.n or not known(taken.cost.name):  # type: ignore[union-attr]
+        return None
+    batch = max(spec.n, BATCH)  # the same variant for all batches: more takes no less
+    work, of = conv_work(taken.part or "y", spec, TYPICAL_THREADS, batch), kinds(spec)
+    able = [one for one in others if known(one.cost.name) and (one.able or one.serves)(spec) is None]  # type: ignore[union-attr]
+    found = min(able, key=lambda one: _seconds(one, work, of), default=taken)
+    return found if CLEARLY * _seconds(found, work, of) < _seconds(taken, work, of) else None
 
 
-def _serves(one: Variant, other: Variant, spec: ConvSpec) -> str | None:
-    reason = one.serves(spec)
-    if reason is None or (one.able or one.serves)(spec) is not None:
-        return reason
-    if spec.madds < MOST_MADDS:
-        spec = replace(spec, n=max(spec.n, BATCH))  # the same variant for all batches: more takes no less
-    own, others = (which.cost(spec, TYPICAL_THREADS) for which in (one, other))  # type: ignore[call-arg,misc]
-    return None if own * CLEARLY < others else reason
+def _seconds(one: Variant, work: Mapping[str, float], of: tuple[str, ...]) -> float:
+    return price(one.cost.name, work, of)  # type: ignore[union-attr]
 
 
 # the forward pass
@@ -173,7 +168,7 @@ _FORWARD = (
     ),
 )  # fmt: skip
 
-FORWARD = Variants(*_faster(map(_priced, _FORWARD), {"rows": "packed"}))
+FORWARD = Variants(*map(_priced, _FORWARD), overrule=clearly_faster)
 
 
 # dx and dw
@@ -286,16 +281,10 @@ _BACKWARD = (
 )  # fmt: skip
 
 BACKWARD = Variants(
-    *_faster(
-        map(_priced, _BACKWARD),
-        {
-            "dx:rows": "dx:phases",
-            "dx:scatter": "dx:phases",
-            "dw:planes": "dw:pixels",
-        },
-    ),
+    *map(_priced, _BACKWARD),
     join=join.build,
     join_workspace=join.workspace,
     join_cost=join.cost,
     wanted=join.wanted,
+    overrule=clearly_faster,
 )

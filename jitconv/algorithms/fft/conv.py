@@ -16,6 +16,6 @@ from jitconv.hooks import hookimpl
 def jitconv_algorithms() -> list[Algorithm]:
     """Register the convolutions by Fourier transform."""
     return [
-        Algorithm.of_variants(op, "fft", variants, why_not=never_refuses, revision=3, error_class="fft")
+        Algorithm.of_variants(op, "fft", variants, why_not=never_refuses, revision=4, error_class="fft")
         for op, variants in (("conv_forward", FORWARD), ("conv_backward", BACKWARD))
     ]

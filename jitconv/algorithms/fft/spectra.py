@@ -144,12 +144,6 @@ def panel(columns: int, itemsize: int) -> int:
     return vectors_of(columns, itemsize) * VECTOR_BYTES // itemsize
 
 
-def between_size(points: int, rows: int, columns: int, itemsize: int) -> int:
-    """Return the elements of what is half done, of one tile with `rows` rows."""
-    lanes = panel(columns, itemsize)
-    return 2 * half(points) * rows * -(-columns // lanes) * lanes
-
-
 Terms = tuple[Any, ...]
 """For each index of a task what it adds to a place: an array, or only how many values it takes."""
 

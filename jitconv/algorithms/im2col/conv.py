@@ -179,6 +179,8 @@ def _work(op: str, way: Way, spec: ConvSpec, threads: int, *, held: bool = False
         "products": products,
         "madds": madds * itemsize / 4 / shared,
         "columns": column_bytes(spec),
+        "strided": column_bytes(spec) * (spec.stride[1] > 1),
+        "runs": spec.n * spec.oh * spec.kh * spec.kw * (spec.ow if spec.layout == "NHWC" else spec.c),
         "scattered": column_bytes(spec) * (op == "conv_backward" and "x" in spec.wrt),
         "results": nbytes(spec.outputs(op)),
         "w": filters * itemsize,

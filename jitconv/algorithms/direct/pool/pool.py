@@ -13,6 +13,7 @@ from jitconv.algorithm import Algorithm, Plan, never_refuses, no_workspace
 from jitconv.algorithms._shared.cost import seconds
 from jitconv.algorithms._shared.pooling import counts
 from jitconv.algorithms._shared.tasks import at_once
+from jitconv.algorithms.direct.blocks import BLOCKS
 from jitconv.algorithms.direct.pool import given, planes, windows, windows_backward, windows_forward
 from jitconv.algorithms.direct.pool import rows as pool_rows
 from jitconv.algorithms.direct.pool.split import (
@@ -106,10 +107,12 @@ def _two_passes(op: str, variants: Callable[[], Variants]) -> Variant:
 
 
 def _rows(op: str) -> Variant:
-    make = pool_rows.max_forward if op == "max_pool_forward" else pool_rows.max_backward
+    forward = op == "max_pool_forward"
+    make = pool_rows.max_forward if forward else pool_rows.max_backward
+    filled = BLOCKS.pool_rows_filled if forward else BLOCKS.pool_rows_dx_filled
     return Variant(
         "rows",
-        pool_rows.serves,
+        partial(pool_rows.serves, filled),
         lambda spec: make(spec, serial_time(op, spec)),
         no_workspace,
         able=pool_rows.able,

@@ -6,6 +6,8 @@ told apart.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import prange
 
@@ -37,16 +39,12 @@ def able(spec: PoolSpec) -> str | None:
     return None if spec.kh * spec.kw <= MOST_TAPS else f"needs windows of at most {MOST_TAPS} taps"
 
 
-def serves(spec: PoolSpec) -> str | None:
-    """Return None where rows of windows fill a vector, too.
-
-    With 4 to 7 of 8 lanes filled this took 1.03 to 1.45 of the time of planes interleaved, and 0.3 to 0.9
-    from there on (two Zen 3 cores), but 1.15 forward on 103 MB of float64.
-    """
+def serves(filled: float, spec: PoolSpec) -> str | None:
+    """Return None where rows of windows fill that share of a vector, too."""
     if (reason := able(spec)) is not None:
         return reason
-    wide = lanes(np.dtype(spec.dtype))
-    return None if spec.ow >= wide else f"needs at least {wide} windows in a row"
+    least = math.ceil(filled * lanes(np.dtype(spec.dtype)))
+    return None if spec.ow >= least else f"needs at least {least} windows in a row"
 
 
 def _maxima(pictures, results, rows, columns, windows):
