@@ -1,13 +1,11 @@
 """`jitconv tune` as a user has it: rates of the machine, and times of a program's problems."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 
 import jitconv
-from jitconv import cli
 from jitconv.bench import rates as bench_rates
 from jitconv.jit import rates
 from jitconv.selector import measure
@@ -16,21 +14,17 @@ CALL = (1, 6, 6, 3), (3, 3, 3, 4)
 
 
 @pytest.fixture
-def tune(monkeypatch, capsys, tmp_path, registry):
-    """Run `jitconv tune` with a cache of its own; return its code, and what it printed."""
-    monkeypatch.chdir(tmp_path)
+def tune(command, monkeypatch, tmp_path, registry):
+    """Run `jitconv tune` with a cache of its own."""
     monkeypatch.setattr(rates, "place", lambda: tmp_path / "rates.json")
     monkeypatch.setattr(measure, "default_path", lambda: tmp_path / "store.h5")
     rates.tuned.cache_clear()
     jitconv.ops.cache_clear()
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["jitconv", "tune", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        printed, errors = capsys.readouterr()
-        assert errors.count("\n") <= 1
-        return left.value.code or 0, printed, errors
+        done = command("tune", *arguments)
+        assert done.stderr.count("\n") <= 1
+        return done
 
     yield run
     rates.tuned.cache_clear()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,7 +59,7 @@ def _problems(file: Path, budget: float) -> None:
     console = plain_console()
     found: list[Any] = []
     try:
-        with _bar(console, len(records)) as tell:
+        with progress(console, len(records)) as tell:
             tell(0, str(records[0].spec))
             for done, explanation in enumerate(tuned(records, budget), 1):
                 found.append(explanation)
@@ -87,8 +86,3 @@ def predicted(explanation: Any) -> str:
     """Return the name of the candidate of least predicted time."""
     name: str = min((one for one in explanation.candidates if one.serves), key=lambda one: one.order).name
     return name
-
-
-def _bar(console: Any, total: int) -> AbstractContextManager[Any]:
-    """Return a bar for a terminal; elsewhere it would leave an empty line."""
-    return progress(console, total) if console.is_terminal else nullcontext(lambda done, what: None)
