@@ -75,7 +75,7 @@ def main() -> None:
 def _warnings_in_a_line() -> Iterator[None]:
     """Have a warning say what it has to say, and not where in the source it comes from."""
     before = warnings.formatwarning
-    warnings.formatwarning = lambda message, *where: f"jitconv: warning: {' '.join(str(message).split())}\n"
+    warnings.formatwarning = lambda message, *where: f"jitconv: warning: {_in_a_line(str(message))}\n"
     try:
         yield
     finally:
@@ -103,8 +103,12 @@ def _run() -> int | str | None:
 
 
 def _failed(words: str) -> int:
-    print(f"jitconv: {' '.join(words.split())}", file=sys.stderr)
+    print(f"jitconv: {_in_a_line(words)}", file=sys.stderr)
     return MISTAKE
+
+
+def _in_a_line(words: str) -> str:
+    return " ".join(words.split()).removeprefix("jitconv: ")
 
 
 @app.callback(invoke_without_command=True)
