@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -84,6 +85,44 @@ def run_python(tmp_path):
         )
         assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout.strip()
+
+    return run
+
+
+@pytest.fixture
+def locked(registry, tmp_path):
+    """Return a function that writes choices to a file and returns its path."""
+
+    def write(*choices):
+        file = tmp_path / "choices.json"
+        from jitconv.selector.lockfile import Lockfile
+
+        Lockfile(choices, {"jitconv": "0.1.0"}).write(file)
+        return file
+
+    return write
+
+
+class Ran(NamedTuple):
+    """What came of a command."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, tmp_path):
+    """Return a function that runs `jitconv` in this process, in a folder of its own, and returns a `Ran`."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        from jitconv import cli
+
+        monkeypatch.setattr(sys, "argv", ["jitconv", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        return Ran(left.value.code or 0, *capsys.readouterr())
 
     return run
 

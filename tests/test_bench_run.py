@@ -1,12 +1,10 @@
 """`jitconv bench` goes on although an algorithm refuses or fails, and says so."""
 
 import json
-import sys
 
 import pytest
 
 import jitconv
-from jitconv import cli
 from jitconv.algorithm import no_workspace
 from jitconv.bench import ceiling, cold, measure
 
@@ -32,26 +30,17 @@ class Picky:
 
 
 @pytest.fixture
-def command(registry, monkeypatch, capsys, tmp_path):
-    """Run `jitconv bench` on small memory in a folder of its own; return its code, and what it printed."""
+def bench(command, registry, monkeypatch, tmp_path):
+    """Run `jitconv bench` on small memory, on layers of a file."""
     registry.register("mine", Picky())
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(ceiling, "COPY_BYTES", 2**20)
     monkeypatch.setattr(measure, "BLOCK", 0.002)
     (tmp_path / "s.txt").write_text("n1h4w4c1 k2x2f1\nn1h5w4c1 k2x2f1\nn1h6w4c1 k2x2f1\n")
-
-    def run(*arguments):
-        words = ["jitconv", "bench", "--file", "s.txt", *arguments, "--seconds", "0.01"]
-        monkeypatch.setattr(sys, "argv", words)
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        return left.value.code or 0, *capsys.readouterr()
-
-    return run
+    return lambda *arguments: command("bench", "--file", "s.txt", *arguments, "--seconds", "0.01")
 
 
-def test_a_peer_that_refuses_or_fails_ends_no_run(command):
-    code, printed, _ = command("--algorithm", "naive", "--peer", "picky", "--by", "kind", "--json", "a.json")
+def test_a_peer_that_refuses_or_fails_ends_no_run(bench):
+    code, printed, _ = bench("--algorithm", "naive", "--peer", "picky", "--by", "kind", "--json", "a.json")
     assert code == 0
     assert "in the geometric mean of 1 layers" in printed
     assert "picky fails 1 of the layers; they are in no mean:" in printed
@@ -72,8 +61,8 @@ def test_a_peer_that_refuses_or_fails_ends_no_run(command):
     assert figures["ops"]["conv_forward"]["kinds"][-1]["rows"] == 1
 
 
-def test_an_algorithm_that_refuses_or_fails_ends_no_run_unless_nothing_is_left(command, tmp_path):
-    code, printed, error = command("--algorithm", "picky", "--json", "-")
+def test_an_algorithm_that_refuses_or_fails_ends_no_run_unless_nothing_is_left(bench, tmp_path):
+    code, printed, error = bench("--algorithm", "picky", "--json", "-")
     assert code == 0
     figures = json.loads(printed)
     assert [one["problem"] for one in figures["rows"]] == ["n1h4w4c1 k2x2f1 s1 p0"]
@@ -84,7 +73,7 @@ def test_an_algorithm_that_refuses_or_fails_ends_no_run_unless_nothing_is_left(c
     assert "picky refuses 1 of the layers" in error
     assert "picky fails 1 of the layers" in error
     (tmp_path / "s.txt").write_text("n1h5w4c1 k2x2f1\n")
-    code, _, error = command("--algorithm", "picky")
+    code, _, error = bench("--algorithm", "picky")
     assert code == 2
     assert error.startswith(
         "jitconv: conv_forward: algorithm 'picky' refuses n1h5w4c1 k2x2f1 s1 p0: needs other rows"
@@ -92,11 +81,11 @@ def test_an_algorithm_that_refuses_or_fails_ends_no_run_unless_nothing_is_left(c
     assert error.count("\n") == 1
 
 
-def test_cold_and_steps_are_told(command, monkeypatch):
+def test_cold_and_steps_are_told(bench, monkeypatch):
     monkeypatch.setattr(cold, "evicting_bytes", lambda: 2**16)
     monkeypatch.setattr(cold, "evict", lambda: None)
     command_line = "--algorithm", "direct", "--cold", "--steps", "--sample", "1", "--json", "a.json"
-    code, printed, _ = command(*command_line)
+    code, printed, _ = bench(*command_line)
     assert code == 0
     assert "steps (medians" in printed
     assert "smallest: the same algorithm on one output" in printed

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import jitconv
-from jitconv import cli
 from jitconv.bench import ceiling, shapes
 from jitconv.bench.given import Given, Sources, gather, having, sampled
 from jitconv.bench.suites import Layer, layers
@@ -176,24 +175,17 @@ def test_sources_are_taken_together(tmp_path):
 
 
 @pytest.fixture
-def command(registry, monkeypatch, capsys):
-    """Run `jitconv bench` on small memory; return its code, and what it printed."""
+def bench(command, registry, monkeypatch):
+    """Run `jitconv bench` on small memory."""
     monkeypatch.setattr(ceiling, "COPY_BYTES", 2**20)
     ceiling.copy.cache_clear()
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["jitconv", "bench", *map(str, arguments), "--seconds", "0.01"])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        return left.value.code or 0, *capsys.readouterr()
-
-    yield run
+    yield lambda *arguments: command("bench", *arguments, "--seconds", "0.01")
     ceiling.copy.cache_clear()
 
 
-def test_stdin_is_measured_and_told(command, monkeypatch):
+def test_stdin_is_measured_and_told(bench, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO("problem,times\nn1h6w6c1 k2x2f1,2.5\nn1h4w4c1 k2x2,2\n"))
-    code, printed, error = command("--file", "-", "--sample", "1", "--seed", "3", "--json", "-")
+    code, printed, error = bench("--file", "-", "--sample", "1", "--seed", "3", "--json", "-")
     assert code == 0
     figures = json.loads(printed)
     assert [(row["suite"], row["problem"], row["times"], row["kind"]) for row in figures["rows"]] == [
@@ -215,6 +207,6 @@ def test_stdin_is_measured_and_told(command, monkeypatch):
         (["vgg16", "--sample", "99"], "--sample must be at most the 9 layers there are for --op; got 99"),
     ],
 )
-def test_a_mistake_is_one_line(command, options, said):
-    code, _, error = command(*options)
+def test_a_mistake_is_one_line(bench, options, said):
+    code, _, error = bench(*options)
     assert (code, error) == (2, f"jitconv: {said}\n")

@@ -17,7 +17,6 @@ from PIL import Image
 
 import jitconv
 import jitconv_command
-from jitconv import cli
 from jitconv.algorithm import no_workspace
 from jitconv.bench.console import plain_console, print_whole, substitute_characters
 from jitconv.bench.picture import load
@@ -26,20 +25,6 @@ from jitconv.cli.interrupt import interruptible
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals, modes and pipes as POSIX has them")
 
 SMALL = ("compare", "--shape", "n1h6w5c2 k3x3f2", "--op", "conv_forward", "--algorithms", "direct")
-
-
-@pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
-    """Run the command in this process, in a folder of its own; return its code, and what it printed."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["jitconv", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        return left.value.code or 0, *capsys.readouterr()
-
-    return run
 
 
 def started(*arguments, **options):
@@ -395,3 +380,52 @@ def test_a_table_is_whole_on_any_console(capsys):
     print_whole(table, console)
     assert "one long heading" in capsys.readouterr().out
     assert console.width == 10
+
+
+def test_a_word_is_whole_beside_columns_that_do_not_wrap(capsys):
+    from rich.table import Table
+
+    console = plain_console()
+    console.width = 10
+    table = Table(box=None)
+    table.add_column("problem", overflow="fold")
+    table.add_column("age", no_wrap=True)
+    table.add_row("n1h14w14c8 k3x3f16", "2 h 30 min ago")
+    print_whole(table, console)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[1:] == [["n1h14w14c8", "2", "h", "30", "min", "ago"], ["k3x3f16"]]
+
+
+def test_a_warning_is_one_line_that_names_no_source(tmp_path):
+    line = {"op": "create_mask", "problem": "n5h2w2", "layout": "NHWC", "dtype": "float32"}
+    line = json.dumps(line | {"prepared": False, "threads": 1})
+    (tmp_path / "r.jsonl").write_text(f"{line}\n{line[:30]}\n")
+    done = started("lock", "--recorded", "r.jsonl", "-o", "a.json", cwd=tmp_path)
+    printed, errors = (stream.decode() for stream in done.communicate(timeout=60))
+    assert (done.returncode, printed.splitlines()[-1]) == (0, "Saved a.json: 1 choice")
+    assert errors.startswith("jitconv: warning: r.jsonl: 1 line is no record: line 2: ")
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "options", [["--op", "conv_forward,create_mask"], ["--op", "conv_forward", "--op", " create_mask"]]
+)
+def test_names_are_separated_by_commas_or_given_again(command, registry, options):
+    more = "--deny", "fft", "--deny", "winograd,im2col", "--threads", 1
+    done = command("lock", "n1h6w5c2 k3x3f2", "n5h2w2", *options, *more, "-o", "a.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    with open("a.json", encoding="utf-8") as file:
+        made = json.load(file)["choices"]
+    assert [one["op"] for one in made] == ["conv_forward", "create_mask"]
+    assert {tuple(one["settings"]["deny"]) for one in made} == {("fft", "im2col", "winograd")}
+    for names in (["fft,winograd"], ["fft", "winograd"]):
+        words = [word for name in names for word in ("--deny", name)]
+        told = command("explain", "conv_forward", "n1h6w5c2 k3x3f2", "--json", *words).stdout
+        assert json.loads(told)["settings"]["deny"] == ["fft", "winograd"]
+        done = command("explain", "conv_forward", "n1h6w5c2 k3x3f2", *words, "--deny", "")
+        assert done.returncode == 2
+
+
+def test_without_a_terminal_no_bar_leaves_an_empty_line(command, registry):
+    done = command("sweep", "conv_forward", "n1h6w5c2 k3x3f2", "--vary", "h=6", "--algorithms", "direct")
+    assert done.stdout.splitlines()[0].split()[:2] == ["h", "winner"]

@@ -1,13 +1,11 @@
 """`jitconv tune` as a user has it: rates of the machine, and times of a program's problems."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 
 import jitconv
-from jitconv import cli
 from jitconv.bench import rates as bench_rates
 from jitconv.jit import rates
 from jitconv.selector import measure
@@ -16,21 +14,17 @@ CALL = (1, 6, 6, 3), (3, 3, 3, 4)
 
 
 @pytest.fixture
-def tune(monkeypatch, capsys, tmp_path, registry):
-    """Run `jitconv tune` with a cache of its own; return its code, and what it printed."""
-    monkeypatch.chdir(tmp_path)
+def tune(command, monkeypatch, tmp_path, registry):
+    """Run `jitconv tune` with a cache of its own."""
     monkeypatch.setattr(rates, "place", lambda: tmp_path / "rates.json")
     monkeypatch.setattr(measure, "default_path", lambda: tmp_path / "store.h5")
     rates.tuned.cache_clear()
     jitconv.ops.cache_clear()
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["jitconv", "tune", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        printed, errors = capsys.readouterr()
-        assert errors.count("\n") <= 1
-        return left.value.code or 0, printed, errors
+        done = command("tune", *arguments)
+        assert done.stderr.count("\n") <= 1
+        return done
 
     yield run
     rates.tuned.cache_clear()
@@ -106,3 +100,31 @@ def test_a_mistake_is_one_line(tune, tmp_path, arguments, said):
     code, printed, errors = tune(*arguments)
     assert code == 2
     assert said in errors or said in printed
+
+
+def test_places_are_checked_before_anything_is_measured(tune, tmp_path, monkeypatch):
+    record(tmp_path / "problems.jsonl")
+    monkeypatch.setattr(measure, "race", pytest.fail)
+    monkeypatch.setattr(bench_rates, "measured", pytest.fail)
+    (tmp_path / "rates.json").mkdir()
+    done = tune()
+    assert done == (
+        2,
+        "",
+        f"jitconv: the rates cannot be written to {tmp_path / 'rates.json'}: Is a directory\n",
+    )
+    for wrong, said in (
+        ("file/store.h5", "cannot be written: Not a directory"),
+        ("rates.json", "it is no file"),
+    ):
+        (tmp_path / "file").touch()
+        monkeypatch.setattr(measure, "default_path", lambda wrong=wrong: tmp_path / wrong)
+        code, printed, errors = tune("problems.jsonl")
+        assert (code, printed) == (2, "")
+        assert errors.startswith(f"jitconv: the store {tmp_path / wrong} ")
+        assert said in errors
+    monkeypatch.setattr(rates, "place", lambda: None)
+    monkeypatch.setattr(measure, "default_path", lambda: None)
+    assert "set JITCONV_CACHE_DIR" in tune().stderr
+    assert "set JITCONV_CACHE_DIR" in tune("problems.jsonl").stderr
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["file", "problems.jsonl", "rates.json"]

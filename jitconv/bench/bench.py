@@ -119,7 +119,7 @@ def _row(op: str, layer: Layer, wanted: Measure, left_out: list[LeftOut]) -> Row
     beside = steps.parts(problem, own) if wanted.steps else None
     if beside is not None:
         runs |= beside.runs
-    timings = interleave(runs, wanted.seconds, pause=PAUSE if "peer" in runs else 0.0)
+    timings = interleave(runs, wanted.seconds, pause=PAUSE if "peer" in runs else 0.0, settled=True)
     timing, other = timings["own"], timings.get("peer")
     amount = spec.flops(op) if isinstance(spec, ConvSpec) else spec.traffic(op)
     row = Row(

@@ -35,9 +35,10 @@ def print_whole(table: Table, console: Console) -> None:
     """Print a table with every column; a terminal too narrow wraps its lines, where Rich would cut them."""
     width = console.width
     wide = console.options.update(width=WITHOUT_LIMIT, max_width=WITHOUT_LIMIT)
-    size = console.measure(table, options=wide)
-    rigid = all(column.no_wrap for column in table.columns)
-    console.width = max(width, size.maximum if rigid else size.minimum)
+    for column in table.columns:  # Rich takes what stands in one line for as narrow as its longest word
+        sizes = [console.measure(one, options=wide) for one in (column.header, *column.cells)]
+        column.min_width = max(size.maximum if column.no_wrap else size.minimum for size in sizes)
+    console.width = max(width, console.measure(table, options=wide).minimum)
     console.print(table)
     console.width = width
 

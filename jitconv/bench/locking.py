@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jitconv.algorithm import OPS
 from jitconv.bench.suites import Layer, of_batch
 from jitconv.config import config
-from jitconv.errors import JitconvError, ParameterError, nearest, shown
+from jitconv.errors import JitconvError, ParameterError
 from jitconv.jit import team
 from jitconv.plugins import registry
 from jitconv.selector import select
 from jitconv.selector.choice import Choice, identity
 from jitconv.selector.problem import of_op
+from jitconv.selector.record import read
 from jitconv.selector.replay import judged, permissible
 from jitconv.specs import Spec, parse
 
@@ -76,47 +75,14 @@ def of_texts(
 
 
 def of_record(file: Path, ops: Sequence[str]) -> list[Wanted]:
-    """Return the problems that a program has noted, one JSON object a line.
+    """Return the problems that a program has noted, as `jitconv.selector.record.read` finds them.
 
     Raises
     ------
     ParameterError
-        When the file cannot be read, or a line of it is no problem: with the line's number.
+        When the file cannot be read, or none of its lines is a record.
     """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ParameterError(f"--recorded must be text in UTF-8; got {file}, in which {error}") from None
-    except OSError as error:
-        raise ParameterError(f"--recorded cannot read {file}: {error.strerror or error}") from None
-    found = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            try:
-                one = _recorded(json.loads(line))
-            except (JitconvError, ValueError, RecursionError) as error:
-                raise ParameterError(
-                    f"{file}, line {number}: expected an object with op, problem, prepared and threads, as "
-                    f"JITCONV_RECORD writes it; {error}"
-                ) from None
-            found += [one] if one.op in ops else []
-    return found
-
-
-def _recorded(told: Any) -> Wanted:
-    if not isinstance(told, dict) or not {"op", "problem"} <= told.keys():
-        raise ParameterError(f"got {shown(told)}")
-    op, prepared, threads = told["op"], told.get("prepared", False), told.get("threads")
-    if op not in OPS:
-        raise ParameterError(f"op must be one of {', '.join(OPS)}; got {shown(op)}{nearest(op, OPS)}")
-    if prepared not in (True, False, "yes", "no"):
-        raise ParameterError(f"prepared must be true or false; got {shown(prepared)}")
-    if threads is not None and not (str(threads).isdecimal() and int(threads) > 0):
-        raise ParameterError(f"threads must be an integer of at least 1; got {shown(threads)}")
-    spec = parse(told["problem"])
-    if op not in spec.ops:
-        raise ParameterError(f"{op} takes no such problem: it is one of {', '.join(spec.ops)}")
-    return Wanted(op, of_op(op, spec), prepared in (True, "yes"), None if threads is None else int(threads))
+    return [Wanted(*one) for one in read(file) if one.op in ops]
 
 
 def choose(wanted: Wanted, mode: str, limits: Limits) -> Choice:

@@ -51,9 +51,8 @@ def interleave(
 ) -> dict[str, Timing]:
     """Time calls in alternating blocks, about `seconds` for each (a slow one still has its laps).
 
-    Each block begins after `pause` seconds of rest, or with `settled` once no thread of the call before it
-    spins. What a `Prepared` call does before a lap is not in the
-    lap, but in its `seconds`.
+    Each block begins after `pause` seconds of rest, and with `settled` once no thread of the call before it
+    spins. What a `Prepared` call does before a lap is not in the lap, but in its `seconds`.
 
     Every call is expected to have run once already, so that nothing is left to compile.
     """
@@ -62,9 +61,9 @@ def interleave(
     spent = dict.fromkeys(calls, 0.0)
     while waiting := [name for name in calls if spent[name] < seconds or len(laps[name]) < LEAST_LAPS]:
         for name in waiting:
+            time.sleep(pause)
             if busy:
                 settle()
-            time.sleep(pause)
             before = of_other_threads()
             block, took = _block(calls[name])
             busy = settled and len(calls) > 1 and of_other_threads() - before > IDLE * REST

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -40,9 +40,12 @@ Dtype = Annotated[Literal["float32", "float64"], typer.Option(help="What to comp
 Suites = Annotated[list[str] | None, typer.Argument(help=f"Suites; by default {', '.join(SUITES)}.")]
 Batch = Annotated[int, typer.Option(min=1, help="Pictures of each problem.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="The most threads that kernels use.")]
-Ops = Annotated[
-    str, typer.Option(help="Ops, separated by commas; conv, pool, forward and backward stand for several.")
-]
+
+
+def ops_option(default: str) -> Any:
+    """Return the option --op of a command, whose value is a list or None."""
+    told = "Ops, separated by commas or given again; conv, pool, forward and backward stand for several."
+    return typer.Option(help=told, show_default=default)
 
 
 class TimeLeft(TimeRemainingColumn):
@@ -56,7 +59,13 @@ class TimeLeft(TimeRemainingColumn):
 
 @contextlib.contextmanager
 def progress(console: Console, total: int) -> Iterator[Callable[[int, str], None]]:
-    """Show a bar that vanishes when it is done; give what tells it how many are done and what comes now."""
+    """Show a bar that vanishes when it is done; give what tells it how many are done and what comes now.
+
+    Where no terminal is, there is none: it would leave an empty line.
+    """
+    if not console.is_terminal:
+        yield lambda done, what: None
+        return
     text = TextColumn("{task.description}", markup=False)  # suites of plugins have names of any kind
     whole = Column(no_wrap=True)
     counts, took, left = (
@@ -76,30 +85,40 @@ def layers_of(suites: Sequence[str] | None, batch: int, layout: str, dtype: str)
     return [layer for some in every for layer in some]
 
 
-def ops_of(text: str) -> list[str]:
-    """Return the ops that a list of names stands for."""
+def names_of(given: Sequence[str] | None) -> list[str] | None:
+    """Return the names of an option that commas separate and that may be given again; None if it is not."""
+    if not given:
+        return None
+    return list(dict.fromkeys(name.strip() for text in given for name in text.split(",")))
+
+
+def ops_of(given: Sequence[str] | None) -> list[str]:
+    """Return the ops that the names of an option stand for; none if it is not given."""
     several = {word: [op for op in OPS if word in op] for word in ("conv", "pool", "forward", "backward")}
     found: list[str] = []
-    for name in text.split(","):
-        found += several.get(name.strip()) or [choice("--op", name.strip(), [*OPS, *several])]
+    for name in names_of(given) or ():
+        found += several.get(name) or [choice("--op", name, [*OPS, *several])]
     return list(dict.fromkeys(found))
 
 
-def algorithms_of(text: str | None, option: str = "--algorithms") -> Sequence[str] | None:
-    """Return the algorithms that a list names, or None for no list."""
-    if text is None:
-        return None
-    known = sorted({one.name for one in registry().algorithms()})
-    names = [name.strip() for name in text.split(",")]
-    for name in names:
-        own, _, variant = name.partition("/")
-        if variant and own in known:
-            _check_variant(own, name)
-        elif name not in known:
-            raise UnknownAlgorithmError(
-                f"{option} must be among {', '.join(known)}; got {name!r}{nearest(name, known)}"
-            )
+def algorithms_of(given: Sequence[str] | None) -> list[str] | None:
+    """Return the algorithms that --algorithms names, or None if it is not given."""
+    names = names_of(given)
+    for name in names or ():
+        check_algorithm(name, "--algorithms")
     return names
+
+
+def check_algorithm(name: str, option: str) -> None:
+    """Raise `UnknownAlgorithmError` unless an option names an algorithm, or a variant of one."""
+    known = sorted({one.name for one in registry().algorithms()})
+    own, _, variant = name.partition("/")
+    if variant and own in known:
+        _check_variant(own, name)
+    elif name not in known:
+        raise UnknownAlgorithmError(
+            f"{option} must be among {', '.join(known)}; got {name!r}{nearest(name, known)}"
+        )
 
 
 def _check_variant(own: str, name: str) -> None:

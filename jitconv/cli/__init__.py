@@ -6,6 +6,8 @@ import contextlib
 import os
 import sys
 import traceback
+import warnings
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Annotated
 
@@ -54,7 +56,7 @@ those by which a shell tells SIGINT and SIGPIPE."""
 def main() -> None:
     """Run the command: whatever fails is one line on stderr, and an exit code that says what kind it was."""
     substitute_characters()
-    with interruptible() as interruption:
+    with interruptible() as interruption, _warnings_in_a_line():
         try:
             code = _run()
             if sys.stdout is not None:
@@ -67,6 +69,17 @@ def main() -> None:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(INTERRUPTED if interruption.came else code)
+
+
+@contextlib.contextmanager
+def _warnings_in_a_line() -> Iterator[None]:
+    """Have a warning say what it has to say, and not where in the source it comes from."""
+    before = warnings.formatwarning
+    warnings.formatwarning = lambda message, *where: f"jitconv: warning: {_in_a_line(str(message))}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
 
 
 def _run() -> int | str | None:
@@ -90,8 +103,12 @@ def _run() -> int | str | None:
 
 
 def _failed(words: str) -> int:
-    print(f"jitconv: {' '.join(words.split())}", file=sys.stderr)
+    print(f"jitconv: {_in_a_line(words)}", file=sys.stderr)
     return MISTAKE
+
+
+def _in_a_line(words: str) -> str:
+    return " ".join(words.split()).removeprefix("jitconv: ")
 
 
 @app.callback(invoke_without_command=True)

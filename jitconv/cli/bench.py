@@ -13,12 +13,12 @@ from jitconv.bench.options import (
     Batch,
     Dtype,
     Layout,
-    Ops,
     Suites,
     Threads,
-    algorithms_of,
+    check_algorithm,
     layers_of,
     ops_of,
+    ops_option,
     progress,
 )
 from jitconv.bench.shapes import WEIGHTS
@@ -29,7 +29,7 @@ from jitconv.errors import ParameterError
 
 def bench(
     suites: Suites = None,
-    op: Ops = "conv_forward",
+    op: Annotated[list[str] | None, ops_option("conv_forward")] = None,
     batch: Batch = 1,
     dtype: Dtype = "float32",
     layout: Layout = "NHWC",
@@ -95,9 +95,11 @@ def bench(
     from jitconv.bench.bench import bench as run
     from jitconv.bench.given import Sources, gather, having, sampled
 
-    ops = ops_of(op)
-    algorithms_of(peer, "--peer")
-    algorithms_of(None if algorithm == "auto" else algorithm, "--algorithm")
+    ops = ops_of(op or ["conv_forward"])
+    if peer is not None:
+        check_algorithm(peer, "--peer")
+    if algorithm != "auto":
+        check_algorithm(algorithm, "--algorithm")
     if by is not None and peer is None:
         raise ParameterError("--by kind tells means of ratios to a peer: give --peer too")
     if seed is not None and sample is None:
@@ -122,7 +124,7 @@ def bench(
 
 def warmup(
     suites: Suites = None,
-    op: Ops = "conv,pool",
+    op: Annotated[list[str] | None, ops_option("conv,pool")] = None,
     batch: Batch = 1,
     dtype: Dtype = "float32",
     layout: Layout = "NHWC",
@@ -133,9 +135,9 @@ def warmup(
     from jitconv.bench.warmup import problems, warm
 
     console = plain_console()
-    ops = ops_of(op)
+    ops = ops_of(op or ["conv", "pool"])
     if algorithm not in ("auto", "all"):
-        algorithms_of(algorithm, "--algorithm")
+        check_algorithm(algorithm, "--algorithm")
     with config(threads=threads):
         wanted = problems(layers_of(suites, batch, layout, dtype), ops)
         with progress(console, len(wanted)) as tell:

@@ -76,7 +76,7 @@ def _ops(name: str, chosen: Sequence[str] | None, problems: Sequence[Case] | Non
 
     plugins = registry()
     having = [op for op in OPS if _has(op, name)]
-    named = list(dict.fromkeys(op for text in chosen or () for op in ops_of(text)))
+    named = ops_of(chosen)
     for op in named or ([] if having else OPS[:1]):
         plugins.find(op, name)  # the error lists the names there are
     able, reasons = [], []

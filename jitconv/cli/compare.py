@@ -20,12 +20,15 @@ from jitconv.errors import ParameterError
 def compare(
     image: Annotated[Path | None, typer.Option(help="A picture of your own.")] = None,
     op: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help=f"Only these, separated by commas: {', '.join(OPS)}; or conv, pool, forward, backward."
+            help=f"Only these, separated by commas or given again: {', '.join(OPS)}; or conv, pool, forward, "
+            "backward."
         ),
     ] = None,
-    algorithms: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,
+    algorithms: Annotated[
+        list[str] | None, typer.Option(help="Only these, separated by commas or given again.")
+    ] = None,
     variants: Annotated[
         bool, typer.Option("--variants", help="Every variant of an algorithm that serves a problem, too.")
     ] = False,
@@ -60,7 +63,7 @@ def compare(
 
     if image is not None and shape is not None:
         raise ParameterError("--image and --shape are two kinds of problem: give one of them")
-    ops = OPS if op is None else ops_of(op)
+    ops = ops_of(op) or OPS
     names = algorithms_of(algorithms)
     if plot_file:
         report.check_plot(plot_file)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
 from jitconv.algorithm import OPS
 from jitconv.bench.console import plain_console
-from jitconv.bench.options import Batch, Dtype, Layout, Threads, ops_of, progress
+from jitconv.bench.options import Batch, Dtype, Layout, Threads, names_of, ops_of, ops_option, progress
 from jitconv.cli.lock_report import environment, show_again, show_difference
 from jitconv.cli.places import check_places
 from jitconv.errors import ParameterError
@@ -34,14 +32,7 @@ def lock(
         typer.Option("--onnx", help="The layers of a model in ONNX's format (needs jitconv\\[onnx])."),
     ] = None,
     recorded: Annotated[Path | None, typer.Option(help="What a program noted in JITCONV_RECORD.")] = None,
-    op: Annotated[
-        str | None,
-        typer.Option(
-            help="Ops, separated by commas; conv, pool, forward and backward stand for several. "
-            "By default all that a problem has.",
-            show_default=False,
-        ),
-    ] = None,
+    op: Annotated[list[str] | None, ops_option("all that a problem has")] = None,
     batch: Batch = 1,
     dtype: Dtype = "float32",
     layout: Layout = "NHWC",
@@ -55,10 +46,15 @@ def lock(
     accuracy: Annotated[str | None, typer.Option(help="For config(accuracy=...).")] = None,
     max_workspace: Annotated[int | None, typer.Option(help="For config(max_workspace=...), bytes.")] = None,
     allow: Annotated[
-        str | None,
-        typer.Option(help="Guests that may be chosen, separated by commas; replay asks no more."),
+        list[str] | None,
+        typer.Option(
+            help="Guests that may be chosen, separated by commas or given again; replay asks no more."
+        ),
     ] = None,
-    deny: Annotated[str | None, typer.Option(help="For config(deny=...), separated by commas.")] = None,
+    deny: Annotated[
+        list[str] | None,
+        typer.Option(help="For config(deny=...), separated by commas or given again."),
+    ] = None,
     mode: Annotated[
         Literal["predict", "measure"], typer.Option(help="By predicted times, or by measured ones.")
     ] = "predict",
@@ -106,8 +102,8 @@ def lock(
         "deterministic": deterministic or None,
         "accuracy": _number_or_word(accuracy),
         "max_workspace": max_workspace,
-        "allow": _names(allow),
-        "deny": _names(deny),
+        "allow": names_of(allow),
+        "deny": names_of(deny),
     }
     assert output is not None
     _write(
@@ -139,12 +135,12 @@ def one_task(given: Sequence[str], tasks: dict[str, Any], *, add: bool, exit_cod
         raise ParameterError("--exit-code is for --diff; --check has an exit code anyway")
 
 
-def _wanted(sources: dict[str, Any], op: str | None, plan: bool, **how: Any) -> list[Any]:
+def _wanted(sources: dict[str, Any], op: list[str] | None, plan: bool, **how: Any) -> list[Any]:
     """Return the problems of all sources, each once."""
     from jitconv.bench import locking
     from jitconv.bench.given import Sources, gather
 
-    ops = ops_of(op) if op is not None else ["conv_forward"] if plan else list(OPS)
+    ops = ops_of(op) if op else ["conv_forward"] if plan else list(OPS)
     if plan and (others := sorted({*ops} - {"conv_forward"})):
         raise ParameterError(f"--plan is for conv_forward, which alone has plans; got {', '.join(others)}")
     found = []
@@ -170,7 +166,7 @@ def _write(output: Path, add: bool, mode: str, limits: dict[str, Any], wanted: S
     before = Lockfile.read(output) if add and output.exists() else None
     console = plain_console()
     made = []
-    with _bar(console, len(wanted)) as tell:
+    with progress(console, len(wanted)) as tell:
         for done, one in enumerate(wanted):
             tell(done, f"{one.op} {one.spec}")
             made.append(choose(one, mode, limits))
@@ -196,22 +192,13 @@ def _check(file: Path, mode: str) -> None:
     locked = Lockfile.read(file)
     console = plain_console()
     found = []
-    with _bar(console, len(locked.choices)) as tell:
+    with progress(console, len(locked.choices)) as tell:
         for done, one in enumerate(locked.choices):
             tell(done, f"{one.identity.op} {one.identity.problem}")
             found.append(again(one, mode))
     show_again(found, locked, environment(mode), console)
     if not all(one.same for one in found):
         raise typer.Exit(DIFFERS)
-
-
-def _bar(console: Console, total: int) -> AbstractContextManager[Callable[[int, str], None]]:
-    """Return a bar for a terminal; elsewhere it would leave an empty line."""
-    return progress(console, total) if console.is_terminal else nullcontext(lambda done, what: None)
-
-
-def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",")]
 
 
 def _number_or_word(text: str | None) -> float | str | None:

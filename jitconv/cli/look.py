@@ -12,7 +12,7 @@ from rich.text import Text
 
 from jitconv.algorithm import OPS
 from jitconv.bench.console import plain_console, print_whole
-from jitconv.bench.options import Dtype, Layout, Threads
+from jitconv.bench.options import Dtype, Layout, Threads, names_of
 from jitconv.cli.places import STDOUT, json_writer
 from jitconv.config import config
 from jitconv.plugins import registry
@@ -90,10 +90,14 @@ def explain(
         str | None, typer.Option(help="fast, strict, or the greatest relative L2 error, as 2e-5.")
     ] = None,
     allow: Annotated[
-        list[str] | None, typer.Option(help="A third-party algorithm or plugin to consider; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="Third-party algorithms or plugins to consider, separated by commas or given again."
+        ),
     ] = None,
     deny: Annotated[
-        list[str] | None, typer.Option(help="An algorithm or plugin to leave out; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Algorithms or plugins to leave out, separated by commas or given again."),
     ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="And why variants of an algorithm were passed over.")
@@ -115,8 +119,8 @@ def explain(
         deterministic=deterministic or None,
         max_workspace=max_workspace,
         accuracy=_number_or_name(accuracy),
-        allow=allow,
-        deny=deny,
+        allow=names_of(allow),
+        deny=names_of(deny),
     )
     with limits as settings, json_writer(STDOUT if as_json else None) as write_json:
         found = replace(select(op, spec, algorithm, settings, prepared=prepared, dry=True), verbose=verbose)

@@ -11,7 +11,7 @@ import typer
 from jitconv import files
 from jitconv.algorithm import OPS
 from jitconv.bench.console import plain_console
-from jitconv.bench.options import Dtype, Layout, Threads, algorithms_of, progress
+from jitconv.bench.options import Dtype, Layout, Threads, algorithms_of, names_of, progress
 from jitconv.bench.sweep_axes import axes_of
 from jitconv.cli.places import STDOUT, check_places, json_writer
 from jitconv.config import config
@@ -31,13 +31,15 @@ def sweep(
         ),
     ],
     algorithms: Annotated[
-        str | None, typer.Option(help="Only these, separated by commas, whatever auto may choose.")
+        list[str] | None,
+        typer.Option(help="Only these, separated by commas or given again, whatever auto may choose."),
     ] = None,
     variants: Annotated[
         bool, typer.Option("--variants", help="Every variant that is able, in the place of its algorithm.")
     ] = False,
     allow: Annotated[
-        str | None, typer.Option(help="Third-party algorithms or plugins for auto, separated by commas.")
+        list[str] | None,
+        typer.Option(help="Third-party algorithms or plugins for auto, separated by commas or given again."),
     ] = None,
     dtype: Dtype = "float32",
     layout: Layout = "NHWC",
@@ -91,7 +93,7 @@ def sweep(
     if op not in base.ops:
         raise ParameterError(f"{op} takes no such problem: {problem!r} is one of {', '.join(base.ops)}")
     wanted = Wanted(algorithms_of(algorithms), variants, seconds)
-    allowed = None if allow is None else [name.strip() for name in allow.split(",")]
+    allowed = names_of(allow)
     if plot_file:
         report.check_plot(plot_file, "--output")
     check_places(("--output", plot_file), ("--html", html_file), ("--json", json_file))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from jitconv import files
 from jitconv.bench.console import plain_console
 from jitconv.bench.options import progress
-from jitconv.errors import ParameterError
+from jitconv.cli.cache import NO_FOLDER
+from jitconv.errors import DataError, ParameterError
 from jitconv.jit import rates as jit_rates
 
 
@@ -41,6 +42,13 @@ def tune(
 def _rates() -> None:
     from jitconv.bench.rates import measured
 
+    place = jit_rates.place()
+    if place is None:
+        raise DataError(NO_FOLDER)
+    try:
+        files.check(place)
+    except OSError as error:
+        raise DataError(f"the rates cannot be written to {place}: {error.strerror or error}") from None
     console = plain_console()
     found = measured()
     console.print(f"multiply-adds   {found.madds / 1e9:8.3g} G/s, one thread, float32")
@@ -57,10 +65,13 @@ def _problems(file: Path, budget: float) -> None:
     from jitconv.selector.record import read
 
     records = read(file)
+    store = own_store()
+    if (reason := store.unwritable()) is not None:
+        raise DataError(reason)
     console = plain_console()
     found: list[Any] = []
     try:
-        with _bar(console, len(records)) as tell:
+        with progress(console, len(records)) as tell:
             tell(0, str(records[0].spec))
             for done, explanation in enumerate(tuned(records, budget), 1):
                 found.append(explanation)
@@ -69,8 +80,7 @@ def _problems(file: Path, budget: float) -> None:
     finally:
         if found:
             console.print(told(found, len(records)), soft_wrap=True)
-            where = own_store().path or "memory alone"
-            console.print(f"Stored in {where}: JITCONV_MODE=measure chooses by it", soft_wrap=True)
+            console.print(f"Stored in {store.path}: JITCONV_MODE=measure chooses by it", soft_wrap=True)
 
 
 def told(found: Sequence[Any], wanted: int) -> str:
@@ -87,8 +97,3 @@ def predicted(explanation: Any) -> str:
     """Return the name of the candidate of least predicted time."""
     name: str = min((one for one in explanation.candidates if one.serves), key=lambda one: one.order).name
     return name
-
-
-def _bar(console: Any, total: int) -> AbstractContextManager[Any]:
-    """Return a bar for a terminal; elsewhere it would leave an empty line."""
-    return progress(console, total) if console.is_terminal else nullcontext(lambda done, what: None)

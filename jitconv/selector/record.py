@@ -145,7 +145,8 @@ def parsed(text: str, path: str) -> list[Record]:
         told = f"; got {wrong[0]}" if wrong else ", and this one is empty"
         raise ParameterError(f"{path} must be a file that JITCONV_RECORD has written{told}")
     if wrong:
-        warnings.warn(f"{path}: {len(wrong)} lines are no records: {wrong[0]}", RuntimeWarning, stacklevel=3)
+        count = "1 line is no record" if len(wrong) == 1 else f"{len(wrong)} lines are no records"
+        warnings.warn(f"{path}: {count}: {wrong[0]}", RuntimeWarning, stacklevel=3)
     return list(found)
 
 

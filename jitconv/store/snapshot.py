@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass, field
 
+from jitconv import files
 from jitconv.store.disk import Disk, Seen
 from jitconv.store.layout import DamagedError, ForeignError, Table
 from jitconv.store.measurements import Problem, merge
@@ -53,6 +54,11 @@ class Snapshot:
         return found
 
 
+def told_unwritable(disk: Disk, error: OSError) -> str:
+    """Return in words that a store cannot be written."""
+    return f"the store {disk.main} cannot be written: {error.strerror or error}"
+
+
 class Reader:
     """Keeps what the files of a store hold, and reads those that have changed.
 
@@ -82,6 +88,14 @@ class Reader:
             reason = f"the store {self.disk.main} cannot be read: {error.strerror or error}"
             self._snapshot = Snapshot(blocked=reason, trouble=reason)
         return self._snapshot
+
+    def unwritable(self) -> str | None:
+        """Return why nothing can be written, or None; nothing is left behind."""
+        try:
+            files.check(self.disk.news / "any")
+        except OSError as error:
+            return told_unwritable(self.disk, error)
+        return self.snapshot().blocked
 
     def _read(self, seen: list[Seen]) -> Snapshot:
         before = self._snapshot

@@ -26,7 +26,7 @@ from jitconv.store.measurements import (
     merge,
 )
 from jitconv.store.place import default_path, this_machine
-from jitconv.store.snapshot import Reader, Snapshot
+from jitconv.store.snapshot import Reader, Snapshot, told_unwritable
 
 SMALL = 2**18
 """Bytes of a store that is folded nearly always when something is added. It may be lost if the power fails:
@@ -37,6 +37,8 @@ MOST_NEWS = 32
 """Files of news that a larger one is left with. Reading one takes some 0.5 ms."""
 MOST_UNWRITTEN = 4096
 """Batches that a process remembers which it cannot write."""
+
+NO_PLACE = "no folder is known for a store: set JITCONV_CACHE_DIR"
 
 _told = False
 
@@ -206,17 +208,21 @@ class Store:
         """Return what is wrong with the files on disk; None if nothing is."""
         return self._snapshot().trouble
 
+    def unwritable(self) -> str | None:
+        """Return why nothing can be stored on disk; None if it can."""
+        return NO_PLACE if self._reader is None else self._reader.unwritable()
+
     def _put(self, problems: Mapping[str, Problem]) -> str | None:
         """Write problems as news; return why that cannot be, or None."""
         if self._reader is None:
-            return "no folder is known for a store: set JITCONV_CACHE_DIR"
+            return NO_PLACE
         snapshot = self._reader.snapshot()
         if snapshot.blocked is not None:
             return snapshot.blocked
         try:
             self._reader.disk.write(encode(problems, self.machine))
         except OSError as error:
-            return self._unwritable(error)
+            return told_unwritable(self._reader.disk, error)
         snapshot = self._reader.snapshot()
         most = FEW_NEWS if snapshot.size < SMALL else MOST_NEWS
         alone = snapshot.size < SMALL and snapshot.news == 1
@@ -242,11 +248,8 @@ class Store:
                     disk.set_aside(disk.path(seen))
             disk.sweep()
         except OSError as error:
-            return self._unwritable(error)
+            return told_unwritable(disk, error)
         return None
-
-    def _unwritable(self, error: OSError) -> str:
-        return f"the store {self.path} cannot be written: {error.strerror or error}"
 
     def _remembered(self, only: str | None = None) -> dict[str, Problem]:
         """Return what could not be written yet, of all problems or of the one with this digest."""
