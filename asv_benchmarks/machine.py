@@ -1,9 +1,9 @@
 """The table of blocks, measured on this machine: ``python machine.py [ENTRY …] [--minutes 15] [--seed S]``.
 
 For each value of an entry a process has a table with that value, and two have the table as it is. They take
-turns (see processes.py) on layers for which the values make different plans, drawn by the seed. What is told
-of a value is the time with the table's own over the time with it: above 1 it is the faster one. What the two
-processes with the same table differ by is the noise.
+turns (see jitconv/bench/blocks/processes.py) on layers for which the values make different plans, drawn by
+the seed. What is told of a value is the time with the table's own over the time with it: above 1 it is the
+faster one. What the two processes with the same table differ by is the noise.
 
 The minutes are divided among the entries, and what one leaves is the next ones'. Kernels that were never
 compiled take their time from it, too. Each run is added to the file of the kind of machine; Ctrl-C keeps what
@@ -20,24 +20,22 @@ import json
 import math
 import os
 import random
-import statistics
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import results
 import verdicts
 import widths
-from processes import Tree
-from sweeps import SWEEPS, UNSWEPT, problems
+from sweeps import problems
+
+from jitconv.bench.blocks.processes import Tree
+from jitconv.bench.blocks.sweeps import SWEEPS, UNSWEPT
+from jitconv.bench.blocks.turns import AGAIN, OWN, differing, ratios, rounds
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-
-ROUNDS = 6
-TURN = 0.015
-"""Seconds; a layer's ratio is the median of those of its rounds."""
 
 DESCRIBED = 1500
 """Problems at most of which plans are compared: some ms each."""
@@ -45,46 +43,10 @@ DESCRIBED = 1500
 LAYERS = 24
 """Layers of an entry at most."""
 
-OWN, AGAIN = "own", "again"
-
 
 def share(seconds_left: float, entries_left: int) -> float:
     """Return the seconds of the next entry."""
     return max(0.0, seconds_left) / entries_left
-
-
-def differing(answers: Mapping[str, Sequence[Any]], longest: float) -> list[int]:
-    """Return the places of problems that are short enough, and whose plans differ between processes."""
-    found = []
-    for place, told in enumerate(zip(*answers.values(), strict=True)):
-        able = all(one is not None and one[0] <= longest for one in told)
-        if able and len({one[1] for one in told}) > 1:
-            found.append(place)
-    return found
-
-
-def rounds(trees: Mapping[str, Tree], problem: Sequence[str], rng: random.Random) -> list[dict[str, float]]:
-    """Return, for each round, the median seconds of a call in each process; the order of turns is drawn."""
-    line = json.dumps([*problem, "direct"])
-    first, *others = trees.values()
-    first.ask(line)  # what it compiles the others find
-    for tree in others:
-        tree.send(line)
-    for tree in others:
-        tree.answer()
-    found = []
-    for _ in range(ROUNDS):
-        order = rng.sample(sorted(trees), len(trees))
-        found.append({one: statistics.median(trees[one].ask(json.dumps(TURN))) for one in order})
-    return found
-
-
-def ratios(laps: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return own time over that of each other process, and of the two with the same table."""
-    told = {OWN: statistics.median(one[OWN] / one[AGAIN] for one in laps)}
-    for value in laps[0].keys() - {OWN, AGAIN}:
-        told[value] = statistics.median(math.sqrt(one[OWN] * one[AGAIN]) / one[value] for one in laps)
-    return told
 
 
 def sweep(entry: str, run: dict[str, Any], seconds: float, layers: int) -> Iterator[None]:
@@ -94,7 +56,7 @@ def sweep(entry: str, run: dict[str, Any], seconds: float, layers: int) -> Itera
     tables = {OWN: own, AGAIN: own, **values}
     run |= {"differ": 0, "layers": [], "control": [], "dropped": [], "ratios": {one: [] for one in values}}
     with contextlib.ExitStack() as stack:
-        trees = {one: stack.enter_context(Tree(ROOT, [f"{entry}={value}"])) for one, value in tables.items()}
+        trees = {one: stack.enter_context(Tree(ROOT, {entry: value})) for one, value in tables.items()}
         drawn = problems(SWEEPS[entry].ops)
         drawn = rng.sample(drawn, min(DESCRIBED, len(drawn)))
         asked = {one: tree for one, tree in trees.items() if one != AGAIN}
@@ -124,12 +86,13 @@ def sweep(entry: str, run: dict[str, Any], seconds: float, layers: int) -> Itera
 
 def entries(given: argparse.Namespace, file: Path) -> None:
     """Measure entries, one after the other, and add each to the file."""
-    from jitconv.algorithms.direct.blocks import BLOCKS
+    from jitconv.algorithms.direct import blocks, kinds
 
+    table = blocks.of_kind(kinds.own())  # what is this machine's own is no value of its kind
     end = time.monotonic() + 60 * given.minutes
     every = given.entries or list(SWEEPS)
     for place, entry in enumerate(every):
-        run = {"seed": given.seed, "date": str(datetime.date.today()), "own": getattr(BLOCKS, entry)}
+        run = {"seed": given.seed, "date": str(datetime.date.today()), "own": getattr(table, entry)}
         try:
             for _ in sweep(entry, run, share(end - time.monotonic(), len(every) - place), given.layers):
                 pass

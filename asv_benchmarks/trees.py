@@ -13,7 +13,7 @@ import math
 import statistics
 from collections.abc import Iterator
 
-from processes import Tree
+from jitconv.bench.blocks.processes import Tree
 
 TURNS = 12
 OPS = ("conv_forward", "conv_backward", "max_pool_forward", "max_pool_backward", "avg_pool_forward")

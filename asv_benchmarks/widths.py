@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import results
-from processes import Tree
 from sweeps import problems
+
+from jitconv.bench.blocks.processes import Problem, Tree, described
+from jitconv.bench.blocks.turns import rounds
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -36,8 +38,6 @@ AGAIN = "again"
 
 def compare(file: Path, seconds: float, seed: int) -> None:
     """Measure layers at each width that the CPU has; print the table, and put it in the file."""
-    from machine import rounds
-
     from jitconv.jit.target import target_vector_bytes
 
     widest = target_vector_bytes()
@@ -47,8 +47,8 @@ def compare(file: Path, seconds: float, seed: int) -> None:
     found["ops"] = {op: {"layers": [], "ratios": {one: [] for one in (AGAIN, *told[1:])}} for op in OPS}
     drawn = {op: _drawn(parts, rng) for op, parts in OPS.items()}
     with contextlib.ExitStack() as stack:
-        own = {one: stack.enter_context(Tree(ROOT, JITCONV_VECTOR_BYTES=one)) for one in told}
-        own |= {AGAIN: stack.enter_context(Tree(ROOT, JITCONV_VECTOR_BYTES=told[0]))}
+        own = {one: stack.enter_context(Tree(ROOT, {}, JITCONV_VECTOR_BYTES=one)) for one in told}
+        own |= {AGAIN: stack.enter_context(Tree(ROOT, {}, JITCONV_VECTOR_BYTES=told[0]))}
         with contextlib.suppress(KeyboardInterrupt):  # what was measured is kept
             for place in range(LAYERS):
                 for op, layers in drawn.items():
@@ -68,12 +68,10 @@ def compare(file: Path, seconds: float, seed: int) -> None:
 
 def _drawn(parts: tuple[str, ...], rng: random.Random) -> list[tuple[str, str, str]]:
     """Return some problems that take no longer than that, as predicted."""
-    from processes import described
-
     found: list[tuple[str, str, str]] = []
     every = problems(parts)
     for one in rng.sample(every, len(every)):
-        told = described(*one)
+        told = described(Problem(*one))
         if told is not None and told[0] <= LONGEST:
             found.append(one)
         if len(found) == LAYERS:

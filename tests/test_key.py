@@ -41,6 +41,7 @@ FIELDS = {
     "numpy",
     "cpu",
     "vector_bytes",
+    "blocks",
     "team",
 }
 
@@ -110,6 +111,7 @@ ELSEWHERE = {
     "numpy": ("numpy.__version__", "9.9"),
     "cpu": ("jitconv.selector.key.cpu", lambda: ("z80", "+index")),
     "vector_bytes": ("jitconv.selector.key.vector_bytes", lambda: 4),
+    "blocks": ("jitconv.plugins.sources.blocks", lambda: "other"),
     "team": ("jitconv.selector.key.workers.why_not", lambda: "asked for Numba's"),
 }
 

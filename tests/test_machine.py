@@ -9,6 +9,9 @@ import pytest
 
 from jitconv.algorithms.direct import kinds
 from jitconv.algorithms.direct.blocks import Blocks, of_kind
+from jitconv.bench.blocks.sweeps import OPS, SWEEPS, UNSWEPT
+from jitconv.bench.blocks.turns import differing, ratios
+from jitconv.bench.blocks.verdicts import curve
 from jitconv.errors import ParameterError, ShapeError
 from jitconv.specs import parse
 
@@ -38,8 +41,6 @@ def run(own=8, seed=0, control=(1.0, 1.01, 0.99, 1.0), **ratios):
 
 
 def test_every_entry_has_a_sweep_or_a_reason():
-    from sweeps import OPS, SWEEPS, UNSWEPT
-
     assert sorted([*SWEEPS, *UNSWEPT]) == sorted(Blocks._fields)
     assert all(UNSWEPT.values())
     for entry, sweep in SWEEPS.items():
@@ -51,7 +52,7 @@ def test_every_entry_has_a_sweep_or_a_reason():
 
 
 def test_the_problems_are_ones_that_their_ops_have():
-    from sweeps import OPS, problems
+    from sweeps import problems
 
     for op in OPS:
         found = problems((op,))
@@ -74,8 +75,6 @@ def test_time_that_an_entry_leaves_is_the_next_ones():
 
 
 def test_layers_whose_plans_are_one_or_that_take_long_are_left_out():
-    from machine import differing
-
     own = [(0.001, "a"), (0.001, "a"), (0.5, "a"), None, (0.001, "a")]
     other = [(0.001, "a"), (0.001, "b"), (0.5, "b"), None, (0.001, "c")]
     assert differing({"own": own, "4": other}, 0.02) == [1, 4]
@@ -83,18 +82,15 @@ def test_layers_whose_plans_are_one_or_that_take_long_are_left_out():
 
 def test_plans_are_told_apart_by_what_the_table_changes_in_them(run_python):
     script = """
-    import sys
-    sys.path.insert(0, {folder!r})
-    from jitconv.algorithms.direct import blocks
-    blocks.BLOCKS = blocks.BLOCKS._replace(**{changed})
-    from processes import described
+    from jitconv.bench.blocks.processes import Problem, change, described
+    change({changed})
     small, large = "n1h7w7c64 k1x1f64 s1 p0", "n1h56w56c64 k3x3f64 s1 p1"
     every = [("conv_forward", one, layout) for one in (small, large) for layout in ("NHWC", "NCHW")]
-    print(*(described(*one)[1] for one in (*every, ("plan", small, "NCHW"))))
+    print(*(described(Problem(*one))[1] for one in (*every, ("plan", small, "NCHW"))))
     """
 
     def told(**changed):
-        return run_python(script.format(folder=str(BENCHMARKS), changed=changed)).split()
+        return run_python(script.format(changed=changed)).split()
 
     usual = told(pool_band_bytes=2**16)
     # compiled into the loop of `pixels`, a number of the plans of `packed`, another variant for plans
@@ -109,8 +105,6 @@ def test_plans_are_told_apart_by_what_the_table_changes_in_them(run_python):
 
 
 def test_a_ratio_is_the_median_of_rounds_and_the_same_table_is_its_own_measure():
-    from machine import ratios
-
     laps = [
         {"own": 2.0, "again": 2.0, "4": 1.0},
         {"own": 8.0, "again": 8.0, "4": 4.0},  # two threads in a slow phase
@@ -120,8 +114,6 @@ def test_a_ratio_is_the_median_of_rounds_and_the_same_table_is_its_own_measure()
 
 
 def test_a_mean_is_of_the_layers_that_a_value_changes_and_noise_is_that_of_the_same_table():
-    from verdicts import curve
-
     told = curve([2.0, None, 0.5, 1.0, 1.0], [1.1, 1 / 1.1])
     assert told.mean == pytest.approx(1)
     assert (told.median, told.worst, told.layers) == (1.0, 0.5, 4)
@@ -143,8 +135,6 @@ def test_a_mean_is_of_the_layers_that_a_value_changes_and_noise_is_that_of_the_s
     ],
 )
 def test_what_is_beyond_the_noise(ratios, better, worse):
-    from verdicts import curve
-
     told = curve(ratios, [1.0, 1.01, 0.99, 1.0])
     assert (told.better, told.clearly_worse) == (better, worse)
 

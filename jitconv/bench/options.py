@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
+import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, Literal
 
@@ -49,28 +52,36 @@ def ops_option(default: str) -> Any:
 
 
 class TimeLeft(TimeRemainingColumn):
-    """How long the rest will take, if it goes on as it did."""
+    """How long the rest will take, if it goes on as it did, and at most until time is over."""
+
+    def __init__(self, until: float = math.inf, **options: Any) -> None:
+        super().__init__(**options)
+        self._until = until
 
     def render(self, task: Task) -> Text:
         """Return the column's text."""
         left = super().render(task)
+        most = self._until - time.monotonic()
+        known = task.time_remaining
+        if not task.finished and math.isfinite(most) and (known is None or known > most):
+            left = Text(str(datetime.timedelta(seconds=max(0, round(most)))), style="progress.remaining")
         return left.append(" left", left.style)
 
 
 @contextlib.contextmanager
-def progress(console: Console, total: int) -> Iterator[Callable[[int, str], None]]:
+def progress(console: Console, total: int, until: float = math.inf) -> Iterator[Callable[[int, str], None]]:
     """Show a bar that vanishes when it is done; give what tells it how many are done and what comes now.
 
-    Where no terminal is, there is none: it would leave an empty line.
+    `until` is when it ends at the latest, on `time.monotonic`'s clock. Where no terminal is, there is no bar:
+    it would leave an empty line.
     """
     if not console.is_terminal:
         yield lambda done, what: None
         return
     text = TextColumn("{task.description}", markup=False)  # suites of plugins have names of any kind
     whole = Column(no_wrap=True)
-    counts, took, left = (
-        kind(table_column=whole) for kind in (MofNCompleteColumn, TimeElapsedColumn, TimeLeft)
-    )
+    counts, took = (kind(table_column=whole) for kind in (MofNCompleteColumn, TimeElapsedColumn))
+    left = TimeLeft(until, table_column=whole)
     columns = text, BarColumn(BAR), counts, took, left
     others = BAR + 2 * len(str(total)) + len(" / 0:00:00 0:00:00 left   ")
     room = min(LONGEST, max(0, console.width - others))

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from jitconv.algorithms.direct import kinds
+from jitconv.algorithms.direct import kinds, tuned
 from jitconv.cli import cache, machine
 from jitconv.config import MODES
 from jitconv.errors import ParameterError, nearest
@@ -120,7 +120,15 @@ def _blocks() -> dict[str, Any]:
         why = "measured"
     else:
         why = "the nearest that was measured"
-    return {"kind": name, "values": None if kind is None else kind.name, "why": why}
+    told, file = tuned.found(), tuned.place()
+    return {
+        "kind": name,
+        "values": None if kind is None else kind.name,
+        "why": why,
+        "own": dict(told.values),
+        "file": str(file) if told.values or told.wrong else None,
+        "wrong": told.wrong,
+    }
 
 
 def _threads() -> dict[str, Any]:

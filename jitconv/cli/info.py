@@ -71,7 +71,13 @@ def _vectors(told: Fact) -> list[str]:
 
 
 def _blocks(told: Fact) -> list[str]:
-    return [f"of the kind {told['kind']}: {told['values'] or 'the common values'}, {told['why']}"]
+    lines = [f"of the kind {told['kind']}: {told['values'] or 'the common values'}, {told['why']}"]
+    if told["own"]:
+        own = ", ".join(f"{name} {value}" for name, value in told["own"].items())
+        lines.append(f"this machine's own, by jitconv tune --blocks: {own}; in {told['file']}")
+    if told["wrong"]:
+        lines.append(f"{told['file']} is left out: {told['wrong']}; jitconv tune --forget-blocks removes it")
+    return lines
 
 
 def _cores(told: Fact) -> list[str]:

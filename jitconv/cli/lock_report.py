@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from jitconv.algorithms.direct import kinds
+from jitconv.algorithms.direct import kinds, tuned
 from jitconv.bench.locking import Again
 from jitconv.cli import machine
 from jitconv.jit import target, team
@@ -33,11 +33,17 @@ def environment(mode: str) -> dict[str, Any]:
         "plugins": sorted(f"{one.name} {one.version}".rstrip() for one in guests),
         "cpu": machine.processor()["name"],
         "vector_bytes": target.vector_bytes(),
-        "kind": kinds.own_name(),
+        "kind": _kind(),
         "threads": team(),
         "mode": mode,
         "date": date.today().isoformat(),
     }
+
+
+def _kind() -> str:
+    """Return the kind of machine, with the sizes of blocks that are this machine's own."""
+    own = [f"{name} {value}" for name, value in tuned.found().values.items()]
+    return ", with ".join(filter(None, [kinds.own_name(), ", ".join(own)]))
 
 
 def show_difference(found: Difference, console: Console) -> None:

@@ -13,9 +13,13 @@ import typer
 from jitconv import files
 from jitconv.bench.console import plain_console
 from jitconv.bench.options import progress
+from jitconv.cli import tune_blocks
 from jitconv.cli.cache import NO_FOLDER
 from jitconv.errors import DataError, ParameterError
 from jitconv.jit import rates as jit_rates
+
+BUDGET = 2.0
+"""Seconds of a problem."""
 
 
 def tune(
@@ -23,20 +27,48 @@ def tune(
         Path | None,
         typer.Argument(help="File of JITCONV_RECORD, whose problems are measured.", show_default=False),
     ] = None,
-    budget: Annotated[float, typer.Option(help="Seconds for each problem, compilation not counted.")] = 2.0,
+    budget: Annotated[
+        float | None,
+        typer.Option(help=f"Seconds for each problem, compilation not counted; by default {BUDGET:g}."),
+    ] = None,
+    blocks: Annotated[
+        bool, typer.Option("--blocks", help="Find sizes of blocks that are faster on this machine.")
+    ] = False,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help=f"For all of --blocks, compilation counted; by default {tune_blocks.MINUTES:g}."),
+    ] = None,
+    forget_blocks: Annotated[
+        bool, typer.Option("--forget-blocks", help="Take back what --blocks has left.")
+    ] = False,
 ) -> None:
     """Measure this machine in a second or two, or with a FILE every algorithm on a program's problems.
 
     Without a file: five rates, by which predicted times are scaled to this machine from then on. With one:
     what is measured is stored, and chosen by under config(mode="measure") or JITCONV_MODE=measure, without
-    measuring again. Ctrl-C keeps what was measured.
+    measuring again. With a file and --blocks: sizes of blocks of algorithm direct are tried, and those that
+    are faster on these problems beyond the noise are kept, for all programs of this user on this machine.
+    Ctrl-C keeps what was measured.
     """
-    if not 0 < budget < math.inf:
-        raise ParameterError(f"--budget must be a number of seconds above 0; got {budget}")
-    if records is None:
+    for name, value in (("--budget", budget), ("--minutes", minutes)):
+        if value is not None and not 0 < value < math.inf:
+            raise ParameterError(f"{name} must be a number above 0; got {value}")
+    if minutes is not None and not blocks:
+        raise ParameterError("--minutes is for --blocks; --budget has the seconds for each problem")
+    if budget is not None and (blocks or records is None):
+        raise ParameterError("--budget is for a FILE without --blocks")
+    if forget_blocks and (blocks or records is not None):
+        raise ParameterError("--forget-blocks takes neither a FILE nor --blocks")
+    if forget_blocks:
+        tune_blocks.forget()
+    elif blocks and records is None:
+        raise ParameterError("--blocks needs a FILE of problems, as JITCONV_RECORD=FILE notes them")
+    elif records is None:
         _rates()
+    elif blocks:
+        tune_blocks.measure(records, tune_blocks.MINUTES if minutes is None else minutes)
     else:
-        _problems(records, budget)
+        _problems(records, BUDGET if budget is None else budget)
 
 
 def _rates() -> None:

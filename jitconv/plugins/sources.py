@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pkgutil
 from collections.abc import Iterator, Sequence
@@ -43,6 +44,16 @@ def release() -> str:
         return version("jitconv")
     except PackageNotFoundError:
         return "source"
+
+
+def blocks() -> str:
+    """Return a hash of the sizes of blocks that jitconv's own kernels have in this process.
+
+    They follow the kind of machine, and what `jitconv tune --blocks` has left; other sizes are other times.
+    """
+    from jitconv.algorithms.direct.blocks import BLOCKS
+
+    return hashlib.sha256(repr(BLOCKS).encode()).hexdigest()[:16]
 
 
 def builtin_modules() -> Iterator[ModuleType]:

@@ -97,7 +97,7 @@ def _environment() -> dict[str, str]:
     import numba
     import numpy
 
-    from jitconv.plugins.sources import release
+    from jitconv.plugins.sources import blocks, release
 
     return {
         "jitconv": release(),
@@ -106,5 +106,6 @@ def _environment() -> dict[str, str]:
         "numpy": str(numpy.__version__),
         "cpu": hashlib.sha256(repr(cpu()).encode()).hexdigest()[:16],
         "vector_bytes": str(vector_bytes()),
+        "blocks": blocks(),
         "team": "own" if workers.why_not() is None else "numba",
     }

@@ -1,16 +1,17 @@
 """Sizes of blocks, and from where on a way is worth taking: what is tuned to a machine, in one table.
 
 The scheme is that of BLIS's contexts: plans and kernels read a table, and a machine of another kind has
-another: `kinds.py` says which kinds there are, and what is theirs. Each entry says what measured the value
-that is here for all, and on which machine; asv_benchmarks/machine.py measures entries again. Rates stand with
-the costs, and the sizes of tiles with the micro-kernels.
+another: `kinds.py` says which kinds there are, and what is theirs; `tuned.py` has what was found to be faster
+on this very machine. Each entry says what measured the value that is here for all, and on which machine;
+asv_benchmarks/machine.py measures entries again. Rates stand with the costs, and the sizes of tiles with the
+micro-kernels.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from jitconv.algorithms.direct import kinds
+from jitconv.algorithms.direct import kinds, tuned
 from jitconv.jit.vectors import VECTOR_BYTES
 
 
@@ -286,5 +287,5 @@ def of_kind(kind: kinds.Kind | None) -> Blocks:
     return Blocks() if kind is None else Blocks(**kind.changed)
 
 
-BLOCKS = of_kind(kinds.own())
-"""That of this machine's kind."""
+BLOCKS = of_kind(kinds.own())._replace(**tuned.values())
+"""That of this machine's kind, with what is this machine's own."""
