@@ -164,9 +164,7 @@ def test_a_file_grows_to_a_bound(tmp_path, monkeypatch):
 def test_a_line_that_was_cut_off_is_left_out_with_a_word(tmp_path):
     file = tmp_path / "problems.jsonl"
     file.write_bytes(MASK + b'"threads": 1}\n\n' + MASK + b'"threads": 1}\n' + MASK[:40])
-    with pytest.warns(
-        RuntimeWarning, match=r"1 lines are no records: line 4: a record must be a JSON object"
-    ):
+    with pytest.warns(RuntimeWarning, match=r"1 line is no record: line 4: a record must be a JSON object"):
         found = record.read(file)
     assert [(one.op, str(one.spec), one.prepared, one.threads) for one in found] == [
         ("create_mask", "n5h2w2", False, 1)

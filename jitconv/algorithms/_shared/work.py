@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from jitconv.jit.kernels import threads_pay
+from jitconv.jit.kernels import THREADS_PAY_FROM
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.micro.tile import WIDEST
 from jitconv.specs import ConvSpec
@@ -36,7 +36,8 @@ BYTES_PER_NANOSECOND = 32
 
 def sharing(threads: int, madds: float, moved: float) -> int:
     """Return how many of some threads are assumed to share multiply-adds, and bytes that are moved."""
-    return threads if threads_pay(int(madds * NANOSECONDS + moved / BYTES_PER_NANOSECOND)) else 1
+    serial = madds * NANOSECONDS + moved / BYTES_PER_NANOSECOND
+    return threads if serial >= THREADS_PAY_FROM else 1
 
 
 @lru_cache(maxsize=64)

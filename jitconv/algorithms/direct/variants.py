@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -97,17 +97,20 @@ def clearly_faster(spec: ConvSpec, taken: Variant, others: Sequence[Variant]) ->
     The rules are of what networks have. With few channels, or few filters, on other planes, they leave what
     would take several times as long.
     """
-    if not spec.n or not known(taken.cost.name):  # type: ignore[union-attr]
+    if not spec.n or not known(_way(taken)):
         return None
     batch = max(spec.n, BATCH)  # the same variant for all batches: more takes no less
     work, of = conv_work(taken.part or "y", spec, TYPICAL_THREADS, batch), kinds(spec)
-    able = [one for one in others if known(one.cost.name) and (one.able or one.serves)(spec) is None]  # type: ignore[union-attr]
-    found = min(able, key=lambda one: _seconds(one, work, of), default=taken)
-    return found if CLEARLY * _seconds(found, work, of) < _seconds(taken, work, of) else None
+    able = [one for one in others if known(_way(one)) and (one.able or one.serves)(spec) is None]
+    seconds = {one.name: price(_way(one), work, of) for one in (taken, *able)}
+    found = min(able, key=lambda one: seconds[one.name], default=taken)
+    return found if CLEARLY * seconds[found.name] < seconds[taken.name] else None
 
 
-def _seconds(one: Variant, work: Mapping[str, float], of: tuple[str, ...]) -> float:
-    return price(one.cost.name, work, of)  # type: ignore[union-attr]
+def _way(one: Variant) -> str:
+    """Return what the fit of a variant is called."""
+    assert isinstance(one.cost, Priced)
+    return one.cost.name
 
 
 # the forward pass
