@@ -97,13 +97,16 @@ def random_spec(rng: random.Random) -> Spec:
 
 
 def grouped_spec(rng: random.Random) -> Spec:
-    """Return a random problem of several groups of several channels."""
-    groups, of_one = rng.choice((2, 3, 4, 8, 16, 32)), rng.choice((2, 4, 6, 8, 16, 24, 64))
+    """Return a random problem of several groups, each of several channels or, in half of them, of one."""
+    if rng.random() < 0.5:
+        groups, of_one, filters = round(8 * 100 ** rng.random()), 1, rng.choice((1, 1, 1, 1, 2))
+    else:
+        groups, of_one = rng.choice((2, 3, 4, 8, 16, 32)), rng.choice((2, 4, 6, 8, 16, 24, 64))
+        filters = max(1, round(of_one * rng.choice((0.25, 0.5, 1, 1, 2))))
     kernel, size = rng.choice((1, 3, 3, 3, 5, 7)), rng.choice((4, 7, 10, 14, 20, 28, 40, 56, 80))
-    filters = groups * max(1, round(of_one * rng.choice((0.25, 0.5, 1, 1, 2))))
     return ConvSpec(
-        rng.choice((1, 1, 4)), size + kernel, size + kernel, groups * of_one, kernel, kernel, filters,
-        stride=rng.choice(((1, 1), (1, 1), (2, 2))), pad=(kernel // 2,) * 4, groups=groups,
+        rng.choice((1, 1, 4)), size + kernel, size + kernel, groups * of_one, kernel, kernel,
+        groups * filters, stride=rng.choice(((1, 1), (1, 1), (2, 2))), pad=(kernel // 2,) * 4, groups=groups,
         dtype=rng.choice(("float32", "float32", "float64")),
     )  # fmt: skip
 
