@@ -15,6 +15,7 @@ import numpy as np
 from jitconv.algorithm import Algorithm, Plan, never_refuses
 from jitconv.algorithms._shared.fitted import Priced
 from jitconv.algorithms._shared.views import hwcf, nhwc
+from jitconv.algorithms._shared.work import CACHED_BYTES
 from jitconv.algorithms.im2col.blocks import WAYS, Blocks, Way
 from jitconv.algorithms.im2col.columns import col2im, column_bytes, windows
 from jitconv.arrays import Array
@@ -172,6 +173,7 @@ def _work(op: str, way: Way, spec: ConvSpec, threads: int, *, held: bool = False
     itemsize = np.dtype(spec.dtype).itemsize
     products = spec.groups * max(1, len(blocks))  # of an empty batch as of one block
     madds, filters = spec.flops(op) / 2, math.prod(spec.w_shape)
+    x = math.prod(spec.x_shape) * itemsize
     shared = threads if madds / products >= ONE_THREADS_PRODUCTS.stop else 1
     moves = 1 if op == "conv_forward" else 2 * ("w" in spec.wrt) + ("x" in spec.wrt)
     return {
@@ -180,8 +182,11 @@ def _work(op: str, way: Way, spec: ConvSpec, threads: int, *, held: bool = False
         "madds": madds * itemsize / 4 / shared,
         "columns": column_bytes(spec),
         "strided": column_bytes(spec) * (spec.stride[1] > 1),
+        "apart": column_bytes(spec) * (spec.stride[1] > 1 and spec.layout == "NCHW"),
         "runs": spec.n * spec.oh * spec.kh * spec.kw * (spec.ow if spec.layout == "NHWC" else spec.c),
         "scattered": column_bytes(spec) * (op == "conv_backward" and "x" in spec.wrt),
+        "x": x,
+        "memory": max(0, x - CACHED_BYTES),
         "results": nbytes(spec.outputs(op)),
         "w": filters * itemsize,
         "filters": 0 if held else moves * filters * itemsize * (spec.layout == "NCHW"),
