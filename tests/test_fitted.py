@@ -31,7 +31,7 @@ def _scaled(monkeypatch):
     way = fitted.Fit(
         {"calls": 1e-6, "regions": 2e-6, "madds": 1e-9, "x": 1e-9}, 0.1, {"1x1": {"madds": 5e-9}}
     )
-    monkeypatch.setattr(fitted, "fits", lambda: fitted.Fits(RATES, {"op way": way}))
+    monkeypatch.setattr(fitted, "fits", lambda: fitted.Fits(RATES, {"op way": way}, VECTOR_BYTES))
     fitted._seconds.cache_clear()
     yield
     fitted._seconds.cache_clear()

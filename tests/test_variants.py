@@ -93,13 +93,18 @@ def test_direct_takes_what_is_predicted_to_be_clearly_faster_if_it_is_able(predi
 
     monkeypatch.setattr(direct_variants, "price", price)
     monkeypatch.setattr(direct_variants, "known", lambda name: name != "streamed")
+    monkeypatch.setattr(direct_variants, "of_this_kind", lambda: True)
     ones = {
         name: Variant(name, lambda spec: None, None, None, able=able(name), cost=Priced(name, None))
         for name in predicted
     }
     packed = ones.pop("packed")
-    found = direct_variants.clearly_faster(parse("n1h8w8c4 k3x3f4"), packed, list(ones.values()))
+    problem, others = parse("n1h8w8c4 k3x3f4"), list(ones.values())
+    found = direct_variants.clearly_faster(problem, packed, others)
     assert (found or packed).name == taken
+    monkeypatch.setattr(direct_variants, "of_this_kind", lambda: False)
+    found = direct_variants.clearly_faster(problem, packed, others)
+    assert (found or packed).name == (taken if predicted[taken] < 1 / 1.8 else "packed")
 
 
 def forced():

@@ -46,6 +46,7 @@ class Fits(NamedTuple):
 
     rates: Rates
     ways: Mapping[str, Fit]
+    vector_bytes: int
 
 
 Work = Callable[[Any, int], Mapping[str, float]]
@@ -80,6 +81,11 @@ def price(name: str, work: Mapping[str, float], of: tuple[str, ...] = ()) -> flo
     """
     seconds = _seconds(name, of)
     return sum([seconds[amount] * count for amount, count in work.items() if amount in seconds])
+
+
+def of_this_kind() -> bool:
+    """Whether the fits are of a machine whose vectors are as wide as here."""
+    return fits().vector_bytes == vector_bytes()
 
 
 def known(name: str) -> bool:
@@ -133,4 +139,4 @@ def fits() -> Fits:
 def parsed(told: Mapping[str, Any]) -> Fits:
     """Return the fits that a file tells."""
     ways = {name: Fit(one["seconds"], one["error"], one["apart"]) for name, one in told["ways"].items()}
-    return Fits(read(told["rates"]), ways)
+    return Fits(read(told["rates"]), ways, told["vector_bytes"])
