@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import jitconv.plugins
+from jitconv.plugins import quarantine
 from jitconv.selector import measure
 
 settings.register_profile(
@@ -68,6 +69,13 @@ def _no_store(monkeypatch):
     """
     monkeypatch.setattr(measure, "default_path", lambda: None)
     measure.stored.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_quarantine(monkeypatch):
+    """Have what is known of plugins kept in memory, for one test."""
+    monkeypatch.setattr(quarantine, "path", lambda: None)
+    monkeypatch.setattr(quarantine, "_in_memory", {})
 
 
 @pytest.fixture

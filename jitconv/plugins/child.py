@@ -1,0 +1,77 @@
+"""The process that imports one plugin and calls what it is told to: see `jitconv.plugins.children`."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pickle
+import sys
+import traceback
+from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from typing import Any, TextIO
+
+from jitconv import hooks
+from jitconv.plugins import limits, registry
+from jitconv.plugins.patches import patched, snapshot
+from jitconv.plugins.registration import Providers
+
+_imports: dict[str, Any] = {}
+"""The plugin, until it is registered for what the process is asked."""
+
+
+def main() -> None:
+    """Import the plugin of the command line, say what came of it, and answer until nobody asks."""
+    name, value = sys.argv[1:]
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # whatever is printed is no answer
+    _say(answers, {"ready": True})
+    allowance = limits.allowance(0)
+    _say(answers, _limited(allowance, _imported, name, value))
+    while True:
+        try:
+            function, arguments, allowance = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        while _imports:  # into the registry that is asked, after jitconv's own
+            registry().register(*_imports.popitem())
+        module, _, attribute = function.partition(":")
+        called = getattr(importlib.import_module(module), attribute)
+        _say(answers, _limited(allowance, called, *arguments))
+
+
+def _limited(allowance: int, function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    """Return what a function returns, or that it took too much memory."""
+    try:
+        with limits.memory(allowance):
+            return function(*arguments)
+    except MemoryError:
+        return {"memory": allowance}
+
+
+def _imported(name: str, value: str) -> dict[str, Any]:
+    """Import and register the plugin; say what was loaded, or why not, and what of NumPy it has replaced."""
+    before = snapshot()
+    try:
+        plugin = EntryPoint(name, value, hooks.GROUP).load()
+    except MemoryError:
+        raise
+    except BaseException:  # SystemExit and KeyboardInterrupt too: nobody has pressed Ctrl-C here
+        return {"state": "failed", "error": traceback.format_exc(), "algorithms": [], "patched": []}
+    found = Providers().register(name, plugin)
+    _imports[name] = plugin
+    return {
+        "state": found.state,
+        "error": found.error,
+        "algorithms": [f"{one.op}/{one.name}" for one in found.algorithms],
+        "patched": patched(before),
+    }
+
+
+def _say(answers: TextIO, what: dict[str, Any]) -> None:
+    answers.write(json.dumps(what) + "\n")
+
+
+if __name__ == "__main__":
+    main()
