@@ -8,7 +8,7 @@ from jitconv.algorithm import Algorithm
 from jitconv.errors import ParameterError, PluginError, shown
 from jitconv.jit import forks, workers
 from jitconv.plugins.guests import carefully
-from jitconv.plugins.lookup import Registry
+from jitconv.plugins.lookup import Registry, quarantined
 from jitconv.plugins.registration import BUILTIN, Plugin, Records
 from jitconv.plugins.sources import builtin_modules, installed, shipped_suites
 
@@ -20,6 +20,7 @@ __all__ = [
     "builtin_modules",
     "carefully",
     "installed",
+    "quarantined",
     "register",
     "registry",
     "replace",
@@ -147,8 +148,8 @@ def blame(name: str, reason: str) -> str:
     Returns
     -------
     str
-        That it is in quarantine, why, and what lifts it; nothing where it stays: it is trusted, was
-        registered by hand, or is jitconv itself.
+        That it is in quarantine, and why; nothing where it stays as it is: it is trusted, was registered by
+        hand, or is jitconv itself.
     """
     with forks.compiling:
         plugins = registry()

@@ -23,22 +23,17 @@ _imports: dict[str, Any] = {}
 
 def main() -> None:
     """Import the plugin of the command line, say what came of it, and answer until nobody asks."""
-    name, value = sys.argv[1:]
+    name, value, allowance = sys.argv[1], sys.argv[2], int(sys.argv[3])
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever is printed is no answer
     _say(answers, {"ready": True})
-    allowance = limits.allowance(0)
     _say(answers, _limited(allowance, _imported, name, value))
     while True:
         try:
             function, arguments, allowance = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
-        while _imports:  # into the registry that is asked, after jitconv's own
-            registry().register(*_imports.popitem())
-        module, _, attribute = function.partition(":")
-        called = getattr(importlib.import_module(module), attribute)
-        _say(answers, _limited(allowance, called, *arguments))
+        _say(answers, _limited(allowance, _called, function, arguments))
 
 
 def _limited(allowance: int, function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
@@ -67,6 +62,23 @@ def _imported(name: str, value: str) -> dict[str, Any]:
         "algorithms": [f"{one.op}/{one.name}" for one in found.algorithms],
         "patched": patched(before),
     }
+
+
+def _called(function: str, arguments: tuple[Any, ...]) -> dict[str, Any]:
+    """Return what a function of jitconv returns, or the error that it raises: no plugin is blamed for it."""
+    plugins = registry()
+    while _imports:  # after jitconv's own; by its metadata it is there, and blocked
+        name, plugin = _imports.popitem()
+        plugins.known = [one for one in plugins.known if one.name != name]
+        plugins.register(name, plugin)
+    module, _, attribute = function.partition(":")
+    try:
+        found: dict[str, Any] = getattr(importlib.import_module(module), attribute)(*arguments)
+    except MemoryError:
+        raise
+    except Exception as error:
+        return {"raised": f"{type(error).__name__}: {error}"}
+    return found
 
 
 def _say(answers: TextIO, what: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any
 
 from jitconv.errors import ParameterError
+from jitconv.plugins import limits
 
 START_SECONDS = 120.0
 """So long may a child take until it has imported jitconv, on a busy machine."""
@@ -81,13 +82,13 @@ class Child:
     DiedError
         When the plugin's import ends the process, takes too long, or too much memory.
     OSError
-        When no process can be started.
+        When no process can be started, or it fails for a reason of its own.
     """
 
     def __init__(self, name: str, value: str) -> None:
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the rest)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "jitconv.plugins.child", name, value],
+            [sys.executable, "-m", "jitconv.plugins.child", name, value, str(limits.allowance(0))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._printed,
@@ -172,6 +173,8 @@ class Child:
         told = json.loads(line)
         if "memory" in told:
             raise DiedError(f"took more than {told['memory'] / 2**30:.1f} GiB of memory{during}")
+        if "raised" in told:
+            raise OSError(told["raised"])
         return told
 
     def _last_line(self) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from jitconv.algorithm import OPS, Algorithm
 from jitconv.errors import PluginError, UnknownAlgorithmError, nearest, shown
 from jitconv.jit import forks
-from jitconv.plugins import guests, printing, sources
+from jitconv.plugins import guests, printing, quarantine, sources
 from jitconv.plugins.guests import Guest
 from jitconv.plugins.registration import BUILTIN, Plugin, Providers
 
@@ -67,10 +67,14 @@ class Registry(Providers):
             self.known.insert(place, found)
 
     def load_algorithm(self, name: str, op: str | None = None) -> None:
-        """Load plugins until one provides an algorithm: those whose names tell so first."""
+        """Load plugins until one provides an algorithm: those whose names tell so first.
+
+        Where no op is named, a plugin of that name will do.
+        """
 
         def there() -> bool:
-            return any(name in self._by_op[one] for one in ([op] if op else OPS))
+            provided = any(name in self._by_op[one] for one in ([op] if op else OPS))
+            return provided or (op is None and any(name == one.name for one in self.known))
 
         with forks.compiling:
             for guest in sorted(self._waiting.values(), key=lambda one: (not one.likely(name), one.name)):
@@ -105,8 +109,8 @@ class Registry(Providers):
             return found.only(variant) if slash else found
         except LookupError as error:
             known = list(self._by_op[op])
-            if lost := self._in_quarantine(op, own):
-                raise PluginError(f"{op}: algorithm {name!r} cannot be used: {lost.error}") from None
+            if lost := self.in_quarantine(own, op):
+                raise quarantined(f"{op}: algorithm {name!r}", lost) from None
             if slash and own in known:
                 raise _unknown_variant(self._by_op[op][own], variant) from error
             raise UnknownAlgorithmError(
@@ -131,13 +135,16 @@ class Registry(Providers):
         ]
         return f"; {' and '.join(told)}, see `jitconv plugins`" if told else ""
 
-    def _in_quarantine(self, op: str, algorithm: str) -> Plugin | None:
-        """Return the plugin in quarantine that provides an algorithm, or may by its name."""
+    def in_quarantine(self, algorithm: str, op: str = "") -> Plugin | None:
+        """Return the plugin in quarantine that provides an algorithm, of any op if none is named.
+
+        Of one whose algorithms are not known the name must do.
+        """
         for one in self.known:
             if one.state == "quarantined":
                 guest = self._guests.get(one.name)
                 likely = not one.names and guest is not None and guest.likely(algorithm)
-                if likely or f"{op}/{algorithm}" in one.names:
+                if likely or any(f"{which}/{algorithm}" in one.names for which in ([op] if op else OPS)):
                     return one
         return None
 
@@ -179,6 +186,11 @@ class Registry(Providers):
                 else:
                     noted = self.register(name, plugin, release)
         return noted, replace(noted, printed=printed.text)
+
+
+def quarantined(what: str, plugin: Plugin) -> PluginError:
+    """Return the error of who asks for something of a plugin in quarantine."""
+    return PluginError(f"{what} cannot be used: {plugin.error}; {quarantine.what_lifts(plugin.name)}")
 
 
 def _unknown_variant(algorithm: Algorithm, name: str) -> UnknownAlgorithmError:

@@ -91,10 +91,15 @@ def clear(name: str) -> bool:
 
 
 def in_words(name: str, known: Known) -> str:
-    """Say that a plugin is quarantined, why, and what lifts it."""
+    """Say that a plugin is quarantined, and why."""
+    return f"plugin {name!r} has been in quarantine since {known.date}: {known.reason}"
+
+
+def what_lifts(name: str) -> str:
+    """Say what takes a plugin out of quarantine."""
     return (
-        f"plugin {name!r} has been quarantined since {known.date}: {known.reason}; a changed plugin is tried "
-        f"anew, `jitconv plugins clear {name}` forgets it, `jitconv plugins trust {name}` lifts it for good"
+        f"once it has changed it is tried anew; `jitconv plugins clear {name}` forgets what it did, and "
+        f"`jitconv plugins trust {name}` has it used whatever it does"
     )
 
 

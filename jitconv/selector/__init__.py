@@ -17,7 +17,7 @@ from jitconv.selector.replay import replayed
 from jitconv.specs import Spec
 from jitconv.specs.values import choice
 
-__all__ = ["VERDICTS", "Candidate", "Explanation", "algorithms", "promising", "revision", "select"]
+__all__ = ["VERDICTS", "Candidate", "Explanation", "algorithms", "judge", "promising", "revision", "select"]
 
 
 def revision() -> int:

@@ -1,0 +1,90 @@
+"""Plugins that do harm, each a module of a site that tests make of them: see `site`."""
+
+import textwrap
+from pathlib import Path
+
+KERNEL = '''
+import numpy as np
+from jitconv import Algorithm, hookimpl
+from jitconv.algorithm import never_refuses, no_workspace, unprepared
+
+def right(spec, x, marked):
+    """Mark the first of the largest."""
+    flat = x.reshape(*x.shape[:-2], -1)
+    marked[...] = False
+    first = flat.argmax(-1)[..., None]
+    np.put_along_axis(marked.reshape(flat.shape), first, True, -1)
+
+def record(run=right, name=__name__, **changes):
+    """Return an algorithm of create_mask."""
+    asked = dict(why_not=never_refuses, cost=lambda spec: 1.0, workspace=no_workspace, build=unprepared(run))
+    return Algorithm("create_mask", name, **{**asked, **changes})
+
+def fail(*arguments):
+    """Raise what an unlucky kernel raises."""
+    raise IndexError("off by one")
+
+made = record()
+
+@hookimpl
+def jitconv_algorithms():
+    """Return the one that is made below."""
+    return [made]
+'''
+
+ENDLESS = "while True:\n    pass\n"
+SEGFAULT = "import ctypes\nctypes.memset(0, 1, 1)\n"
+
+AT_IMPORT = {
+    "segfault_at_import": SEGFAULT,
+    "hangs_at_import": ENDLESS,
+    "exits_at_import": "import os\nos._exit(3)\n",
+    "interrupts_at_import": "raise KeyboardInterrupt\n",
+    "leaves_at_import": "raise SystemExit(3)\n",
+    "raises_at_import": "raise OSError('libfast.so is missing')\n",
+    "takes_memory_at_import": "taken = [bytearray(2**30) for _ in range(64)]\n",
+    "prints_at_import": "import os\nprint('hello')\nos.system('echo shell')\nos.write(2, b'from C\\n')\n",
+    "patches_numpy": "np.matmul = np.tensordot = fail\n",
+    "clashes": "made = record(name='direct')\n",
+    "misspelt": "@hookimpl\ndef jitconv_algoritms():\n    return []\n",
+}
+"""What a module does when it is imported, by its name."""
+
+
+def _running(body: str) -> str:
+    return f"def run(spec, x, marked):\n{textwrap.indent(body, '    ')}\nmade = record(run)\n"
+
+
+AT_RUN = {
+    "segfault": _running(SEGFAULT),
+    "hangs": _running(ENDLESS),
+    "exits": _running("import os\nos._exit(3)"),
+    "aborts": _running("import os\nos.abort()"),
+    "takes_memory": _running("taken = [np.ones(2**27) for _ in range(64)]"),
+    "is_wrong": _running("marked[...] = False"),
+    "patches_when_run": _running("np.matmul = fail\nright(spec, x, marked)"),
+    "raises_in_run": "made = record(fail)",
+    "raises_in_build": "made = record(build=fail)",
+    "raises_in_cost": "made = record(cost=fail)",
+    "raises_in_why_not": "made = record(why_not=fail)",
+    "raises_in_workspace": "made = record(workspace=fail)",
+    "other_shape": _running("return (np.zeros((2, 3), bool),)"),
+    "resizes": _running("marked.resize((2, 3), refcheck=False)"),
+    "str_as_cost": "made = record(cost=lambda spec: 'fast')",
+    "slow_cost": "import time\nmade = record(cost=lambda spec: time.sleep(0.15) or 1.0)",
+    "markup": "made = record(why_not=lambda spec: 'takes no [/x] of [red]this[/red]')",
+    "right_one": "",
+}
+"""What a module does when its algorithm is asked or run."""
+
+
+def site(folder: Path, *names: str) -> Path:
+    """Install some of these modules in a folder, each as a distribution with an entry point."""
+    for name in names:
+        ending = {**AT_IMPORT, **AT_RUN}[name]
+        (folder / f"{name}.py").write_text(KERNEL + "\n" + ending)
+        about = folder / f"{name}-1.0.dist-info"
+        about.mkdir(parents=True)
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (about / "entry_points.txt").write_text(f"[jitconv]\n{name} = {name}\n")
+    return folder
