@@ -142,3 +142,31 @@ def clock(monkeypatch):
     monkeypatch.setattr(time, "perf_counter", lambda: hand[0])
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     return hand
+
+
+@pytest.fixture
+def hostile(monkeypatch, tmp_path):
+    """Return a function that installs some of the plugins of `tests/hostile`, and no others."""
+    from hostile import MODULES, site
+
+    from jitconv.plugins import limits
+
+    monkeypatch.setenv("JITCONV_PLUGIN_SECONDS", "2")
+    monkeypatch.setattr(limits, "LEAST", 2**29)
+    monkeypatch.delenv("JITCONV_PLUGINS", raising=False)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    entry_points = jitconv.plugins.sources.entry_points
+    before = jitconv.plugins.replace(None)
+
+    def install(*names):
+        site(tmp_path / "site", *names)
+        found = [one for one in entry_points(group="jitconv") if one.name in names]
+        monkeypatch.setattr(jitconv.plugins.sources, "entry_points", lambda group: found)
+        fresh = jitconv.plugins.Registry().load()
+        jitconv.plugins.replace(fresh)
+        return fresh
+
+    yield install
+    jitconv.plugins.replace(before)
+    for name in MODULES:
+        sys.modules.pop(name, None)

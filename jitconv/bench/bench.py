@@ -8,7 +8,7 @@ from typing import Any
 
 from jitconv.arrays import Arrays
 from jitconv.bench import ceiling, steps
-from jitconv.bench.guests import Lost, Trials, left_out
+from jitconv.bench.guests import Lost, Trials, left_out, untried
 from jitconv.bench.jobs import Job, cropped
 from jitconv.bench.measure import PAUSE, Timing, interleave
 from jitconv.bench.ready import Problem, ready
@@ -168,13 +168,15 @@ def _row(op: str, layer: Layer, wanted: Measure, left_out: list[LeftOut], trials
 
 def _lost(problem: Problem, wanted: Measure, trials: Trials) -> dict[str, Lost]:
     """Return what must not be run here of plugins, as it has shown in another process, by name."""
-    whole = Job(problem.op, "", problem.spec, problem.operands)
+    names = [one for one in (wanted.algorithm, wanted.peer) if one is not None and one != "auto"]
+    whole = Job(problem.op, "", problem.spec, tuple(problem.operands))
+    if not list(untried(whole, names, plan=problem.plan)):
+        return {}
     corner = cropped(whole, TRIAL_SECONDS)
 
     def correct() -> Arrays:
         return reference(corner.op, corner.spec, corner.operands)
 
-    names = [one for one in (wanted.algorithm, wanted.peer) if one is not None and one != "auto"]
     found = trials.lost(corner, whole, correct, names, plan=problem.plan)
     return {one.algorithm: one for one in found}
 

@@ -224,7 +224,8 @@ def _rows(job: Job, names: Sequence[str] | None, variants: bool, trials: Trials)
     every = candidates(job.op, job.spec, names, variants=variants, notes=trials.notes)
     gone = {one.algorithm for one in lost}
     listed = [one for one in every if one.name.partition("/")[0] not in gone]
-    rows = {one.algorithm: _lost_row(job, one) for one in lost}
+    named = None if names is None else {name.partition("/")[0] for name in names}
+    rows = {one.algorithm: _lost_row(job, one) for one in lost if named is None or one.algorithm in named}
     rows |= {one.name: _row(job, one) for one in listed}
     calls: dict[str, Callable[[], object]] = {}
     for one in listed:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -19,7 +21,7 @@ from jitconv.bench.trial import FAILURES, tried
 from jitconv.config import config, current
 from jitconv.errors import JitconvError
 from jitconv.plugins import Plugin, blame, children, limits, quarantine, registry
-from jitconv.plugins.guests import Guest
+from jitconv.plugins.guests import AT_ONCE, Guest
 from jitconv.plugins.patches import patched, snapshot
 from jitconv.selector import judge
 from jitconv.selector.judge import permitted
@@ -78,36 +80,47 @@ class Trials:
         plan : bool
             Whether a plan that holds its weights is run, too.
         """
-        found = []
+        names_of: dict[Guest, list[str]] = {}
         for name, guest in untried(timed, names, plan=plan):
-            if registry().guest(guest.name) is None or guest.known.quarantined:
-                continue  # another algorithm of the same plugin did it
-            answer = self._answer(guest, name, corner, timed, wanted(), plan)
-            lost = self._judged(guest, name, timed, answer, plan)
-            found += [lost] if lost else []
+            names_of.setdefault(guest, []).append(name)
+        if not names_of:
+            return []
+        request = corner, None if timed is corner else timed, wanted(), current().threads, plan
+        arrays = nbytes(timed.spec.operands(timed.op)) + nbytes(timed.spec.outputs(timed.op))
+        asked = partial(self._asked, request=request, memory=limits.allowance(arrays))
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            answers = list(pool.map(asked, names_of, names_of.values()))
+        found = [
+            self._judged(guest, name, timed, answer, plan)
+            for guest, its in zip(names_of, answers, strict=True)
+            for name, answer in its
+        ]
+        return [one for one in found if one is not None]
+
+    def _asked(
+        self, guest: Guest, names: Sequence[str], request: tuple[Any, ...], memory: int
+    ) -> list[tuple[str, dict[str, Any]]]:
+        """Return what came of a plugin's algorithms in another process, up to the first that did harm."""
+        found = []
+        for name in names:
+            found.append((name, self._answer(guest, name, request, memory)))
+            if found[-1][1]["verdict"] in ("quarantined", "wrong") or found[-1][1].get("patched"):
+                break
         return found
 
-    def _answer(
-        self, guest: Guest, name: str, corner: Job, timed: Job, wanted: Arrays, plan: bool
-    ) -> dict[str, Any]:
-        """Return what came of a run in another process."""
-        arrays = nbytes(timed.spec.operands(timed.op)) + nbytes(timed.spec.outputs(timed.op))
-        same = None if timed is corner else timed
+    def _answer(self, guest: Guest, name: str, request: tuple[Any, ...], memory: int) -> dict[str, Any]:
         try:
             if guest.name not in self._children:
                 self._children[guest.name] = guest.child()
             child = self._children[guest.name]
-            request = (name, corner, same, wanted, current().threads, plan)
-            answer: dict[str, Any] = child.ask(
-                "jitconv.bench.guests:run", *request, memory=limits.allowance(arrays)
-            )
+            answer: dict[str, Any] = child.ask("jitconv.bench.guests:run", name, *request, memory=memory)
             return answer
         except children.DiedError as died:
             if (gone := self._children.pop(guest.name, None)) is not None:
                 gone.close()
             return {"verdict": "quarantined", "reason": str(died)}
         except OSError as error:
-            return {"verdict": "failed", "reason": f"no process could be started for it: {error}"}
+            return {"verdict": "failed", "reason": f"it could not be tried in another process: {error}"}
 
     def _judged(self, guest: Guest, name: str, job: Job, answer: dict[str, Any], plan: bool) -> Lost | None:
         """Keep what came of a run; return it if it went wrong."""
@@ -126,10 +139,8 @@ class Trials:
                 kept = (*tried, _key(name, job, plan))[-quarantine.MOST_TRIED :]
                 quarantine.change(guest.name, guest.revision, tried=kept)
             return None
-        if verdict != "failed" and (
-            words := blame(guest.name, f"{job.op} by {name} on {job.spec}: {reason}")
-        ):
-            self._note(words)
+        if verdict != "failed" and blame(guest.name, f"{name}, {job.op}, {job.spec}: {reason}"):
+            reason += "; its plugin is in quarantine now"
         return Lost(name, guest.name, verdict, reason, answer.get("error"), answer.get("bound"))
 
     def _note(self, line: str) -> None:
@@ -152,7 +163,8 @@ def untried(job: Job, names: Sequence[str] | None, *, plan: bool = False) -> Ite
     plugins, settings = registry(), current()
     for name in settings.allow:
         plugins.load_plugin(name)
-        plugins.load_algorithm(name)
+        if plugins.guest(name) is None:
+            plugins.load_algorithm(name)
     wanted = None if names is None else {name.partition("/")[0] for name in names}
     for one in plugins.present(job.op):
         provider = plugins.provider(one)

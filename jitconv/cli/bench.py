@@ -93,8 +93,9 @@ def bench(
 
     Layers come from suites, --file and --onnx. Of more than 60 the worst are printed; --json has all.
 
-    A layer that an algorithm refuses, or fails on, is told, and is in no mean. A kernel of an installed plugin
-    first runs in a process of its own: see jitconv plugins. Exit code 2: a mistake, or no layer was measured.
+    A layer that an algorithm refuses, or fails on, is told, and is in no mean. A kernel of an installed
+    plugin first runs in a process of its own: see jitconv plugins. Exit code 2: a mistake, or no layer was
+    measured.
     """
     from jitconv.bench import tables
     from jitconv.bench.bench import Measure

@@ -67,14 +67,10 @@ class Registry(Providers):
             self.known.insert(place, found)
 
     def load_algorithm(self, name: str, op: str | None = None) -> None:
-        """Load plugins until one provides an algorithm: those whose names tell so first.
-
-        Where no op is named, a plugin of that name will do.
-        """
+        """Load plugins until one provides an algorithm, of any op if none is named: the likeliest first."""
 
         def there() -> bool:
-            provided = any(name in self._by_op[one] for one in ([op] if op else OPS))
-            return provided or (op is None and any(name == one.name for one in self.known))
+            return any(name in self._by_op[one] for one in ([op] if op else OPS))
 
         with forks.compiling:
             for guest in sorted(self._waiting.values(), key=lambda one: (not one.likely(name), one.name)):

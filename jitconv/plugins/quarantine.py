@@ -133,7 +133,7 @@ def _all() -> dict[str, Known]:
         found = _parsed(file.read_bytes())
     except FileNotFoundError:
         return _in_memory if str(file) in _warned else {}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, LookupError) as error:
         _warn(f"{file} cannot be read, so that no plugin is known to be quarantined: {error}")
         return _in_memory
     _read = seen, found

@@ -179,7 +179,8 @@ def _check_names(plugins: Registry, settings: Settings) -> None:
             raise PluginError(f"config: allow={name!r}: that plugin failed, see `jitconv plugins`")
     for one in plugins.known:
         if one.state == "quarantined" and not {one.name, *_lost(one)}.isdisjoint(settings.allow):
-            warnings.warn(f"`auto` leaves out what config(allow=...) names: {one.error}", stacklevel=2)
+            left_out = f"`auto` leaves out what config(allow=...) names: {one.error}"
+            warnings.warn(left_out, RuntimeWarning, stacklevel=2)
 
 
 def _names(plugins: Registry) -> set[str]:

@@ -42,7 +42,7 @@ AT_IMPORT = {
     "interrupts_at_import": "raise KeyboardInterrupt\n",
     "leaves_at_import": "raise SystemExit(3)\n",
     "raises_at_import": "raise OSError('libfast.so is missing')\n",
-    "takes_memory_at_import": "taken = [bytearray(2**30) for _ in range(64)]\n",
+    "takes_memory_at_import": "taken = [bytearray(2**29) for _ in range(64)]\n",
     "prints_at_import": "import os\nprint('hello')\nos.system('echo shell')\nos.write(2, b'from C\\n')\n",
     "patches_numpy": "np.matmul = np.tensordot = fail\n",
     "clashes": "made = record(name='direct')\n",
@@ -60,31 +60,44 @@ AT_RUN = {
     "hangs": _running(ENDLESS),
     "exits": _running("import os\nos._exit(3)"),
     "aborts": _running("import os\nos.abort()"),
-    "takes_memory": _running("taken = [np.ones(2**27) for _ in range(64)]"),
+    "takes_memory": _running("taken = [np.ones(2**26) for _ in range(64)]"),
     "is_wrong": _running("marked[...] = False"),
     "patches_when_run": _running("np.matmul = fail\nright(spec, x, marked)"),
-    "raises_in_run": "made = record(fail)",
-    "raises_in_build": "made = record(build=fail)",
-    "raises_in_cost": "made = record(cost=fail)",
-    "raises_in_why_not": "made = record(why_not=fail)",
-    "raises_in_workspace": "made = record(workspace=fail)",
-    "other_shape": _running("return (np.zeros((2, 3), bool),)"),
-    "resizes": _running("marked.resize((2, 3), refcheck=False)"),
-    "str_as_cost": "made = record(cost=lambda spec: 'fast')",
-    "slow_cost": "import time\nmade = record(cost=lambda spec: time.sleep(0.15) or 1.0)",
-    "markup": "made = record(why_not=lambda spec: 'takes no [/x] of [red]this[/red]')",
+}
+"""What a kernel does when it is run, by its module's name: it cannot be used any more."""
+
+CARELESS = {
+    "raises_in_run": "run=fail",
+    "raises_in_build": "build=fail",
+    "raises_in_cost": "cost=fail",
+    "raises_in_why_not": "why_not=fail",
+    "raises_in_workspace": "workspace=fail",
+    "other_shape": "run=lambda *_: (np.zeros((2, 3), bool),)",
+    "resizes": "run=lambda spec, x, marked: marked.resize((2, 3), refcheck=False)",
+    "str_as_cost": "cost=lambda spec: 'fast'",
+    "slow_cost": "cost=lambda spec: time.sleep(0.15) or 1.0",
+    "markup": "why_not=lambda spec: 'takes no [/x] of [red]this[/red]'",
     "right_one": "",
 }
-"""What a module does when its algorithm is asked or run."""
+"""What is wrong with each algorithm of the module `careless`: none of them harms others."""
+
+_ALL = "".join(f"    record(name={name!r}, {what}),\n" for name, what in CARELESS.items())
+MODULES = {
+    **AT_IMPORT,
+    **AT_RUN,
+    "careless": f"import time\nevery = [\n{_ALL}]\n@hookimpl\ndef jitconv_algorithms():\n    return every\n",
+    "harmless": "",
+}
 
 
 def site(folder: Path, *names: str) -> Path:
     """Install some of these modules in a folder, each as a distribution with an entry point."""
+    folder.mkdir(exist_ok=True)
     for name in names:
-        ending = {**AT_IMPORT, **AT_RUN}[name]
+        ending = MODULES[name]
         (folder / f"{name}.py").write_text(KERNEL + "\n" + ending)
         about = folder / f"{name}-1.0.dist-info"
-        about.mkdir(parents=True)
+        about.mkdir(exist_ok=True)
         (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
         (about / "entry_points.txt").write_text(f"[jitconv]\n{name} = {name}\n")
     return folder
