@@ -93,3 +93,42 @@ def test_algorithms_that_fail_harm_nobody_and_stay(hostile, command):
     assert "`auto` cannot choose with what --allow names" in printed
     code, _, error = command("explain", "create_mask", "n5h4w4", "--allow", "str_as_cost")
     assert (code, "str_as_cost" in error) == (2, True)
+
+
+BENCH = ("--file", "layers.txt", "--op", "conv_forward", "--seconds", "0.01", "--json", "-")
+
+
+def test_bench_goes_on_past_layers_that_a_guest_refuses_or_dies_of(hostile, command):
+    imported(hostile("convolves"), "convolves")
+    Path("layers.txt").write_text("n1h6w6c2 k3x3f2\nn1h6w6c3 k3x3f2\nn1h8w8c2 k3x3f2\nn1h9w9c2 k3x3f2\n")
+    code, printed, shown = command("bench", *BENCH, "--peer", "convolves")
+    assert code == 0
+    told = json.loads(printed)
+    verdicts = {one["problem"]: one["peer_verdict"] for one in told["rows"]}
+    assert list(verdicts.values()) == ["", "refuses", "fails", "fails"]
+    assert [one["ratio"] is not None for one in told["rows"]] == [True, False, False, False]
+    assert "in the geometric mean of 1 layers" in shown
+    assert "crashed (SIGSEGV); its plugin is in quarantine now" in shown
+    assert told["left_out"][2]["reason"].startswith(
+        "conv_forward: algorithm 'convolves' cannot be used: plugin"
+    )
+
+
+def test_bench_of_a_guest_has_cells_for_what_it_did_not_run(hostile, command):
+    imported(hostile("convolves"), "convolves")
+    Path("layers.txt").write_text("n1h6w6c2 k3x3f2\nn1h6w6c3 k3x3f2\nn1h8w8c2 k3x3f2\n")
+    code, printed, shown = command("bench", *BENCH, "--algorithm", "convolves")
+    assert code == 0
+    assert [one["algorithm"] for one in json.loads(printed)["rows"]] == ["convolves"]
+    cells = [line.split()[-2:] for line in shown.splitlines() if line.startswith("n1h")]
+    assert cells[1:] == [["convolves", "refuses"], ["convolves", "fails"]]
+
+
+def test_a_check_puts_what_is_wrong_in_quarantine_and_says_what_lifts_it(hostile, command):
+    registry = hostile("is_wrong")
+    imported(registry, "is_wrong")
+    code, printed, _ = command("check", "is_wrong", "--shape", "n5h4w4")
+    assert code == 1
+    assert "plugin 'is_wrong' has been in quarantine since" in printed
+    assert "jitconv plugins clear is_wrong" in printed
+    assert state(registry, "is_wrong").state == "quarantined"

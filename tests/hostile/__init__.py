@@ -81,23 +81,45 @@ CARELESS = {
 }
 """What is wrong with each algorithm of the module `careless`: none of them harms others."""
 
+CONVOLVES = """
+from jitconv.plugins import registry
+
+def build(spec):
+    if spec.h > 6:
+        import ctypes
+        ctypes.memset(0, 1, 1)
+    return registry().find("conv_forward", "naive").build(spec)
+
+def refuse_three(spec):
+    return "takes no 3 channels" if spec.c == 3 else None
+
+made = Algorithm("conv_forward", "convolves", refuse_three, lambda spec: 1.0, no_workspace, build)
+"""
+"""A convolution that refuses 3 channels, and crashes on pictures of more than 6 pixels."""
+
 _ALL = "".join(f"    record(name={name!r}, {what}),\n" for name, what in CARELESS.items())
 MODULES = {
     **AT_IMPORT,
     **AT_RUN,
     "careless": f"import time\nevery = [\n{_ALL}]\n@hookimpl\ndef jitconv_algorithms():\n    return every\n",
     "harmless": "",
+    "convolves": CONVOLVES,
 }
 
 
 def site(folder: Path, *names: str) -> Path:
-    """Install some of these modules in a folder, each as a distribution with an entry point."""
+    """Install some of these modules in a folder, each as a distribution with an entry point.
+
+    One that is there already stays as it is.
+    """
     folder.mkdir(exist_ok=True)
     for name in names:
         ending = MODULES[name]
+        if (folder / f"{name}.py").exists():
+            continue
         (folder / f"{name}.py").write_text(KERNEL + "\n" + ending)
         about = folder / f"{name}-1.0.dist-info"
-        about.mkdir(exist_ok=True)
+        about.mkdir()
         (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
         (about / "entry_points.txt").write_text(f"[jitconv]\n{name} = {name}\n")
     return folder
