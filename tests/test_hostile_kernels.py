@@ -9,6 +9,7 @@ from plugin_helpers import X, state, still_works
 
 import jitconv
 from jitconv.plugins import quarantine
+from jitconv.testing.findings import Failure, Result
 
 SMALL = ("--shape", "n5h4w4", "--op", "create_mask")
 
@@ -124,11 +125,17 @@ def test_bench_of_a_guest_has_cells_for_what_it_did_not_run(hostile, command):
     assert cells[1:] == [["convolves", "refuses"], ["convolves", "fails"]]
 
 
-def test_a_check_puts_what_is_wrong_in_quarantine_and_says_what_lifts_it(hostile, command):
-    registry = hostile("is_wrong")
-    imported(registry, "is_wrong")
-    code, printed, _ = command("check", "is_wrong", "--shape", "n5h4w4")
+@pytest.mark.parametrize(("check", "harmful"), [("agreement", True), ("memory", True), ("bits", False)])
+def test_a_check_puts_what_is_wrong_in_quarantine_and_says_what_lifts_it(
+    hostile, command, monkeypatch, check, harmful
+):
+    registry = hostile("harmless")
+    imported(registry, "harmless")
+    failure = Failure("n5h4w4", "all is lost", "")
+    failed = Result(check, "promise", "create_mask", "harmless", 1, [failure], 1)
+    monkeypatch.setattr("jitconv.testing.check_algorithm", lambda *_, **__: [failed])
+    code, printed, _ = command("check", "harmless", "--shape", "n5h4w4")
     assert code == 1
-    assert "plugin 'is_wrong' has been in quarantine since" in printed
-    assert "jitconv plugins clear is_wrong" in printed
-    assert state(registry, "is_wrong").state == "quarantined"
+    assert ("plugin 'harmless' has been in quarantine since" in printed) == harmful
+    assert ("jitconv plugins clear harmless" in printed) == harmful
+    assert (state(registry, "harmless").state == "quarantined") == harmful

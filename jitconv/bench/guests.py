@@ -111,9 +111,9 @@ class Trials:
     def _answer(self, guest: Guest, name: str, request: tuple[Any, ...], memory: int) -> dict[str, Any]:
         try:
             if guest.name not in self._children:
-                self._children[guest.name] = guest.child()
+                self._children[guest.name] = guest.child(__name__)
             child = self._children[guest.name]
-            answer: dict[str, Any] = child.ask("jitconv.bench.guests:run", name, *request, memory=memory)
+            answer: dict[str, Any] = child.ask(f"{__name__}:{run.__name__}", name, *request, memory=memory)
             return answer
         except children.DiedError as died:
             if (gone := self._children.pop(guest.name, None)) is not None:

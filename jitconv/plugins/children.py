@@ -71,6 +71,8 @@ class Child:
     ----------
     name, value : str
         Of the plugin's entry point.
+    module : str, optional
+        A module of jitconv whose functions it will be asked for: imported before any limit of time begins.
 
     Attributes
     ----------
@@ -85,10 +87,10 @@ class Child:
         When no process can be started, or it fails for a reason of its own.
     """
 
-    def __init__(self, name: str, value: str) -> None:
+    def __init__(self, name: str, value: str, module: str = "") -> None:
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the rest)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "jitconv.plugins.child", name, value, str(limits.allowance(0))],
+            [sys.executable, "-m", "jitconv.plugins.child", name, value, str(limits.allowance(0)), module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._printed,

@@ -71,9 +71,9 @@ class Guest:
         """Import it; return the plugin object."""
         return self.point.load()
 
-    def child(self) -> children.Child:
-        """Return a new process that has imported it."""
-        return children.Child(self.name, self.point.value)
+    def child(self, module: str = "") -> children.Child:
+        """Return a new process that has imported it, and before it a module of jitconv."""
+        return children.Child(self.name, self.point.value, module)
 
     def quarantine(self, reason: str) -> str:
         """Put this revision in quarantine; return that it is, in words."""

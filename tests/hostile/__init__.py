@@ -42,7 +42,7 @@ AT_IMPORT = {
     "interrupts_at_import": "raise KeyboardInterrupt\n",
     "leaves_at_import": "raise SystemExit(3)\n",
     "raises_at_import": "raise OSError('libfast.so is missing')\n",
-    "takes_memory_at_import": "taken = [bytearray(2**29) for _ in range(64)]\n",
+    "takes_memory_at_import": "taken = [np.empty(2**26) for _ in range(64)]\n",
     "prints_at_import": "import os\nprint('hello')\nos.system('echo shell')\nos.write(2, b'from C\\n')\n",
     "patches_numpy": "np.matmul = np.tensordot = fail\n",
     "clashes": "made = record(name='direct')\n",
@@ -60,7 +60,7 @@ AT_RUN = {
     "hangs": _running(ENDLESS),
     "exits": _running("import os\nos._exit(3)"),
     "aborts": _running("import os\nos.abort()"),
-    "takes_memory": _running("taken = [np.ones(2**26) for _ in range(64)]"),
+    "takes_memory": _running("taken = [np.empty(2**26) for _ in range(64)]"),
     "is_wrong": _running("marked[...] = False"),
     "patches_when_run": _running("np.matmul = fail\nright(spec, x, marked)"),
 }
