@@ -48,6 +48,7 @@ def test_whatever_happens_at_import_compare_says_so_in_a_line_and_the_rest_is_me
     assert "from C" in printed_by["prints_at_import"]
     _, explained, _ = command("explain", "create_mask", "n5h4w4")
     assert "third-party" in explained
+    assert "plugin 'segfault_at_import' has been in quarantine since" in explained
     still_works()
 
 

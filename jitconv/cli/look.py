@@ -47,6 +47,7 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say which algorithm `auto` chooses for a problem, and why not the others. Nothing is run."""
+    from jitconv.bench.guests import left_out
     from jitconv.errors import ParameterError
     from jitconv.selector import select
 
@@ -70,6 +71,8 @@ def explain(
             write_json(json.dumps(found.to_dict(), indent=1) + "\n")
         else:
             print(found)
+            for line in left_out():  # no candidates, and somebody may look for them
+                print(line)
 
 
 def _number_or_name(text: str | None) -> str | float | None:
