@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import jitconv.plugins
+from jitconv.plugins import quarantine
 from jitconv.selector import measure
 
 settings.register_profile(
@@ -68,6 +69,13 @@ def _no_store(monkeypatch):
     """
     monkeypatch.setattr(measure, "default_path", lambda: None)
     measure.stored.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_quarantine(monkeypatch):
+    """Have what is known of plugins kept in memory, for one test."""
+    monkeypatch.setattr(quarantine, "path", lambda: None)
+    monkeypatch.setattr(quarantine, "_in_memory", {})
 
 
 @pytest.fixture
@@ -134,3 +142,32 @@ def clock(monkeypatch):
     monkeypatch.setattr(time, "perf_counter", lambda: hand[0])
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     return hand
+
+
+@pytest.fixture
+def hostile(monkeypatch, tmp_path):
+    """Return a function that installs some of the plugins of `tests/hostile`, and no others."""
+    from hostile import MODULES, site
+
+    from jitconv.plugins import limits
+
+    monkeypatch.setenv("JITCONV_PLUGIN_SECONDS", "2")
+    monkeypatch.setattr(limits, "LEAST", 2**29)
+    monkeypatch.setattr("jitconv.bench.compare.SECONDS_EACH", 0.01)
+    monkeypatch.delenv("JITCONV_PLUGINS", raising=False)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    entry_points = jitconv.plugins.sources.entry_points
+    before = jitconv.plugins.replace(None)
+
+    def install(*names):
+        site(tmp_path / "site", *names)
+        found = [one for one in entry_points(group="jitconv") if one.name in names]
+        monkeypatch.setattr(jitconv.plugins.sources, "entry_points", lambda group: found)
+        fresh = jitconv.plugins.Registry().load()
+        jitconv.plugins.replace(fresh)
+        return fresh
+
+    yield install
+    jitconv.plugins.replace(before)
+    for name in MODULES:
+        sys.modules.pop(name, None)

@@ -5,7 +5,6 @@ from types import ModuleType
 import numpy as np
 
 import jitconv
-import jitconv.cli.look
 import jitconv.plugins
 from jitconv import Algorithm, hookimpl
 from jitconv.algorithm import no_workspace, unprepared

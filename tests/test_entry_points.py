@@ -8,7 +8,6 @@ import pytest
 from plugin_helpers import X, masker, provider, state, still_works
 
 import jitconv
-import jitconv.cli.look
 import jitconv.plugins
 
 

@@ -25,7 +25,7 @@ BELOW = {
     "specs": {"errors"},
     "config": {"errors", "jit", "specs"},
     "algorithms": {"algorithm", "variants", "hooks", "specs", "jit", "micro"},
-    "plugins": {"hooks", "algorithm", "algorithms", "errors", "jit"},
+    "plugins": {"hooks", "algorithm", "algorithms", "errors", "files", "jit", "store"},
     "selector": {"plugins", "config", "algorithm", "errors", "files", "jit", "specs", "store"},
     "ops": {"specs", "selector", "config", "algorithm", "errors", "plugins", "jit"},
 }

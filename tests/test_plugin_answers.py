@@ -7,7 +7,6 @@ import pytest
 from plugin_helpers import X, masker, provider, still_works
 
 import jitconv
-import jitconv.cli.look
 import jitconv.plugins
 
 MEANINGLESS = [

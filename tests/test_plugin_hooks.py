@@ -4,7 +4,6 @@ import pytest
 from plugin_helpers import Plugin, X, masker, provider, still_works
 
 import jitconv
-import jitconv.cli.look
 import jitconv.plugins
 from jitconv.bench.suites import layers
 

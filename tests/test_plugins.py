@@ -7,7 +7,7 @@ import pytest
 from plugin_helpers import Plugin, X, masker, provider, state, still_works, unmarked
 
 import jitconv
-import jitconv.cli.look
+import jitconv.cli.plugins
 import jitconv.plugins
 from jitconv import hookimpl
 from jitconv.algorithm import OPS
@@ -67,7 +67,7 @@ def test_a_plugin_module_is_a_plugin(registry):
 def test_a_plugin_that_provides_nothing_is_loaded_with_a_hint(registry, capsys, plugin, hint):
     found = registry.register("idle", plugin)
     assert (found.state, found.hint) == ("loaded", hint)
-    jitconv.cli.look.plugins()
+    jitconv.cli.plugins.show()
     assert ("idle provides nothing: " in " ".join(capsys.readouterr().out.split())) == (hint is not None)
 
 

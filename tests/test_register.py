@@ -4,7 +4,6 @@ import pytest
 from plugin_helpers import Plugin, X, mark_nothing, masker, provider, still_works, unmarked
 
 import jitconv
-import jitconv.cli.look
 import jitconv.plugins
 
 

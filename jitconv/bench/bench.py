@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jitconv.arrays import Arrays
 from jitconv.bench import ceiling, steps
+from jitconv.bench.guests import Lost, Trials, left_out, untried
+from jitconv.bench.jobs import Job, cropped
 from jitconv.bench.measure import PAUSE, Timing, interleave
 from jitconv.bench.ready import Problem, ready
 from jitconv.bench.rows import LeftOut, Row, mean_ratio
 from jitconv.bench.suites import Layer
-from jitconv.errors import JitconvError, ParameterError, UnknownAlgorithmError, UnsupportedError
+from jitconv.errors import (
+    AlgorithmError,
+    JitconvError,
+    ParameterError,
+    UnknownAlgorithmError,
+    UnsupportedError,
+)
 from jitconv.jit import team
 from jitconv.specs import ConvSpec
 from jitconv.testing import reference, relative_error
+
+TRIAL_SECONDS = 1.0
+"""What a kernel of a plugin gives is checked on a corner that naive is predicted to compute within this."""
 
 REFUSALS = UnsupportedError, UnknownAlgorithmError
 FAILURES = JitconvError, MemoryError
@@ -58,6 +69,8 @@ class Measured:
 
     rows: list[Row]
     left_out: list[LeftOut]
+    notes: list[str] = field(default_factory=list)
+    """What happened to plugins, a line each."""
 
 
 def bench(
@@ -88,26 +101,31 @@ def bench(
     jobs = [(op, layer) for layer in layers for op in layer.ops if op in ops]
     found = Measured([], [])
     first: Exception | None = None
-    for done, (op, layer) in enumerate(jobs):
-        tell(done, f"{op} {layer.spec}")
-        try:
-            found.rows.append(_row(op, layer, wanted, found.left_out))
-        except FAILURES as error:
-            first = first or error
-            found.left_out.append(_left_out(op, layer, wanted.algorithm, error, peer=False))
+    with Trials() as trials:
+        for done, (op, layer) in enumerate(jobs):
+            tell(done, f"{op} {layer.spec}")
+            try:
+                found.rows.append(_row(op, layer, wanted, found.left_out, trials))
+            except FAILURES as error:
+                first = first or error
+                found.left_out.append(_left_out(op, layer, wanted.algorithm, error, peer=False))
+        found.notes.extend([*trials.notes, *left_out()])
     if first is not None and not found.rows:
         raise first
     return found
 
 
-def _row(op: str, layer: Layer, wanted: Measure, left_out: list[LeftOut]) -> Row:
+def _row(op: str, layer: Layer, wanted: Measure, left_out: list[LeftOut], trials: Trials) -> Row:
     spec, problem = layer.spec, Problem.drawn(op, layer.spec, plan=wanted.plan, cold=wanted.cold)
+    lost = _lost(problem, wanted, trials)
+    _refuse(wanted.algorithm, lost)
     own = ready(problem, wanted.algorithm)
     limit = ceiling.multiply_adds(spec.dtype, team()) if isinstance(spec, ConvSpec) else ceiling.copy(team())
     runs: dict[str, Callable[[], Any]] = {"own": own.run}
     runs["own"]()
     if wanted.peer is not None:
         try:
+            _refuse(wanted.peer, lost)
             peer = ready(problem, wanted.peer).run
             peer()
         except FAILURES as error:
@@ -146,6 +164,26 @@ def _row(op: str, layer: Layer, wanted: Measure, left_out: list[LeftOut]) -> Row
         divided = steps.measure(lambda: ready(problem, own.title).run, wanted.seconds)
         row.steps = steps.joined(divided, timings, beside)
     return row
+
+
+def _lost(problem: Problem, wanted: Measure, trials: Trials) -> dict[str, Lost]:
+    """Return what must not be run here of plugins, as it has shown in another process, by name."""
+    names = [one for one in (wanted.algorithm, wanted.peer) if one is not None and one != "auto"]
+    whole = Job(problem.op, "", problem.spec, tuple(problem.operands))
+    if not list(untried(whole, names, plan=problem.plan)):
+        return {}
+    corner = cropped(whole, TRIAL_SECONDS)
+
+    def correct() -> Arrays:
+        return reference(corner.op, corner.spec, corner.operands)
+
+    found = trials.lost(corner, whole, correct, names, plan=problem.plan)
+    return {one.algorithm: one for one in found}
+
+
+def _refuse(name: str, lost: dict[str, Lost]) -> None:
+    if one := lost.get(name.partition("/")[0]):
+        raise AlgorithmError(f"algorithm {name!r} of plugin {one.plugin!r} is {one.verdict}: {one.reason}")
 
 
 def _left_out(op: str, layer: Layer, algorithm: str, error: Exception, *, peer: bool) -> LeftOut:

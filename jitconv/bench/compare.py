@@ -5,21 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
 from jitconv.arrays import Arrays
+from jitconv.bench.guests import Lost, Trials, left_out
 from jitconv.bench.jobs import Job, cropped
 from jitconv.bench.measure import NOISY, interleave_able
-from jitconv.bench.trial import Watch, spoil_outputs
-from jitconv.config import current
-from jitconv.errors import AlgorithmError, UnsupportedError
-from jitconv.ops import Call, prepare
-from jitconv.selector import Candidate, select
+from jitconv.bench.trial import FAILURES, tried
+from jitconv.config import current, scope
+from jitconv.errors import AlgorithmError, PluginError, UnsupportedError
+from jitconv.plugins import registry
+from jitconv.selector import Candidate, Explanation, select
 from jitconv.selector.judge import barred, judge
 from jitconv.specs import ConvSpec, Spec
-from jitconv.testing import bound, disagreement, reference
+from jitconv.testing import reference
 
 SECONDS_EACH = 0.25
 """Measured time of each algorithm on each job."""
@@ -41,7 +42,7 @@ class Row:
     algorithm: str
     plugin: str
     verdict: str
-    """``ok``, ``wrong``, ``failed`` or ``refused``."""
+    """``ok``, ``wrong``, ``failed``, ``refused`` or ``quarantined``."""
     reason: str = ""
     auto: bool = False
     candidate: bool = False
@@ -74,6 +75,13 @@ class Comparison:
     """All rows of a run."""
 
     rows: list[Row] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What happened to plugins, a line each."""
+
+    @property
+    def lost(self) -> list[str]:
+        """The algorithms whose plugins came into quarantine on the way."""
+        return list(dict.fromkeys(row.algorithm for row in self.rows if row.verdict == "quarantined"))
 
     @property
     def bad(self) -> list[Row]:
@@ -129,14 +137,25 @@ def compare(
         When no algorithm takes any of the problems: nothing was compared then.
     """
     found = Comparison()
-    for done, job in enumerate(jobs):
-        tell(done, f"{job.op}: {job.label}")
-        found.rows += _rows(job, names, variants)
-    if all(row.verdict == "refused" for row in found.rows):
-        reasons = dict.fromkeys(f"{row.algorithm} refuses: it {row.reason}" for row in found.rows)
+    if names is None:
+        registry().load_all()
+    with Trials() as trials:
+        found.notes = trials.notes
+        trials.notes += left_out()
+        for done, job in enumerate(jobs):
+            tell(done, f"{job.op}: {job.label}")
+            found.rows += _rows(job, names, variants, trials)
+    if all(row.verdict in ("refused", "quarantined") for row in found.rows):
+        reasons = dict.fromkeys(_why_not_run(row) for row in found.rows)
         why = "; ".join(reasons) or f"none of {', '.join(names or ())} computes {', '.join(op_names(jobs))}"
         raise UnsupportedError(f"nothing was compared, as no algorithm ran: {why}")
     return found
+
+
+def _why_not_run(row: Row) -> str:
+    if row.verdict == "quarantined":
+        return f"{row.algorithm} of {row.plugin} {row.reason}, and is in quarantine: see `jitconv plugins`"
+    return f"{row.algorithm} refuses: it {row.reason}"
 
 
 def op_names(jobs: Sequence[Job]) -> list[str]:
@@ -144,10 +163,16 @@ def op_names(jobs: Sequence[Job]) -> list[str]:
     return list(dict.fromkeys(job.op for job in jobs))
 
 
-def candidates(op: str, spec: Spec, names: Sequence[str] | None, *, variants: bool) -> list[Candidate]:
-    """Return the algorithms that are wanted, and the variants: those named, or all that are able."""
+def candidates(
+    op: str, spec: Spec, names: Sequence[str] | None, *, variants: bool, notes: list[str] | None = None
+) -> list[Candidate]:
+    """Return the algorithms that are wanted, and the variants: those named, or all that are able.
+
+    What is not wanted is not asked. Where a plugin keeps `auto` from choosing, that is noted, if there are
+    `notes`, and the choice is the one without plugins.
+    """
     found = []
-    for one in select(op, spec, "auto", current()).candidates:
+    for one in _judged(op, spec, names, notes):
         wanted = names is None or one.name in names
         found += [one] * wanted
         for variant in one.algorithm.variants.listed if one.algorithm.variants else ():
@@ -162,30 +187,66 @@ def candidates(op: str, spec: Spec, names: Sequence[str] | None, *, variants: bo
     return found
 
 
-def _rows(job: Job, names: Sequence[str] | None, variants: bool) -> list[Row]:
-    wanted_ones = candidates(job.op, job.spec, names, variants=variants)
-    rows = {one.name: _row(job, one) for one in wanted_ones}
-    able = [one for one in wanted_ones if one.verdict not in ("refused", "failed")]
+def _judged(op: str, spec: Spec, names: Sequence[str] | None, notes: list[str] | None) -> list[Candidate]:
+    explanation = _choice(op, spec, notes)
+    if names is None:
+        return list(explanation.candidates)
+    plugins, bases = registry(), {name.partition("/")[0] for name in names}
+    chosen = explanation.choice
+    found = [chosen] if chosen.name in bases else []
+    for one in plugins.present(op):
+        if one.name in bases and one.name != chosen.name:
+            provider = plugins.provider(one)
+            found.append(judge(one, provider, spec, current(), prepared=False, needed=False))
+    return found
+
+
+def _choice(op: str, spec: Spec, notes: list[str] | None) -> Explanation:
+    try:
+        return select(op, spec, "auto", current())
+    except (AlgorithmError, PluginError) as error:
+        if notes is None or not current().allow:
+            raise
+        if (line := f"`auto` cannot choose with what --allow names: {error}") not in notes:
+            notes.append(line)
+        with scope(replace(current(), allow=())):
+            return select(op, spec, "auto", current())
+
+
+def _rows(job: Job, names: Sequence[str] | None, variants: bool, trials: Trials) -> list[Row]:
     checked = cropped(job, REFERENCE_SECONDS)
-    wanted = reference(job.op, checked.spec, checked.operands) if able else ()
+
+    @cache
+    def wanted() -> Arrays:
+        return reference(job.op, checked.spec, checked.operands)
+
+    lost = trials.lost(checked, job, wanted, names)
+    every = candidates(job.op, job.spec, names, variants=variants, notes=trials.notes)
+    gone = {one.algorithm for one in lost}
+    listed = [one for one in every if one.name.partition("/")[0] not in gone]
+    named = None if names is None else {name.partition("/")[0] for name in names}
+    rows = {one.algorithm: _lost_row(job, one) for one in lost if named is None or one.algorithm in named}
+    rows |= {one.name: _row(job, one) for one in listed}
     calls: dict[str, Callable[[], object]] = {}
-    for one in able:
+    for one in listed:
+        if one.verdict in ("refused", "failed"):
+            continue
         row = rows[one.name]
         timed = cropped(job, NAIVE_SECONDS) if one.name == "naive" else job
         corner = timed if one.name == "naive" else checked
         row.checked_on = "" if corner is job else str(corner.spec)
         row.timed_on = "" if timed is job else str(timed.spec)
-        against = wanted if corner is checked else reference(job.op, corner.spec, corner.operands)
+        against = wanted() if corner is checked else reference(job.op, corner.spec, corner.operands)
         try:
-            call = _tried(row, one, corner, timed, against)
-        except (
-            AlgorithmError,
-            ValueError,
-        ) as error:  # the latter of shapes that differ
+            trial = tried(one.algorithm, corner, timed, against)
+        except FAILURES as error:
             row.verdict, row.reason = "failed", str(error)
-        else:
-            if not row.changed:
-                calls[one.name] = partial(call.run, timed.operands)
+            continue
+        row.error, row.bound, row.changed = trial.error, trial.bound, trial.changed
+        if trial.reason:
+            row.verdict, row.reason = "wrong", trial.reason
+        if not row.changed:
+            calls[one.name] = partial(trial.call.run, timed.operands)
     timings, failed = interleave_able(calls, SECONDS_EACH, (AlgorithmError,))
     for name, failure in failed.items():
         rows[name].verdict, rows[name].reason = "failed", str(failure)
@@ -197,6 +258,12 @@ def _rows(job: Job, names: Sequence[str] | None, variants: bool) -> list[Row]:
     return sorted(rows.values(), key=lambda row: (bool(row.timed_on), row.seconds or math.inf))
 
 
+def _lost_row(job: Job, lost: Lost) -> Row:
+    row = Row(job.op, job.label, str(job.spec), lost.algorithm, lost.plugin, lost.verdict, lost.reason)
+    row.error, row.bound = lost.error, lost.bound
+    return row
+
+
 def _row(job: Job, one: Candidate) -> Row:
     row = Row(job.op, job.label, str(job.spec), one.name, one.plugin, "ok")
     row.predicted, row.workspace = one.cost, one.workspace
@@ -204,29 +271,6 @@ def _row(job: Job, one: Candidate) -> Row:
     if one.verdict in ("refused", "failed"):
         row.verdict, row.reason = one.verdict, one.reason
     return row
-
-
-def _tried(row: Row, one: Candidate, corner: Job, timed: Job, wanted: Arrays) -> Call:
-    """Judge an algorithm's outputs, and what it does to its operands; return the call to time."""
-    watch = Watch(corner.op, corner.operands)
-    try:
-        call = prepare(corner.op, corner.spec, one.name)
-        spoil_outputs(call, wanted)
-        got = call.run(corner.operands)
-        row.changed = watch.restore()
-        row.bound = bound(corner.op, corner.spec, one.algorithm.error_class, corner.spec.dtype)
-        row.error, wrong = disagreement(
-            corner.op, corner.spec, one.algorithm, got, wanted, operands=corner.operands
-        )
-        call = prepare(timed.op, timed.spec, one.name)
-        if timed is not corner:
-            watch = Watch(timed.op, timed.operands)
-        call.run(timed.operands)
-    finally:  # whoever comes next gets what was meant for it
-        row.changed = watch.restore() or row.changed
-    if wrong or row.changed:
-        row.verdict, row.reason = "wrong", "; ".join(filter(None, (row.changed, wrong)))
-    return call
 
 
 def rates(op: str, spec: Spec, seconds: float) -> tuple[float | None, float]:

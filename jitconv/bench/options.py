@@ -26,7 +26,7 @@ from rich.text import Text
 from jitconv.algorithm import OPS
 from jitconv.bench import suites as lists
 from jitconv.errors import UnknownAlgorithmError, nearest
-from jitconv.plugins import registry
+from jitconv.plugins import quarantined, registry
 from jitconv.specs.values import choice
 
 SUITES = ("resnet50", "vgg16", "alexnet", "courses")
@@ -42,6 +42,10 @@ Layout = Annotated[Literal["NHWC", "NCHW"], typer.Option(help="Order of the axes
 Dtype = Annotated[Literal["float32", "float64"], typer.Option(help="What to compute in.")]
 Suites = Annotated[list[str] | None, typer.Argument(help=f"Suites; by default {', '.join(SUITES)}.")]
 Batch = Annotated[int, typer.Option(min=1, help="Pictures of each problem.")]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(help="Third-party algorithms or plugins to consider, separated by commas or given again."),
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="The most threads that kernels use.")]
 
 
@@ -121,20 +125,28 @@ def algorithms_of(given: Sequence[str] | None) -> list[str] | None:
 
 
 def check_algorithm(name: str, option: str) -> None:
-    """Raise `UnknownAlgorithmError` unless an option names an algorithm, or a variant of one."""
-    known = sorted({one.name for one in registry().algorithms()})
+    """Raise `UnknownAlgorithmError` unless an option names an algorithm, or a variant of one.
+
+    Plugins are loaded until one provides it. Of one in quarantine it is a `PluginError`.
+    """
     own, _, variant = name.partition("/")
+    registry().load_algorithm(own)
+    lost = registry().in_quarantine(own)
+    known = sorted({one.name for one in registry().present()})
+    if lost is not None and own not in known:
+        raise quarantined(f"{option}: {name!r}", lost)
     if variant and own in known:
         _check_variant(own, name)
     elif name not in known:
         raise UnknownAlgorithmError(
             f"{option} must be among {', '.join(known)}; got {name!r}{nearest(name, known)}"
+            + registry().failures()
         )
 
 
 def _check_variant(own: str, name: str) -> None:
     """Refuse a variant that none of an algorithm's ops has."""
-    having = [op for op in OPS if own in {one.name for one in registry().algorithms(op)}]
+    having = [op for op in OPS if own in {one.name for one in registry().present(op)}]
     errors = []
     for op in having:
         try:

@@ -24,9 +24,17 @@ from jitconv.bench.console import print_whole
 from jitconv.bench.measure import NOISY
 from jitconv.errors import ParameterError
 from jitconv.jit import team
+from jitconv.plugins.quarantine import what_lifts
 
 COLUMNS = {"algorithm": 9, "plugin": 13, "median": 8, "spread": 6, "rate": 13, "workspace": 9, "error": 8}
 """Headings and their widths: the table fits in 80 columns."""
+
+
+BAD = "wrong", "failed", "quarantined"
+"""The verdicts that are told in red."""
+
+
+LIFTS = f"Of plugins in quarantine: {what_lifts('NAME')}."
 
 
 def show(found: Comparison, console: Console) -> None:
@@ -37,6 +45,9 @@ def show(found: Comparison, console: Console) -> None:
             console.rule(Text(op, "bold"), align="left", style="dim")
             for rows in jobs:
                 _show_job(rows, console)
+    lifts = [LIFTS] if found.lost or any("in quarantine" in line for line in found.notes) else []
+    for line in [*found.notes, *lifts]:
+        console.print(Text(line, "yellow"), soft_wrap=True)
 
 
 def _show_job(rows: list[Row], console: Console) -> None:
@@ -60,7 +71,7 @@ def _show_job(rows: list[Row], console: Console) -> None:
             note = f"{row.algorithm} was checked on a crop, {row.checked_on}"
         if note:
             console.print(note, style="dim", soft_wrap=True)
-        if row.verdict in ("wrong", "failed"):
+        if row.verdict in BAD:
             who = f"{row.algorithm} of {row.plugin}:"
             console.print(Text.assemble((who, "bold red"), f" {row.reason}"), soft_wrap=True)
     console.print()
@@ -83,7 +94,7 @@ def _cells(row: Row) -> list[str | Text]:
 def _marks(row: Row) -> list[Text]:
     """Return what is to be said of a row, the gravest first."""
     marks = [
-        Text(row.verdict.upper(), "bold red") if row.verdict in ("wrong", "failed") else None,
+        Text(row.verdict.upper(), "bold red") if row.verdict in BAD else None,
         Text("auto", "green") if row.auto else None,
         Text("crop", "dim") if row.timed_on else None,
         Text("noisy", "yellow") if row.noisy else None,
@@ -101,7 +112,7 @@ def duration(seconds: float) -> str:
 
 def summary(found: Comparison) -> str:
     """Return one line: how many agree, and the regret of auto's choices."""
-    able = [row for row in found.rows if row.verdict != "refused"]
+    able = [row for row in found.rows if row.verdict not in ("refused", "quarantined")]
     line = f"{len(able) - len(found.bad)} of {len(able)} results agree with naive in float64"
     regrets = found.regrets()
     if not regrets:
@@ -141,6 +152,7 @@ def as_json(found: Comparison, about: Mapping[str, Any]) -> str:
         **machine(),
         **about,
         "agree": not found.bad,
+        "notes": found.notes,
         "regrets": regrets,
         "rows": [_figures(row) for row in found.rows],
     }

@@ -16,7 +16,7 @@ from jitconv.bench.console import print_whole
 from jitconv.bench.given import Given
 from jitconv.bench.kinds import NEAR, Standing, kind_of, standings
 from jitconv.bench.report import duration, finite, machine
-from jitconv.bench.rows import Row, mean_ratio, worst
+from jitconv.bench.rows import LeftOut, Row, mean_ratio, worst
 from jitconv.bench.steps import Steps
 from jitconv.specs import parse
 from jitconv.specs.conv import ConvSpec
@@ -56,20 +56,20 @@ def show(found: Measured, view: View, console: Console) -> None:
     for op in dict.fromkeys(row.op for row in found.rows):
         rows = [row for row in found.rows if row.op == op]
         console.rule(Text(op, "bold"), align="left", style="dim")
-        _show_rows(rows, view, console)
+        _show_rows(rows, [one for one in found.left_out if one.op == op and not one.peer], view, console)
         console.print()
-    for line in left_out_lines(found, view.peer):
+    for line in [*left_out_lines(found, view.peer), *found.notes]:
         console.print(Text(line, "yellow"), soft_wrap=True)
 
 
-def _show_rows(rows: Sequence[Row], view: View, console: Console) -> None:
+def _show_rows(rows: Sequence[Row], without: Sequence[LeftOut], view: View, console: Console) -> None:
     long = len(rows) > LONGEST
     count = view.worst or (WORST if view.by_kind or long else 0)
     first = worst(rows, count, view.peer)
     listed = first if long or len(first) == len(rows) else rows
     if long:
         console.print(f"the worst {len(listed)} of {len(rows)} rows; --json has all", soft_wrap=True)
-    print_whole(_table(listed, view.peer), console)
+    print_whole(_table(listed, view.peer, without if listed is rows else ()), console)
     if first and len(first) < len(listed):
         console.print(f"\nthe worst {len(first)}:")
         print_whole(_table(first, view.peer), console)
@@ -147,7 +147,8 @@ def left_out_lines(found: Measured, peer: str | None) -> list[str]:
     return lines
 
 
-def _table(rows: Sequence[Row], peer: str | None) -> Table:
+def _table(rows: Sequence[Row], peer: str | None, without: Sequence[LeftOut] = ()) -> Table:
+    """Return a table of rows, and of layers that were not run, without figures."""
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     unit = "GFLOP/s" if isinstance(parse(rows[0].problem), ConvSpec) else "GB/s"
     for heading in ("problem", "algorithm"):
@@ -173,6 +174,8 @@ def _table(rows: Sequence[Row], peer: str | None) -> Table:
         if row.error is not None:
             cells += [f"{row.error:.1e}", "" if row.peer_error is None else f"{row.peer_error:.1e}"]
         table.add_row(*cells, Text("noisy", "yellow") if row.noisy else "")
+    for one in without:
+        table.add_row(Text(one.problem, "dim"), one.algorithm, Text(one.verdict, "yellow"))
     return table
 
 
@@ -221,6 +224,7 @@ def as_dict(found: Measured, wanted: Measure, given: Given) -> dict[str, Any]:
         "ops": ops,
         "rows": [_figures(row) for row in found.rows],
         "left_out": [asdict(one) for one in found.left_out],
+        "notes": found.notes,
     }
 
 

@@ -3,13 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
+from jitconv.algorithm import Algorithm
 from jitconv.arrays import Array, Arrays
-from jitconv.ops import Call
+from jitconv.bench.jobs import Job
+from jitconv.errors import AlgorithmError
+from jitconv.ops import Call, prepare
 from jitconv.ops.explain import PUBLIC
+from jitconv.testing import bound, disagreement
+
+FAILURES = AlgorithmError, ValueError
+"""What an algorithm fails with; the latter of shapes that differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How an algorithm has done on a job."""
+
+    call: Call
+    """To be timed."""
+    error: float
+    bound: float
+    wrong: str | None
+    changed: str
+    """What it did to its operands, which are not its own."""
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, or nothing."""
+        return "; ".join(filter(None, (self.changed, self.wrong)))
+
+
+def tried(algorithm: Algorithm, corner: Job, timed: Job, wanted: Arrays) -> Trial:
+    """Judge an algorithm's outputs, and what it does to its operands.
+
+    Parameters
+    ----------
+    algorithm : Algorithm
+        One that is registered, or a variant of it.
+    corner, timed : Job
+        What is checked, and what the call is to be timed on.
+    wanted : arrays
+        The right outputs of `corner`.
+
+    Raises
+    ------
+    AlgorithmError, ValueError
+        When it fails.
+    """
+    watch, changed = Watch(corner.op, corner.operands), ""
+    try:
+        call = prepare(corner.op, corner.spec, algorithm.name)
+        plain = call.new
+        spoil_outputs(call, wanted)
+        got = call.run(corner.operands)
+        changed = watch.restore()
+        granted = bound(corner.op, corner.spec, algorithm.error_class, corner.spec.dtype)
+        error, wrong = disagreement(corner.op, corner.spec, algorithm, got, wanted, operands=corner.operands)
+        call.new = plain
+        if timed is not corner:
+            call = prepare(timed.op, timed.spec, algorithm.name)
+            watch = Watch(timed.op, timed.operands)
+        call.run(timed.operands)
+    finally:  # whoever comes next gets what was meant for it
+        changed = watch.restore() or changed
+    return Trial(call, error, granted, wrong, changed)
 
 
 def spoil_outputs(call: Call, wanted: Arrays) -> None:

@@ -14,9 +14,24 @@ from typing import Annotated
 import typer
 
 from jitconv.bench.console import substitute_characters
-from jitconv.cli import bench, cache, check, compare, edges, info, lock, look, store, sweep, train, tune
+from jitconv.cli import (
+    bench,
+    cache,
+    check,
+    compare,
+    edges,
+    info,
+    lock,
+    look,
+    plugins,
+    store,
+    sweep,
+    train,
+    tune,
+)
 from jitconv.cli.interrupt import interruptible
 from jitconv.errors import JitconvError
+from jitconv.plugins import carefully
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,7 +50,6 @@ COMMANDS = (
     tune.tune,
     lock.lock,
     train.train,
-    look.plugins,
     look.explain,
     info.info,
 )
@@ -46,6 +60,7 @@ for command in COMMANDS:
 
 app.add_typer(cache.app, name="cache")
 app.add_typer(store.app, name="store")
+app.add_typer(plugins.app, name="plugins")
 
 
 WRONG, MISTAKE, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
@@ -56,7 +71,7 @@ those by which a shell tells SIGINT and SIGPIPE."""
 def main() -> None:
     """Run the command: whatever fails is one line on stderr, and an exit code that says what kind it was."""
     substitute_characters()
-    with interruptible() as interruption, _warnings_in_a_line():
+    with interruptible() as interruption, _warnings_in_a_line(), carefully():
         try:
             code = _run()
             if sys.stdout is not None:

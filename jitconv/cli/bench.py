@@ -10,6 +10,7 @@ import typer
 
 from jitconv.bench.console import plain_console
 from jitconv.bench.options import (
+    Allow,
     Batch,
     Dtype,
     Layout,
@@ -17,6 +18,7 @@ from jitconv.bench.options import (
     Threads,
     check_algorithm,
     layers_of,
+    names_of,
     ops_of,
     ops_option,
     progress,
@@ -54,6 +56,7 @@ def bench(
     peer: Annotated[
         str | None, typer.Option(help="Another algorithm to measure against, such as torch.")
     ] = None,
+    allow: Allow = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="Plans of both: weights given beforehand (conv_forward alone).")
     ] = False,
@@ -89,6 +92,10 @@ def bench(
     """Measure the layers of networks, against a peer in the same process.
 
     Layers come from suites, --file and --onnx. Of more than 60 the worst are printed; --json has all.
+
+    A layer that an algorithm refuses, or fails on, is told, and is in no mean. A kernel of an installed
+    plugin first runs in a process of its own: see jitconv plugins. Exit code 2: a mistake, or no layer was
+    measured.
     """
     from jitconv.bench import tables
     from jitconv.bench.bench import Measure
@@ -105,7 +112,7 @@ def bench(
     if seed is not None and sample is None:
         raise ParameterError("--seed is that of --sample: give a number of layers to draw too")
     check_places(("--json", json_file))
-    with json_writer(json_file) as write_json, config(threads=threads):
+    with json_writer(json_file) as write_json, config(threads=threads, allow=names_of(allow)):
         console = plain_console()
         given = having(gather(Sources(suites, file, weights, model), batch, layout, dtype), ops)
         if sample is not None:

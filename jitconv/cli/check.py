@@ -63,9 +63,27 @@ def check(
     failed = [result for result in results if result.verdict == "failed"]
     if failed:
         console.print(f"\n[red]{len(failed)} of {len(results)} checks failed[/]: {escape(name)} is not right")
+        if words := _blame(name, failed):
+            console.print(words, markup=False, soft_wrap=True)
         sys.exit(1)
     ran = sum(result.ran for result in results)
     console.print(f"\n[green]nothing is wrong[/]: {ran} problems were run, in {len(results)} checks")
+
+
+HARM = "memory", "hangs", "agreement"
+"""The checks whose failure puts an installed plugin in quarantine: it crashed, hung, or is wrong."""
+
+
+def _blame(name: str, failed: Sequence[Result]) -> str:
+    """Put the plugin in quarantine if it did harm; return that it is."""
+    from jitconv.plugins import blame, quarantine, registry
+
+    for result in failed:
+        if result.check in HARM and result.failures:
+            plugin = registry().provider(registry().find(result.op, name))
+            words = blame(plugin, f"{name}, {result.op}: {result.check}: {result.failures[0].text}")
+            return words and f"{words}; {quarantine.what_lifts(plugin)}"
+    return ""
 
 
 def _ops(name: str, chosen: Sequence[str] | None, problems: Sequence[Case] | None) -> list[str]:

@@ -11,7 +11,7 @@ import typer
 from jitconv import files
 from jitconv.algorithm import OPS
 from jitconv.bench.console import plain_console
-from jitconv.bench.options import Dtype, Layout, Threads, algorithms_of, ops_of, progress
+from jitconv.bench.options import Allow, Dtype, Layout, Threads, algorithms_of, names_of, ops_of, progress
 from jitconv.cli.places import STDOUT, check_places, json_writer
 from jitconv.config import config
 from jitconv.errors import ParameterError
@@ -38,6 +38,7 @@ def compare(
     dtype: Dtype = "float32",
     layout: Layout = "NHWC",
     threads: Threads = None,
+    allow: Allow = None,
     folder: Annotated[
         Path, typer.Option("--output", "-o", help="Where the edge map and the figures go.")
     ] = Path("jitconv-compare"),
@@ -51,11 +52,15 @@ def compare(
 ) -> None:
     """Run every algorithm of every op on a photograph, and compare time, memory and error.
 
+    Kernels of installed plugins first run in a process of their own. What crashes, hangs, takes all memory or
+    is wrong puts its plugin in quarantine, and the rest is compared: see jitconv plugins.
+
     Exit code 0: all that ran agree with naive in float64.
 
     Exit code 1: an algorithm is wrong, or failed on a problem that it took.
 
-    Exit code 2: anything else, such as a mistake, or no algorithm that ran.
+    Exit code 2: anything else, such as a mistake, no algorithm that ran, or one in quarantine that
+    --algorithms names. (Other plugins in quarantine are told, and change no exit code.)
     """
     from jitconv.bench import picture, report
     from jitconv.bench.compare import compare as run
@@ -75,7 +80,7 @@ def compare(
         ("--plot", plot_file),
         ("--json", json_file),
     )
-    with json_writer(json_file) as write_json, config(threads=threads):
+    with json_writer(json_file) as write_json, config(threads=threads, allow=names_of(allow)):
         console = plain_console()
         if shape is None:
             pixels, title = picture.load(image)
@@ -102,3 +107,8 @@ def compare(
     if found.bad:
         print(f"jitconv: wrong or failed: {report.wrong(found)}", file=sys.stderr)
         raise typer.Exit(1)
+    if lost := sorted({*found.lost} & {name.partition("/")[0] for name in names or ()}):
+        print(
+            f"jitconv: not compared: {', '.join(lost)}, in quarantine: see jitconv plugins", file=sys.stderr
+        )
+        raise typer.Exit(2)

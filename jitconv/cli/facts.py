@@ -17,7 +17,7 @@ from jitconv.config import MODES
 from jitconv.errors import ParameterError, nearest
 from jitconv.jit import forks, target, variables, workers
 from jitconv.jit.files import source_digest
-from jitconv.plugins import registry
+from jitconv.plugins import children, registry
 from jitconv.plugins.sources import release
 from jitconv.selector import log
 
@@ -31,6 +31,7 @@ VARIABLES = (
     "JITCONV_LOG",
     "JITCONV_MODE",
     "JITCONV_PLUGINS",
+    "JITCONV_PLUGIN_SECONDS",
     "JITCONV_RECORD",
     "JITCONV_SEED",
     "JITCONV_TEAM",
@@ -42,6 +43,7 @@ VARIABLES = (
 READ: dict[str, Callable[[], Any]] = {
     "JITCONV_LOG": log.asked,
     "JITCONV_MODE": lambda: variables.told("JITCONV_MODE", MODES),
+    "JITCONV_PLUGIN_SECONDS": lambda: children.seconds("run"),
 }
 """What reads those that no other line of the screen tells of, and raises for a value without a meaning."""
 

@@ -1,4 +1,4 @@
-"""`jitconv plugins` and `jitconv explain`: what there is, and why it is chosen."""
+"""`jitconv explain`: why an algorithm is chosen."""
 
 from __future__ import annotations
 
@@ -7,66 +7,13 @@ from dataclasses import replace
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from jitconv.algorithm import OPS
-from jitconv.bench.console import plain_console, print_whole
-from jitconv.bench.options import Dtype, Layout, Threads, names_of
+from jitconv.bench.options import Allow, Dtype, Layout, Threads, names_of
 from jitconv.cli.places import STDOUT, json_writer
 from jitconv.config import config
-from jitconv.plugins import registry
 from jitconv.specs import parse
 from jitconv.specs.values import choice
-
-
-def plugins(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """List the plugins: version, state, algorithms, and the error of a failed one."""
-    with json_writer(STDOUT if as_json else None) as write_json:
-        found = registry().plugins
-    if as_json:
-        write_json(
-            json.dumps(
-                [
-                    {
-                        "name": one.name,
-                        "version": one.version,
-                        "state": one.state,
-                        "algorithms": [
-                            {"op": a.op, "name": a.name, "revision": a.revision} for a in one.algorithms
-                        ],
-                        "error": one.error,
-                        "hint": one.hint,
-                    }
-                    for one in found
-                ],
-                indent=1,
-            )
-            + "\n"
-        )
-        return
-    console = plain_console()
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("plugin", "version", "state", "op", "algorithms"):
-        table.add_column(heading, overflow="fold", no_wrap=heading != "algorithms")
-    for one in found:
-        by_op: dict[str, list[str]] = {}
-        for algorithm in one.algorithms:
-            by_op.setdefault(algorithm.op, []).append(algorithm.name)
-        rows = [(op, ", ".join(names)) for op, names in by_op.items()] or [("", "")]
-        colour = "green" if one.state == "loaded" else "red"
-        table.add_row(one.name, one.version, Text(one.state, colour), *rows[0])
-        for row in rows[1:]:
-            table.add_row("", "", "", *row)
-    print_whole(table, console)
-    for one in found:
-        if one.error:
-            console.print(Text.assemble("\n", (one.name, "bold"), f" is {one.state}:"))
-            console.print(one.error.rstrip(), soft_wrap=True)
-        if one.hint:
-            console.print(Text.assemble("\n", (one.name, "bold"), f" {one.hint}."))
 
 
 def explain(
@@ -89,12 +36,7 @@ def explain(
     accuracy: Annotated[
         str | None, typer.Option(help="fast, strict, or the greatest relative L2 error, as 2e-5.")
     ] = None,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Third-party algorithms or plugins to consider, separated by commas or given again."
-        ),
-    ] = None,
+    allow: Allow = None,
     deny: Annotated[
         list[str] | None,
         typer.Option(help="Algorithms or plugins to leave out, separated by commas or given again."),
@@ -105,6 +47,7 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say which algorithm `auto` chooses for a problem, and why not the others. Nothing is run."""
+    from jitconv.bench.guests import left_out
     from jitconv.errors import ParameterError
     from jitconv.selector import select
 
@@ -128,6 +71,8 @@ def explain(
             write_json(json.dumps(found.to_dict(), indent=1) + "\n")
         else:
             print(found)
+            for line in left_out():  # no candidates, and somebody may look for them
+                print(line)
 
 
 def _number_or_name(text: str | None) -> str | float | None:

@@ -1,4 +1,4 @@
-"""Loads the built-in algorithms and every installed plugin, and knows the state of each."""
+"""Loads the built-in algorithms, and installed plugins when they are needed; knows the state of each."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from typing import Any
 from jitconv.algorithm import Algorithm
 from jitconv.errors import ParameterError, PluginError, shown
 from jitconv.jit import forks, workers
-from jitconv.plugins.registration import BUILTIN, Plugin, Records, Registry
+from jitconv.plugins.guests import carefully
+from jitconv.plugins.lookup import Registry, quarantined
+from jitconv.plugins.registration import BUILTIN, Plugin, Records
 from jitconv.plugins.sources import builtin_modules, installed, shipped_suites
 
 __all__ = [
     "BUILTIN",
     "Plugin",
     "Registry",
+    "blame",
     "builtin_modules",
+    "carefully",
     "installed",
+    "quarantined",
     "register",
     "registry",
     "replace",
@@ -128,6 +133,32 @@ def unregister(name: str) -> None:
     """
     with forks.compiling:
         registry().remove(name)
+
+
+def blame(name: str, reason: str) -> str:
+    """Put an installed plugin in quarantine, here and in every process of this machine that begins later.
+
+    Parameters
+    ----------
+    name : str
+        The plugin's name.
+    reason : str
+        What it has done.
+
+    Returns
+    -------
+    str
+        That it is in quarantine, and why; nothing where it stays as it is: it is trusted, was registered by
+        hand, or is jitconv itself.
+    """
+    with forks.compiling:
+        plugins = registry()
+        guest = plugins.guest(name)
+        if guest is None or guest.known.trusted:
+            return ""
+        words = guest.quarantine(reason)
+        plugins.withdraw(name, words)
+    return words
 
 
 def replace(new: Registry | None) -> Registry | None:

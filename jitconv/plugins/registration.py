@@ -1,19 +1,18 @@
-"""All plugins of a process and what they provide."""
+"""Registers plugins by their hooks, and takes them out again."""
 
 from __future__ import annotations
 
 import itertools
 import traceback
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
-from importlib.metadata import EntryPoint
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pluggy
 
 from jitconv import hooks
 from jitconv.algorithm import OPS, Algorithm
-from jitconv.errors import PluginError, UnknownAlgorithmError, nearest, shown
+from jitconv.errors import PluginError, nearest, shown
 from jitconv.plugins import sources
 
 BUILTIN = "jitconv"
@@ -22,17 +21,25 @@ BUILTIN = "jitconv"
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """One provider: its state is ``loaded``, ``failed``, ``blocked`` or ``incompatible``."""
+    """One provider.
+
+    Its state is ``installed`` (nothing has needed it yet), ``loaded``, ``failed``, ``blocked``,
+    ``incompatible`` or ``quarantined``.
+    """
 
     name: str
     version: str
     state: str
     algorithms: tuple[Algorithm, ...] = ()
     error: str | None = None
-    """The traceback of a failed one; the reason of a blocked or incompatible one."""
+    """The traceback of a failed one; the reason of a blocked, incompatible or quarantined one."""
     hint: str | None = None
     """What may have been forgotten, of a loaded one that provides nothing."""
     suites: tuple[str, ...] = ()
+    printed: str = ""
+    """What it printed while it was loaded."""
+    names: tuple[str, ...] = ()
+    """The ops and names of algorithms that one in quarantine provided, as ``conv_forward/mine``."""
 
 
 class Records:
@@ -50,26 +57,18 @@ class Records:
 _revisions = itertools.count()
 
 
-class Registry:
-    """All plugins and their algorithms; empty until `load` is called."""
+class Providers:
+    """Plugins that are registered, and what they provide; empty at first."""
 
     def __init__(self) -> None:
         self.manager = pluggy.PluginManager(hooks.GROUP)
         self.manager.add_hookspecs(hooks)
-        self.plugins: list[Plugin] = []
+        self.known: list[Plugin] = []
         self.revision = next(_revisions)
         self._providers: dict[tuple[str, str], str] = {}
         self._by_op: dict[str, dict[str, Algorithm]] = {op: {} for op in OPS}
         self._suites: dict[str, tuple[str, ...]] = {}
         self._names: dict[Any, str] = {}
-
-    def load(self) -> Registry:
-        """Take in the built-in algorithms and what is installed; return this registry."""
-        release = sources.release()
-        own = [self._adopt(BUILTIN, release, module).algorithms for module in sources.builtin_modules()]
-        self._note(Plugin(BUILTIN, release, "loaded", tuple(a for records in own for a in records)))
-        self._load_entry_points()
-        return self
 
     def register(self, name: str, plugin: Any, version: str = "") -> Plugin:
         """Take in one plugin, whatever is wrong with it, and return its state."""
@@ -100,7 +99,7 @@ class Registry:
         PluginError
             When there is none of this name, or it is jitconv itself.
         """
-        known = sorted({one.name for one in self.plugins} - {BUILTIN})
+        known = sorted({one.name for one in self.known} - {BUILTIN})
         if name == BUILTIN:
             raise PluginError("jitconv's own algorithms stay registered; config(deny=...) leaves them out")
         if name not in known:
@@ -108,48 +107,31 @@ class Registry:
             raise PluginError(
                 f"name must be that of a plugin ({listed}); got {shown(name)}{nearest(name, known)}"
             )
+        self._take_out(name)
+
+    def withdraw(self, name: str, error: str) -> None:
+        """Take out a plugin that is in quarantine from now on; `error` says so."""
+        gone = next(one for one in self.known if one.name == name)
+        self._take_out(name)
+        names = tuple(f"{one.op}/{one.name}" for one in gone.algorithms)
+        self._note(replace(gone, state="quarantined", algorithms=(), suites=(), error=error, names=names))
+
+    def _take_out(self, name: str) -> None:
         for plugin in [one for one, its_name in self._names.items() if its_name == name]:
             self.manager.unregister(plugin)
             del self._names[plugin]
-        for gone in (one for one in self.plugins if one.name == name):
+        for gone in (one for one in self.known if one.name == name):
             for algorithm in gone.algorithms:
                 del self._providers[algorithm.op, algorithm.name]
                 del self._by_op[algorithm.op][algorithm.name]
             for suite in gone.suites:
                 del self._suites[suite]
-        self.plugins = [one for one in self.plugins if one.name != name]
+        self.known = [one for one in self.known if one.name != name]
         self.revision = next(_revisions)
 
-    def algorithms(self, op: str | None = None) -> tuple[Algorithm, ...]:
-        """Return the algorithms of one op, or of all."""
+    def present(self, op: str | None = None) -> tuple[Algorithm, ...]:
+        """Return those of the plugins that are loaded by now."""
         return tuple(a for name in ([op] if op else OPS) for a in list(self._by_op[name].values()))
-
-    def find(self, op: str, name: str) -> Algorithm:
-        """Return an algorithm by name; raise `UnknownAlgorithmError` with the nearest if there is none."""
-        own, slash, variant = name.partition("/") if isinstance(name, str) else (name, "", "")
-        try:
-            found = self._by_op[op][own]
-            return found.only(variant) if slash else found
-        except LookupError as error:
-            known = list(self._by_op[op])
-            if slash and own in known:
-                raise _unknown_variant(self._by_op[op][own], variant) from error
-            raise UnknownAlgorithmError(
-                f"{op}: algorithm must be 'auto' or one of {', '.join(map(repr, known))}; got {shown(name)}"
-                + nearest(name, known)
-                + self.failures()
-            ) from None
-
-    def failed(self) -> list[str]:
-        """Return the names of the plugins that could not be loaded."""
-        loaded = {plugin.name for plugin in self.plugins if plugin.state == "loaded"}
-        broken = [plugin.name for plugin in self.plugins if plugin.state in ("failed", "incompatible")]
-        return [name for name in broken if name not in loaded]
-
-    def failures(self) -> str:
-        """Return the end of a message on an unknown name, which a plugin that failed may have provided."""
-        names = self.failed()
-        return f"; plugin {', '.join(map(repr, names))} failed, see `jitconv plugins`" if names else ""
 
     def provider(self, algorithm: Algorithm) -> str:
         """Return the name of the plugin that provides an algorithm."""
@@ -158,10 +140,6 @@ class Registry:
     def objects(self) -> list[tuple[str, Any]]:
         """Return name and object of every plugin that is loaded, the built-in modules among them."""
         return [(name, plugin) for plugin, name in self._names.items()]
-
-    def suites(self) -> dict[str, tuple[str, ...]]:
-        """Return every suite that a plugin adds, by name."""
-        return dict(self._suites)
 
     def select(self, spec: Any, candidates: Sequence[Algorithm], allowed: Container[str]) -> Algorithm | None:
         """Ask the permitted plugins' `jitconv_select` for one of the candidates.
@@ -183,22 +161,6 @@ class Registry:
         if chosen is not None and not any(chosen is one for one in candidates):
             raise PluginError(f"{whose} must return None or one of its candidates; got {chosen!r}")
         return chosen
-
-    def _load_entry_points(self) -> None:
-        for point, why_blocked in sources.points():
-            release = point.dist.version if point.dist else ""
-            if why_blocked is not None:
-                self._note(Plugin(point.name, release, "blocked", error=why_blocked))
-            else:
-                self._load(point, release)
-
-    def _load(self, point: EntryPoint, release: str) -> None:
-        try:
-            plugin = point.load()
-        except (Exception, SystemExit):
-            self._note(Plugin(point.name, release, "failed", error=traceback.format_exc()))
-        else:
-            self.register(point.name, plugin, release)
 
     def _adopt(self, name: str, release: str, plugin: Any) -> Plugin:
         others = list(self.manager.get_plugins())
@@ -222,7 +184,7 @@ class Registry:
         return Plugin(name, release, "loaded", records, hint=hint, suites=tuple(suites))
 
     def _why_not(self, name: str, plugin: Any) -> str | None:
-        if any(name == known.name for known in self.plugins) or self.manager.is_registered(plugin):
+        if any(name == one.name for one in self.known) or (plugin and self.manager.is_registered(plugin)):
             return f"a plugin of the name {name!r}, or this very object, is registered already"
         return None
 
@@ -256,17 +218,5 @@ class Registry:
             self.manager.unregister(plugin)
 
     def _note(self, plugin: Plugin) -> Plugin:
-        self.plugins.append(plugin)
+        self.known.append(plugin)
         return plugin
-
-
-def _unknown_variant(algorithm: Algorithm, name: str) -> UnknownAlgorithmError:
-    if algorithm.variants is None:
-        return UnknownAlgorithmError(
-            f"{algorithm.op}: {algorithm.name!r} has no variants; got {algorithm.name + '/' + name!r}"
-        )
-    known = algorithm.variants.names
-    return UnknownAlgorithmError(
-        f"{algorithm.op}: a variant of {algorithm.name!r} must be one of {', '.join(map(repr, known))}; "
-        f"got {name!r}{nearest(name, known)}"
-    )

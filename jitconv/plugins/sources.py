@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import importlib.util
+import itertools
 import os
 import pkgutil
+import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module, resources
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -36,6 +41,40 @@ def points() -> Iterator[tuple[EntryPoint, str | None]]:
             yield point, "named in JITCONV_BLOCK"
         else:
             yield point, None
+
+
+def fingerprint(point: EntryPoint) -> str:
+    """Return a hash that changes with a plugin's version and with its files; nothing of it is imported."""
+    told = [point.name, point.value, point.dist.version if point.dist else "", release()]
+    for file in _files(point.module.partition(".")[0]):
+        with contextlib.suppress(OSError):
+            status = file.stat()
+            told.append(f"{file} {status.st_size} {status.st_mtime_ns}")
+    return hashlib.sha256("\0".join(told).encode(errors="replace")).hexdigest()[:16]
+
+
+def is_imported(point: EntryPoint) -> bool:
+    """Whether this process has a plugin's module already."""
+    return point.module in sys.modules
+
+
+MOST_FILES = 2000
+"""So many files of a package are looked at."""
+
+
+def _files(top: str) -> list[Path]:
+    """Return the files of a package, or of a module; none where there is no such thing."""
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):  # the latter of modules that no file has
+        return []
+    if spec is None:
+        return []
+    folders = [Path(one) for one in spec.submodule_search_locations or ()]
+    if not folders:
+        return [Path(spec.origin)] if spec.origin else []
+    found = (one for folder in folders for one in folder.rglob("*") if "__pycache__" not in one.parts)
+    return sorted(itertools.islice((one for one in found if one.is_file()), MOST_FILES))
 
 
 def release() -> str:

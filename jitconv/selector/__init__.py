@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
 from jitconv.algorithm import OPS, Algorithm
 from jitconv.config import BY_STOPWATCH, Settings, in_force, scope
 from jitconv.errors import PluginError, UnknownAlgorithmError, UnsupportedError, nearest, shown
-from jitconv.plugins import BUILTIN, Registry, registry
+from jitconv.plugins import BUILTIN, Plugin, Registry, registry
 from jitconv.selector.explanation import VERDICTS, Candidate, Explanation
 from jitconv.selector.judge import barred, judge, limit_in_words, too_inexact
 from jitconv.selector.measure import measured, promising
@@ -16,7 +17,7 @@ from jitconv.selector.replay import replayed
 from jitconv.specs import Spec
 from jitconv.specs.values import choice
 
-__all__ = ["VERDICTS", "Candidate", "Explanation", "algorithms", "promising", "revision", "select"]
+__all__ = ["VERDICTS", "Candidate", "Explanation", "algorithms", "judge", "promising", "revision", "select"]
 
 
 def revision() -> int:
@@ -71,14 +72,15 @@ def select(
         ]
 
     def others() -> list[Candidate]:
+        late = [one for one in plugins.algorithms(op) if one not in every]  # of who was not needed to choose
         with scope(settings):  # costs are those of as many threads as there were
-            return losers + judged(rest, needed=False)
+            return losers + judged(rest + [one for one in late if one not in asked], needed=False)
 
     def again(other: Settings) -> Explanation:
         with scope(other):
             return select(op, spec, algorithm, other, prepared=prepared, dry=True)
 
-    every = plugins.algorithms(op)
+    every = plugins.present(op)
     losers: list[Candidate] = []
     if algorithm == "auto" and settings.mode == "replay" and spec.n:  # an empty batch runs nothing
         pinned = replayed(op, spec, plugins, settings, prepared)
@@ -162,9 +164,12 @@ def _check_names(plugins: Registry, settings: Settings) -> None:
     named = (*settings.allow, *settings.deny)
     if not named:
         return
-    known = {one.name for one in plugins.plugins} | {one.name for op in OPS for one in plugins.algorithms(op)}
+    for name in settings.allow:
+        plugins.load_plugin(name)
     for name in named:
-        if name not in known:
+        if name not in _names(plugins):
+            plugins.load_algorithm(name)
+        if name not in (known := _names(plugins)):
             raise UnknownAlgorithmError(
                 f"config: allow and deny must name algorithms or plugins ({', '.join(sorted(known))}); "
                 f"got {shown(name)}{nearest(name, sorted(known))}{plugins.failures()}"
@@ -172,6 +177,20 @@ def _check_names(plugins: Registry, settings: Settings) -> None:
     for name in settings.allow:
         if name in plugins.failed():
             raise PluginError(f"config: allow={name!r}: that plugin failed, see `jitconv plugins`")
+    for one in plugins.known:
+        if one.state == "quarantined" and not {one.name, *_lost(one)}.isdisjoint(settings.allow):
+            left_out = f"`auto` leaves out what config(allow=...) names: {one.error}"
+            warnings.warn(left_out, RuntimeWarning, stacklevel=2)
+
+
+def _names(plugins: Registry) -> set[str]:
+    """Return the names of all plugins, and of algorithms: those that are there, or in quarantine."""
+    lost = {name for one in plugins.known for name in _lost(one)}
+    return lost | {one.name for one in plugins.known} | {one.name for one in plugins.present()}
+
+
+def _lost(plugin: Plugin) -> set[str]:
+    return {name.partition("/")[2] for name in plugin.names}
 
 
 def algorithms(op: str | None = None) -> tuple[Algorithm, ...]:

@@ -81,9 +81,9 @@ def _candidates(op: str, settings: Settings, revision: int) -> str:
     `revision` is the registry's, of which there are no two alike: it makes what is cached out of date.
     """
     plugins = registry()
-    releases = {one.name: one.version for one in plugins.plugins}
+    releases = {one.name: one.version for one in plugins.known}
     found = []
-    for one in plugins.algorithms(op):
+    for one in plugins.present(op):  # the permitted ones are: `select` has loaded whatever is allowed
         provider = plugins.provider(one)
         if not barred(one, provider, settings):
             guest = "" if provider == BUILTIN else f"@{provider} {releases.get(provider, '')}".rstrip()

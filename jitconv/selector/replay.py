@@ -95,6 +95,8 @@ def _taken(algorithm: Algorithm, spec: Spec, prepared: bool) -> str:
 
 def permissible(choice: Choice, plugins: Registry) -> tuple[str, ...]:
     """Return the guests that could be chosen when a choice was made, of those that are still there."""
+    if not choice.guests:
+        return ()
     known = {one.name for one in plugins.plugins} | {one.name for one in plugins.algorithms()}
     return tuple(name for name in choice.guests if name in known)
 

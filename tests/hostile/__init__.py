@@ -1,0 +1,125 @@
+"""Plugins that do harm, each a module of a site that tests make of them: see `site`."""
+
+import textwrap
+from pathlib import Path
+
+KERNEL = '''
+import numpy as np
+from jitconv import Algorithm, hookimpl
+from jitconv.algorithm import never_refuses, no_workspace, unprepared
+
+def right(spec, x, marked):
+    """Mark the first of the largest."""
+    flat = x.reshape(*x.shape[:-2], -1)
+    marked[...] = False
+    first = flat.argmax(-1)[..., None]
+    np.put_along_axis(marked.reshape(flat.shape), first, True, -1)
+
+def record(run=right, name=__name__, **changes):
+    """Return an algorithm of create_mask."""
+    asked = dict(why_not=never_refuses, cost=lambda spec: 1.0, workspace=no_workspace, build=unprepared(run))
+    return Algorithm("create_mask", name, **{**asked, **changes})
+
+def fail(*arguments):
+    """Raise what an unlucky kernel raises."""
+    raise IndexError("off by one")
+
+made = record()
+
+@hookimpl
+def jitconv_algorithms():
+    """Return the one that is made below."""
+    return [made]
+'''
+
+ENDLESS = "while True:\n    pass\n"
+SEGFAULT = "import ctypes\nctypes.memset(0, 1, 1)\n"
+
+AT_IMPORT = {
+    "segfault_at_import": SEGFAULT,
+    "hangs_at_import": ENDLESS,
+    "exits_at_import": "import os\nos._exit(3)\n",
+    "interrupts_at_import": "raise KeyboardInterrupt\n",
+    "leaves_at_import": "raise SystemExit(3)\n",
+    "raises_at_import": "raise OSError('libfast.so is missing')\n",
+    "takes_memory_at_import": "taken = [np.empty(2**26) for _ in range(64)]\n",
+    "prints_at_import": "import os\nprint('hello')\nos.system('echo shell')\nos.write(2, b'from C\\n')\n",
+    "patches_numpy": "np.matmul = np.tensordot = fail\n",
+    "clashes": "made = record(name='direct')\n",
+    "misspelt": "@hookimpl\ndef jitconv_algoritms():\n    return []\n",
+}
+"""What a module does when it is imported, by its name."""
+
+
+def _running(body: str) -> str:
+    return f"def run(spec, x, marked):\n{textwrap.indent(body, '    ')}\nmade = record(run)\n"
+
+
+AT_RUN = {
+    "segfault": _running(SEGFAULT),
+    "hangs": _running(ENDLESS),
+    "exits": _running("import os\nos._exit(3)"),
+    "aborts": _running("import os\nos.abort()"),
+    "takes_memory": _running("taken = [np.empty(2**26) for _ in range(64)]"),
+    "is_wrong": _running("marked[...] = False"),
+    "patches_when_run": _running("np.matmul = fail\nright(spec, x, marked)"),
+}
+"""What a kernel does when it is run, by its module's name: it cannot be used any more."""
+
+CARELESS = {
+    "raises_in_run": "run=fail",
+    "raises_in_build": "build=fail",
+    "raises_in_cost": "cost=fail",
+    "raises_in_why_not": "why_not=fail",
+    "raises_in_workspace": "workspace=fail",
+    "other_shape": "run=lambda *_: (np.zeros((2, 3), bool),)",
+    "resizes": "run=lambda spec, x, marked: marked.resize((2, 3), refcheck=False)",
+    "str_as_cost": "cost=lambda spec: 'fast'",
+    "slow_cost": "cost=lambda spec: time.sleep(0.15) or 1.0",
+    "markup": "why_not=lambda spec: 'takes no [/x] of [red]this[/red]'",
+    "right_one": "",
+}
+"""What is wrong with each algorithm of the module `careless`: none of them harms others."""
+
+CONVOLVES = """
+from jitconv.plugins import registry
+
+def build(spec):
+    if spec.h > 6:
+        import ctypes
+        ctypes.memset(0, 1, 1)
+    return registry().find("conv_forward", "naive").build(spec)
+
+def refuse_three(spec):
+    return "takes no 3 channels" if spec.c == 3 else None
+
+made = Algorithm("conv_forward", "convolves", refuse_three, lambda spec: 1.0, no_workspace, build)
+"""
+"""A convolution that refuses 3 channels, and crashes on pictures of more than 6 pixels."""
+
+_ALL = "".join(f"    record(name={name!r}, {what}),\n" for name, what in CARELESS.items())
+MODULES = {
+    **AT_IMPORT,
+    **AT_RUN,
+    "careless": f"import time\nevery = [\n{_ALL}]\n@hookimpl\ndef jitconv_algorithms():\n    return every\n",
+    "harmless": "",
+    "convolves": CONVOLVES,
+}
+
+
+def site(folder: Path, *names: str) -> Path:
+    """Install some of these modules in a folder, each as a distribution with an entry point.
+
+    One that is there already stays as it is.
+    """
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        ending = MODULES[name]
+        if (folder / f"{name}.py").exists():
+            continue
+        (folder / f"{name}.py").write_text(KERNEL + "\n" + ending)
+        about = folder / f"{name}-1.0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (about / "entry_points.txt").write_text(f"[jitconv]\n{name} = {name}\n")
+    return folder

@@ -1,0 +1,165 @@
+"""Plugins that do harm when they are imported: nothing else comes to harm, and it is said what happened."""
+
+import json
+import sys
+
+import pytest
+from hostile import AT_IMPORT, site
+from plugin_helpers import X, state, still_works
+
+import jitconv
+from jitconv.plugins import quarantine
+
+SAID = {
+    "segfault_at_import": ("quarantined", "crashed (SIGSEGV) at import"),
+    "hangs_at_import": ("quarantined", "did not end at import within 2 s"),
+    "exits_at_import": ("quarantined", "ended the process with code 3 at import"),
+    "takes_memory_at_import": ("quarantined", "took more than 0.5 GiB of memory at import"),
+    "patches_numpy": ("quarantined", "replaced numpy.matmul, numpy.tensordot at import"),
+    "interrupts_at_import": ("failed", "KeyboardInterrupt"),
+    "leaves_at_import": ("failed", "SystemExit: 3"),
+    "raises_at_import": ("failed", "OSError: libfast.so is missing"),
+    "clashes": ("failed", "is already provided by 'jitconv'"),
+    "misspelt": ("incompatible", "unknown hook 'jitconv_algoritms'"),
+    "prints_at_import": ("loaded", ""),
+}
+
+
+def test_whatever_happens_at_import_compare_says_so_in_a_line_and_the_rest_is_measured(hostile, command):
+    registry = hostile(*AT_IMPORT)
+    code, printed, error = command("compare", "--shape", "n5h4w4", "--op", "create_mask")
+    assert (code, error) == (0, "")
+    assert "3 of 3 results agree" in printed  # direct, naive, and the one that prints
+    assert "hello" not in printed
+    lines = printed.splitlines()
+    assert set(SAID) == set(AT_IMPORT)
+    for name, (how, why) in SAID.items():
+        found = state(registry, name)
+        assert (found.state, why in (found.error or "")) == (how, True), found
+        if how != "loaded":
+            (line,) = (one for one in lines if f"plugin {name!r}" in one)
+            assert why in line
+    _, listed, _ = command("plugins", "--verbose")
+    assert "prints_at_import printed while it was loaded:" in listed
+    for text in ("hello", "shell", "from C"):
+        assert text in listed
+    _, told, _ = command("plugins", "--json")
+    printed_by = {one["name"]: one["printed"] for one in json.loads(told)}
+    assert "from C" in printed_by["prints_at_import"]
+    _, explained, _ = command("explain", "create_mask", "n5h4w4")
+    assert "third-party" in explained
+    assert "plugin 'segfault_at_import' has been in quarantine since" in explained
+    still_works()
+
+
+def test_what_needs_no_plugin_imports_none(hostile, command):
+    registry = hostile("segfault_at_import", "harmless")
+    still_works()
+    jitconv.create_mask(X, algorithm="direct")
+    with jitconv.config(deny=["harmless"]):
+        jitconv.create_mask(X)
+    assert command("compare", "--shape", "n5h4w4", "--algorithms", "direct,naive").returncode == 0
+    assert not {"harmless", "segfault_at_import"} & sys.modules.keys()
+    assert [one.state for one in registry.known] == ["loaded", "installed", "installed"]
+    assert jitconv.create_mask(X, algorithm="harmless").tolist() == jitconv.create_mask(X).tolist()
+    assert [one.state for one in registry.known] == ["loaded", "loaded", "installed"]
+    with jitconv.config(allow="harmless"):
+        assert {one.name for one in registry.present("create_mask")} == {"direct", "naive", "harmless"}
+
+
+def test_a_plugin_in_quarantine_is_told_to_who_names_it_and_left_out_of_auto(hostile, command, tmp_path):
+    hostile("exits_at_import")
+    code, _, error = command("bench", "--peer", "exits_at_import")
+    assert code == 2
+    assert error.startswith(
+        "jitconv: --peer: 'exits_at_import' cannot be used: plugin 'exits_at_import' has been"
+    )
+    assert "ended the process with code 3 at import" in error
+    assert "jitconv plugins clear exits_at_import" in error
+    with pytest.raises(jitconv.PluginError, match="code 3 at import"):
+        jitconv.create_mask(X, algorithm="exits_at_import")
+    with jitconv.config(allow="exits_at_import"), pytest.warns(RuntimeWarning, match="`auto` leaves out"):
+        assert jitconv.explain("create_mask", X).choice.name == "direct"
+
+    hostile("exits_at_import")  # a process that begins now imports nothing
+    with pytest.raises(jitconv.PluginError, match="code 3 at import"):
+        jitconv.create_mask(X, algorithm="exits_at_import")
+
+    file = tmp_path / "site" / "exits_at_import.py"
+    file.write_text(file.read_text().replace("os._exit(3)", ""))  # its author has mended it
+    registry = jitconv.plugins.Registry().load()
+    assert state(registry, "exits_at_import").state == "loaded"
+
+
+def test_trust_untrust_and_clear(hostile, command):
+    revision = hostile("harmless").guest("harmless").revision
+    quarantine.quarantine("harmless", revision, "was wrong")
+    code, _, error = command("plugins", "trust", "harmles")
+    assert (code, "did you mean 'harmless'?" in error) == (2, True)
+
+    assert "harmless is trusted" in command("plugins", "trust", "harmless").stdout
+    assert quarantine.of("harmless", revision).trusted
+    registry = jitconv.plugins.Registry().load()
+    registry.load_plugin("harmless")
+    assert state(registry, "harmless").state == "loaded"
+
+    assert "trusted no more" in command("plugins", "untrust", "harmless").stdout
+    assert "was not trusted" in command("plugins", "untrust", "harmless").stdout
+    assert quarantine.of("harmless", revision).quarantined
+    assert "is forgotten" in command("plugins", "clear", "harmless").stdout
+    assert "nothing was known" in command("plugins", "clear", "harmless").stdout
+    assert not quarantine.of("harmless", revision).quarantined
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"format": 2}',
+        '{"format": 1}',
+        '{"format": 1, "plugins": {"one": {"reason": 5}}}',
+    ],
+)
+def test_a_file_of_anything_else_is_a_warning_and_nobody_is_in_quarantine(monkeypatch, tmp_path, text):
+    file = tmp_path / "plugins.json"
+    file.write_text(text)
+    monkeypatch.setattr(quarantine, "path", lambda: file)
+    with pytest.warns(RuntimeWarning, match="no plugin is known to be quarantined"):
+        assert not quarantine.of("one", "a").quarantined
+    quarantine.quarantine("one", "a", "was wrong")
+    assert quarantine.of("one", "a").reason == "was wrong"
+    assert not quarantine.of("one", "b").quarantined
+    assert json.loads(file.read_text())["plugins"]["one"]["reason"] == "was wrong"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["plugins.json"]
+
+
+def test_a_place_that_cannot_be_written_is_a_warning_and_lasts_as_long_as_the_process(monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(quarantine, "path", lambda: tmp_path / "plugins.json")
+    monkeypatch.setattr(quarantine.files, "write", full)
+    with pytest.warns(RuntimeWarning, match="cannot be kept in .*: No space left on device"):
+        quarantine.quarantine("one", "a", "was wrong")
+    assert quarantine.of("one", "a").quarantined
+
+
+def test_a_revision_changes_with_the_files(tmp_path, monkeypatch, hostile):
+    registry = hostile("harmless")
+    before = registry.guest("harmless").revision
+    assert jitconv.plugins.Registry().load().guest("harmless").revision == before
+    site(tmp_path / "site")
+    (tmp_path / "site" / "harmless.py").write_text("changed = True")
+    assert jitconv.plugins.Registry().load().guest("harmless").revision != before
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "soon", "inf", "nan"])
+def test_a_limit_without_meaning_is_refused(hostile, command, monkeypatch, value):
+    hostile("harmless")
+    monkeypatch.setenv("JITCONV_PLUGIN_SECONDS", value)
+    code, _, error = command("plugins")
+    assert code == 2
+    assert "JITCONV_PLUGIN_SECONDS must be a number above 0" in error
