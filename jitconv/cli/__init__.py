@@ -14,7 +14,21 @@ from typing import Annotated
 import typer
 
 from jitconv.bench.console import substitute_characters
-from jitconv.cli import bench, cache, check, compare, edges, info, lock, look, store, sweep, train, tune
+from jitconv.cli import (
+    bench,
+    cache,
+    check,
+    compare,
+    edges,
+    info,
+    lock,
+    look,
+    plugin,
+    store,
+    sweep,
+    train,
+    tune,
+)
 from jitconv.cli.interrupt import interruptible
 from jitconv.errors import JitconvError
 
@@ -46,6 +60,7 @@ for command in COMMANDS:
 
 app.add_typer(cache.app, name="cache")
 app.add_typer(store.app, name="store")
+app.add_typer(plugin.app, name="plugin")
 
 
 WRONG, MISTAKE, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
