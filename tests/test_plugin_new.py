@@ -58,7 +58,7 @@ def load(package, monkeypatch):
 def test_all_files_are_written_with_the_name_in_them(package):
     written = files(package)
     assert written.keys() == WRITTEN
-    assert not any(re.search("fastconv", text, re.I) for text in written.values())
+    assert not any(re.search("(?i:fastconv)|<[A-Z]+>", text) for text in written.values())
     assert 'jitconv-my-conv = "jitconv_my_conv"' in written["pyproject.toml"]
     assert "class TestMyConv(KernelConformance)" in written["tests/test_my_conv.py"]
     assert [path.name for path in package.parent.iterdir()] == [package.name]
@@ -82,6 +82,20 @@ def test_the_kernel_is_right_and_refuses_in_words(package, registry, monkeypatch
             jitconv.conv_forward(pictures, weights, algorithm="my_conv", **options)
 
 
+def test_another_op_has_a_kernel_of_its_own(command, registry, monkeypatch):
+    assert command("plugin", "new", "my_conv", "--op", "max_pool_forward").returncode == 0
+    package = Path("jitconv-my-conv")
+    assert not any(re.search("conv_forward|<[A-Z]+>", text) for text in files(package).values())
+    for words in command_lines(files(package)["README.md"]):
+        check_words(words)
+    registry.register("jitconv-my-conv", load(package, monkeypatch))
+    for problem in ("n2h9w8c3 k3x2 s2x1 p1.0.0.1 d1x2, specials", "n3h24w25c16 k3x3 s2 p1 ceil"):
+        check_agreement("max_pool_forward", "my_conv", Case.of(problem))
+    done = command("plugin", "new", "mine", "--op", "create_mask")
+    assert done.returncode == 2
+    assert "--op must be one of 'conv_forward', 'max_pool_forward'; got 'create_mask'" in done.stderr
+
+
 def command_lines(text):
     """Return the lines of a text that run `jitconv`, as lists of words."""
     found = re.findall(r"^(?: {4,}|.*\brun: )(jitconv [^#\n]*)", text, re.M)
@@ -92,16 +106,20 @@ def command_lines(text):
 def test_commands_that_it_names_are_commands(package, file, least):
     lines = command_lines(files(package)[file])
     assert len(lines) >= least
-    group = typer.main.get_command(app)
     for words in lines:
-        with group.commands[words[0]].make_context(words[0], words[1:]):  # raises for what it does not know
-            pass
+        check_words(words)
+
+
+def check_words(words):
+    """Raise unless there is such a command, with such options."""
+    group = typer.main.get_command(app)
+    with group.commands[words[0]].make_context(words[0], words[1:]):
+        pass
 
 
 def test_a_word_that_is_no_option_would_be_found():
-    group = typer.main.get_command(app)
     with pytest.raises(Exception, match="No such option"):
-        group.commands["check"].make_context("check", ["direct", "--no-such-option"])
+        check_words(["check", "direct", "--no-such-option"])
 
 
 @pytest.mark.parametrize(
@@ -158,7 +176,7 @@ def test_a_disk_that_fills_up_leaves_nothing(command, registry, monkeypatch):
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("jitconv.cli.plugin._renamed", full)
+    monkeypatch.setattr("jitconv.cli.plugin._filled", full)
     done = command("plugin", "new", "mine")
     assert (done.returncode, done.stderr) == (2, "jitconv: [Errno 28] No space left on device\n")
     assert list(Path().iterdir()) == []
