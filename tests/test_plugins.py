@@ -125,7 +125,7 @@ def test_a_hook_with_unknown_arguments_is_incompatible(registry):
         *((odd, f"jitconv_api must be a whole number, .*; got {odd!r}") for odd in (0, "1", None, True, 1.0)),
     ],
 )
-def test_a_plugin_says_for_which_version_it_was_written(registry, capsys, api, words):
+def test_a_plugin_says_for_which_version_it_was_written(registry, command, api, words):
     plugin = provider(masker())
     plugin.jitconv_api = api
     found = registry.register("guest", plugin)
@@ -133,8 +133,7 @@ def test_a_plugin_says_for_which_version_it_was_written(registry, capsys, api, w
     assert found.algorithms == (() if words else (registry.find("create_mask", "blind"),))
     if words is not None:
         assert re.search(words, found.error)
-        jitconv.cli.look.plugins()
-        told = " ".join(capsys.readouterr().out.split())
+        told = " ".join(command("plugins").stdout.split())
         assert f"guest is incompatible: {found.error}" in told
         with pytest.raises(
             jitconv.UnknownAlgorithmError, match="plugin 'guest' failed, see `jitconv plugins`"
