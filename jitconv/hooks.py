@@ -12,6 +12,10 @@ from jitconv.algorithm import Algorithm
 GROUP = "jitconv"
 """The entry-point group, and the name of the pluggy project."""
 
+API = 1
+"""The version of the plugin interface: hooks, the record `Algorithm`, what a plan is given. A plugin says
+``jitconv_api = 1`` in its module, or its object with hooks; one that says nothing means 1."""
+
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
 

@@ -1,5 +1,6 @@
 """Registration through the hooks: what may be wrong with a plugin, and that nothing else breaks."""
 
+import re
 from dataclasses import replace
 from types import ModuleType
 
@@ -11,6 +12,7 @@ import jitconv.cli.plugins
 import jitconv.plugins
 from jitconv import hookimpl
 from jitconv.algorithm import OPS
+from jitconv.hooks import API
 
 
 def test_builtins_come_through_the_same_hook(registry):
@@ -109,6 +111,53 @@ def test_a_hook_with_unknown_arguments_is_incompatible(registry):
     assert plugin.state == "incompatible"
     assert "mood" in plugin.error
     still_works()
+
+
+@pytest.mark.parametrize(
+    ("api", "words"),
+    [
+        (API, None),
+        (
+            API + 1,
+            f"version {API + 1} of jitconv's plugin interface, and this jitconv has version {API}: install",
+        ),
+        (99, "install a newer jitconv, or an older release of the plugin"),
+        *((odd, f"jitconv_api must be a whole number, .*; got {odd!r}") for odd in (0, "1", None, True, 1.0)),
+    ],
+)
+def test_a_plugin_says_for_which_version_it_was_written(registry, command, api, words):
+    plugin = provider(masker())
+    plugin.jitconv_api = api
+    found = registry.register("guest", plugin)
+    assert found.state == ("loaded" if words is None else "incompatible")
+    assert found.algorithms == (() if words else (registry.find("create_mask", "blind"),))
+    if words is not None:
+        assert re.search(words, found.error)
+        told = " ".join(command("plugins").stdout.split())
+        assert f"guest is incompatible: {found.error}" in told
+        with pytest.raises(
+            jitconv.UnknownAlgorithmError, match="plugin 'guest' failed, see `jitconv plugins`"
+        ):
+            jitconv.create_mask(X, algorithm="blind")
+    still_works()
+
+
+def test_an_api_that_is_no_longer_served_is_told(registry, monkeypatch):
+    monkeypatch.setattr(jitconv.hooks, "API", 3)
+    monkeypatch.setattr(jitconv.plugins.api, "OLDEST", 2)
+    found = registry.register("guest", provider(masker()))  # it says nothing, which means 1
+    assert found.state == "incompatible"
+    assert found.error.endswith(
+        "this jitconv has versions 2 to 3: install a newer release of the plugin, or an older jitconv"
+    )
+
+
+def test_hooks_of_a_plugin_of_a_later_version_are_not_asked(registry):
+    asked = []
+    plugin = Plugin(jitconv_algorithms=lambda: asked.append(1), jitconv_of_the_future=lambda: None)
+    plugin.jitconv_api = API + 1
+    assert "written for version" in registry.register("guest", plugin).error
+    assert asked == []
 
 
 def test_a_clash_names_both_providers(registry):

@@ -23,6 +23,7 @@ from jitconv.cli import (
     info,
     lock,
     look,
+    plugin,
     plugins,
     store,
     sweep,
@@ -61,6 +62,7 @@ for command in COMMANDS:
 app.add_typer(cache.app, name="cache")
 app.add_typer(store.app, name="store")
 app.add_typer(plugins.app, name="plugins")
+app.add_typer(plugin.app, name="plugin")
 
 
 WRONG, MISTAKE, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141

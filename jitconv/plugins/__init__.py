@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from jitconv.algorithm import Algorithm
 from jitconv.errors import ParameterError, PluginError, shown
 from jitconv.jit import forks, workers
+from jitconv.plugins.given import as_plugin
 from jitconv.plugins.guests import carefully
 from jitconv.plugins.lookup import Registry, quarantined
-from jitconv.plugins.registration import BUILTIN, Plugin, Records
+from jitconv.plugins.registration import BUILTIN, Plugin
 from jitconv.plugins.sources import builtin_modules, installed, shipped_suites
 
 __all__ = [
@@ -57,17 +57,20 @@ def registry() -> Registry:
     return _registry
 
 
-def register(plugin: Any, name: str, version: str = "") -> Plugin:
+def register(plugin: Any, name: str | None = None, version: str = "") -> Plugin:
     """Add algorithms, or a whole plugin, to those of this process, without a package.
 
-    As of an installed plugin, `auto` chooses none of its algorithms until ``config(allow=...)`` names it.
+    What was registered under the same name is replaced, so a notebook's cell may be run again. As of an
+    installed plugin, `auto` chooses none of its algorithms until ``config(allow=...)`` names it.
 
     Parameters
     ----------
-    plugin : Algorithm, sequence of Algorithm, or object
-        Algorithms; or a module or an object with hooks, each marked by `jitconv.hookimpl`.
-    name : str
-        The provider's name, for ``config(allow=..., deny=...)`` and `unregister`.
+    plugin : Algorithm, sequence of Algorithm, module, class or object
+        Algorithms; or what has hooks, each marked by `jitconv.hookimpl`: a module, an object, or a class, of
+        which an object is made.
+    name : str, optional
+        The provider's name, for ``config(allow=..., deny=...)`` and `unregister`. By default that of the
+        algorithms, of the module or of the class.
     version : str
         Shown by `jitconv plugins`.
 
@@ -79,8 +82,11 @@ def register(plugin: Any, name: str, version: str = "") -> Plugin:
     Raises
     ------
     PluginError
-        When the name is taken, an algorithm or a suite of the same name is there already, or the plugin
-        is none, fails or provides nothing; nothing of it is registered then.
+        When the name is that of an installed plugin, an algorithm or a suite of the same name is there
+        already, or the plugin is none, fails, provides nothing or is written for a later jitconv; nothing is
+        changed then.
+    ParameterError
+        When `name` is no text, or several algorithms have no name in common.
 
     Examples
     --------
@@ -91,31 +97,26 @@ def register(plugin: Any, name: str, version: str = "") -> Plugin:
     >>> mine = Algorithm(
     ...     "distribute_value", "mine", never_refuses, lambda spec: 1e-6, no_workspace, unprepared(run)
     ... )
-    >>> jitconv.register(mine, "experiment").state
+    >>> jitconv.register(mine).state
     'loaded'
     >>> jitconv.distribute_value(8.0, (2, 2), algorithm="mine")
     array([[2., 2.],
            [2., 2.]])
-    >>> jitconv.unregister("experiment")
+    >>> jitconv.unregister("mine")
     """
+    provider, its_name = as_plugin(plugin)
+    if name is None and its_name is None:
+        raise ParameterError("name must be given: these algorithms have no name in common")
+    name = its_name if name is None else name
     if not isinstance(name, str) or not name.strip():
         raise ParameterError(f"name must be a text that is not empty; got {shown(name)}")
-    if isinstance(plugin, Algorithm):
-        plugin = Records((plugin,))
-    elif isinstance(plugin, (list, tuple)):
-        plugin = Records(tuple(plugin))
     with forks.compiling:  # no fork comes between, and no other thread that does the same
-        plugins = registry()
         try:
-            added = plugins.add(name, plugin, version)
+            return registry().put(name, provider, version)
         except PluginError:
             raise
         except Exception as error:
             raise PluginError(f"{name}: {type(error).__name__}: {error}") from error
-        if added.hint is not None:
-            plugins.remove(name)
-            raise PluginError(f"{name} {added.hint}")
-    return added
 
 
 def unregister(name: str) -> None:

@@ -14,6 +14,7 @@ from jitconv import hooks
 from jitconv.algorithm import OPS, Algorithm
 from jitconv.errors import PluginError, nearest, shown
 from jitconv.plugins import sources
+from jitconv.plugins.api import why_incompatible
 
 BUILTIN = "jitconv"
 """The provider's name of what jitconv itself registers."""
@@ -42,18 +43,6 @@ class Plugin:
     """The ops and names of algorithms that one in quarantine provided, as ``conv_forward/mine``."""
 
 
-class Records:
-    """The plugin object of algorithms that come without one."""
-
-    def __init__(self, algorithms: Sequence[Algorithm]) -> None:
-        self._algorithms = algorithms
-
-    @hooks.hookimpl
-    def jitconv_algorithms(self) -> Sequence[Algorithm]:
-        """Return them."""
-        return self._algorithms
-
-
 _revisions = itertools.count()
 
 
@@ -69,11 +58,14 @@ class Providers:
         self._by_op: dict[str, dict[str, Algorithm]] = {op: {} for op in OPS}
         self._suites: dict[str, tuple[str, ...]] = {}
         self._names: dict[Any, str] = {}
+        self._put: set[str] = set()
 
     def register(self, name: str, plugin: Any, version: str = "") -> Plugin:
         """Take in one plugin, whatever is wrong with it, and return its state."""
         if why_not := self._why_not(name, plugin):
             return self._note(Plugin(name, version, "failed", error=why_not))
+        if why_not := why_incompatible(plugin):
+            return self._note(Plugin(name, version, "incompatible", error=why_not))
         try:
             return self.add(name, plugin, version)
         except pluggy.PluginValidationError as error:
@@ -81,10 +73,24 @@ class Providers:
         except Exception:
             return self._note(Plugin(name, version, "failed", error=traceback.format_exc()))
 
+    def put(self, name: str, plugin: Any, version: str = "") -> Plugin:
+        """Take in one plugin, in the place of one that was put there before; raise what is wrong with it.
+
+        Everything is as it was then. Its hooks are asked twice: a trial comes first.
+        """
+        if name in self._put:
+            self._without(name)._add_something(name, plugin, version)
+            self.remove(name)
+        added = self._add_something(name, plugin, version)
+        self._put.add(name)
+        return added
+
     def add(self, name: str, plugin: Any, version: str = "") -> Plugin:
         """Take in one plugin, or raise what is wrong with it and leave everything as it was."""
         if why_not := self._why_not(name, plugin):
             raise PluginError(f"{why_not}; choose another, or call jitconv.unregister({name!r}) first")
+        if why_not := why_incompatible(plugin):
+            raise PluginError(f"{name} is incompatible: {why_not}")
         try:
             return self._note(self._adopt(name, version, plugin))
         except Exception:
@@ -127,6 +133,7 @@ class Providers:
             for suite in gone.suites:
                 del self._suites[suite]
         self.known = [one for one in self.known if one.name != name]
+        self._put.discard(name)
         self.revision = next(_revisions)
 
     def present(self, op: str | None = None) -> tuple[Algorithm, ...]:
@@ -182,6 +189,22 @@ class Providers:
         self.revision = next(_revisions)
         hint = None if records or suites else self._hint(plugin)
         return Plugin(name, release, "loaded", records, hint=hint, suites=tuple(suites))
+
+    def _add_something(self, name: str, plugin: Any, version: str) -> Plugin:
+        added = self.add(name, plugin, version)
+        if added.hint is not None:
+            self.remove(name)
+            raise PluginError(f"{name} {added.hint}")
+        return added
+
+    def _without(self, name: str) -> Providers:
+        """Return providers without hooks that know the same names but those of one plugin."""
+        others = Providers()
+        others.known = [one for one in self.known if one.name != name]
+        others._providers = {key: holder for key, holder in self._providers.items() if holder != name}
+        own = {suite for one in self.known if one.name == name for suite in one.suites}
+        others._suites = {suite: problems for suite, problems in self._suites.items() if suite not in own}
+        return others
 
     def _why_not(self, name: str, plugin: Any) -> str | None:
         if any(name == one.name for one in self.known) or (plugin and self.manager.is_registered(plugin)):
