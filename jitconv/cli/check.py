@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -15,11 +14,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from jitconv.algorithm import OPS
+from jitconv.cli.check_places import appended, places, write
+from jitconv.cli.places import json_writer
+from jitconv.errors import ParameterError, PluginError
 
 if TYPE_CHECKING:
     from jitconv.testing import Case, Result
 
-COLOURS = {"passed": "green", "known": "yellow", "failed": "red"}
+COLOURS = {"passed": "green", "expected": "yellow", "failed": "red"}
+
+UNPROVED = ("reach",)
+"""A check that fails where too little was run: no result is wrong."""
 
 
 def check(
@@ -33,45 +38,128 @@ def check(
     random: Annotated[int, typer.Option(min=0, help="So many random problems of each op, too.")] = 300,
     seed: Annotated[int, typer.Option(min=0, help="Of the random problems.")] = 0,
     seconds: Annotated[float, typer.Option(min=0.1, help="A problem that takes longer hangs.")] = 120.0,
+    memory: Annotated[
+        int | None,
+        typer.Option(min=64, help="MiB that a process may take; by default 4096, or half of the machine's."),
+    ] = None,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='A failure that is expected, with its reason: "bits: sums in the order of the threads", or '
+            'of one problem "agreement, n1h1w1c1 k1x1f1: ...". May be given again.'
+        ),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict", help="A plugin that is not loaded, or a check that cannot run, is an error."
+        ),
+    ] = False,
+    features: Annotated[
+        bool, typer.Option("--features", help="How many problems of each kind were accepted, of how many.")
+    ] = False,
     coverage: Annotated[
         bool,
-        typer.Option("--coverage", help="Name the compiled loops of the algorithm that nothing reached."),
+        typer.Option(
+            "--coverage",
+            help="Name the compiled loops of the algorithm that nothing reached. All checks but memory's "
+            "run in this process then.",
+        ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the results here; - is stdout, and nothing else.")
+    ] = None,
+    junit_file: Annotated[Path | None, typer.Option("--junit", help="Write a JUnit report here.")] = None,
+    markdown_file: Annotated[
+        Path | None, typer.Option("--markdown", help="Write a page of Markdown here.")
+    ] = None,
+    github: Annotated[
+        bool, typer.Option("--github-summary", help="Add that page to the summary of a job on GitHub.")
+    ] = False,
 ) -> None:
-    """Check a kernel: values, memory, threads, bits, costs. Exit code 1 says that a check failed."""
-    from jitconv.testing import check_algorithm
+    """Check a kernel: values, memory, threads, bits, costs. Each check runs in a process that may die.
 
-    console = Console(stderr=as_json)
-    results: list[Result] = []
-    problems = None if shape is None else _cases(shape)
-    for one in _ops(name, op, problems):
-        start = time.perf_counter()
-        found = list(
-            check_algorithm(
-                one, name, problems=problems, random=0 if problems else random, seed=seed, seconds=seconds
+    Exit code 0: all checks that ran passed, or failed as expected.
+
+    Exit code 1: a check failed.
+
+    Exit code 2: anything else, such as a mistake, or too few problems that ran to prove anything; with
+    --strict also a plugin that is not loaded, and a check that cannot run here.
+    """
+    from jitconv.testing import check_algorithm, report
+
+    summary = places(json_file, junit_file, markdown_file, github=github)
+    if strict:
+        _plugins_are_loaded()
+    with json_writer(json_file) as write_json:
+        console = Console(emoji=False, highlight=False)
+        results: list[Result] = []
+        took: dict[str, float] = {}
+        problems = None if shape is None else _cases(shape)
+        for one in _ops(name, op, problems):
+            start = time.perf_counter()
+            found = list(
+                check_algorithm(
+                    one,
+                    name,
+                    problems=problems,
+                    random=0 if problems else random,
+                    seed=seed,
+                    expected_failures=_expected(expect or ()),
+                    seconds=seconds,
+                    memory=None if memory is None else memory * 2**20,
+                    apart=not coverage,
+                )
             )
-        )
-        if problems:
-            found = [result for result in found if result.check not in ("reach", "cost")]
-        _show(found, time.perf_counter() - start, console)
-        results += found
-    if as_json:
-        print(json.dumps([_record(result) for result in results], indent=1))
-    if coverage:
-        _cover(name, results, console)
-    failed = [result for result in results if result.verdict == "failed"]
-    if failed:
-        console.print(f"\n[red]{len(failed)} of {len(results)} checks failed[/]: {escape(name)} is not right")
-        sys.exit(1)
-    ran = sum(result.ran for result in results)
-    console.print(f"\n[green]nothing is wrong[/]: {ran} problems were run, in {len(results)} checks")
+            if problems:
+                found = [result for result in found if result.check not in ("reach", "cost")]
+            took[one] = time.perf_counter() - start
+            _show(found, took[one], console, features=features)
+            results += found
+        write_json(report.as_json(results))
+        write(junit_file, lambda: report.as_junit(results, took))
+        page = report.as_markdown(results, took)
+        write(markdown_file, page.encode)
+        write(summary, lambda: appended(summary, page))
+        if coverage:
+            _cover(name, results, console)
+        _end(name, results, console, strict=strict)
+
+
+def _plugins_are_loaded() -> None:
+    """Raise `PluginError` if a plugin that is installed is not loaded."""
+    from jitconv.plugins import registry
+
+    wrong = [
+        one for one in registry().plugins if one.state in ("failed", "incompatible", "blocked", "quarantined")
+    ]
+    if wrong:
+        named = "; ".join(f"{one.name} is {one.state} ({_last_line(one.error)})" for one in wrong)
+        raise PluginError(f"--strict: not every plugin is loaded: {named}; see `jitconv plugins`")
+
+
+def _last_line(text: str | None) -> str:
+    return ((text or "").strip().splitlines() or [""])[-1]
+
+
+def _expected(listed: Sequence[str]) -> dict[str | tuple[str, str | Case], str]:
+    """Return expected failures by what ``CHECK: REASON`` and ``CHECK, PROBLEM: REASON`` say."""
+    found: dict[str | tuple[str, str | Case], str] = {}
+    for text in listed:
+        place, colon, reason = text.partition(":")
+        check_name, comma, problem = (part.strip() for part in place.partition(","))
+        if not colon or not reason.strip():
+            raise ParameterError(
+                f'--expect must be "CHECK: REASON" or "CHECK, PROBLEM: REASON"; got {text!r}'
+            )
+        found[(check_name, problem) if comma else check_name] = reason.strip()
+    return found
 
 
 def _ops(name: str, chosen: Sequence[str] | None, problems: Sequence[Case] | None) -> list[str]:
     """Return the ops that were named, or all that have such an algorithm and take such problems."""
     from jitconv.bench.options import ops_of
-    from jitconv.errors import ParameterError, UnsupportedError
+    from jitconv.errors import UnsupportedError
     from jitconv.plugins import registry
 
     plugins = registry()
@@ -117,11 +205,15 @@ def _cases(shape: str) -> list[Case]:
     return [Case.of(shape)]
 
 
-def _show(results: Sequence[Result], seconds: float, console: Console) -> None:
+def _show(results: Sequence[Result], seconds: float, console: Console, *, features: bool) -> None:
+    from jitconv.testing import report
+
     first = results[0]
     console.print(
         f"\n[bold]{first.op}[/] {escape(first.algorithm)}  [dim]{seconds:.1f} s[/]", highlight=False
     )
+    for line in report.tested(results):
+        console.print(line, markup=False, highlight=False)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False)
     for column in ("check", "verdict", "run"):
         table.add_column(column, no_wrap=True, justify="right" if column == "run" else "left")
@@ -130,9 +222,24 @@ def _show(results: Sequence[Result], seconds: float, console: Console) -> None:
         verdict = f"[{COLOURS.get(result.verdict, 'yellow')}]{result.verdict}[/]"
         table.add_row(result.check, verdict, str(result.ran), escape(result.not_run or result.promise))
     console.print(table)
+    if features:
+        _show_features(results, console)
     for result in results:
-        if result.verdict == "failed" or result.notes:
+        if result.verdict in ("failed", "expected") or result.notes or result.figures:
             console.print(f"\n{result}", markup=False, highlight=False)
+
+
+def _show_features(results: Sequence[Result], console: Console) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, title_justify="left")
+    table.add_column("problems with")
+    table.add_column("accepted", justify="right")
+    table.add_column("of", justify="right")
+    for result in results:
+        for feature, (met, every) in result.features.items():
+            table.add_row(escape(feature), str(met), str(every), style="" if met else "yellow")
+    if table.row_count:
+        console.print()
+        console.print(table)
 
 
 def _cover(name: str, results: Sequence[Result], console: Console) -> None:
@@ -145,5 +252,21 @@ def _cover(name: str, results: Sequence[Result], console: Console) -> None:
     console.print(f"\n{told}", markup=False, highlight=False)
 
 
-def _record(result: Result) -> dict[str, Any]:
-    return {"verdict": result.verdict, **asdict(result)}
+def _end(name: str, results: Sequence[Result], console: Console, *, strict: bool) -> None:
+    """Say how it went, and leave with the exit code that says so."""
+    wrong = [one for one in results if one.verdict == "failed" and one.check not in UNPROVED]
+    if wrong:
+        console.print(f"\n[red]{len(wrong)} of {len(results)} checks failed[/]: {escape(name)} is not right")
+        sys.exit(1)
+    ran = sum(result.ran for result in results)
+    little = [
+        f"{one.op}: {failure.text}" for one in results if one.verdict == "failed" for failure in one.failures
+    ]
+    if little:
+        raise ParameterError(f"too few problems were run to prove anything: {'; '.join(little)}")
+    left_out = [f"{one.op} {one.check} ({one.not_run})" for one in results if one.verdict == "not run"]
+    if strict and left_out:
+        raise ParameterError(f"--strict: checks that could not be run: {'; '.join(left_out)}")
+    expected = sum(result.verdict == "expected" for result in results)
+    told = f", of which {expected} failed as expected" if expected else ""
+    console.print(f"\n[green]nothing is wrong[/]: {ran} problems were run, in {len(results)} checks{told}")

@@ -49,6 +49,7 @@ class Trial:
     def run(self) -> None:
         """Run the case in every way."""
         ran = self.subject.findings.ran
+        self.subject.findings.at(self._values, self.case)
         ran("able")
         if self.case.memory != "plain" or not self.case.spec.n:
             self._publicly()
