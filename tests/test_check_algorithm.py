@@ -64,7 +64,7 @@ def test_an_expected_failure_is_no_failure_and_one_that_passes_is(registry):
 
 
 def test_a_failure_is_expected_of_some_problems_alone(registry):
-    five, six, four = "n2h5w7c3 k3x3 s2 p1", "n1h6w6c2 k2x2 s3", "n1h4w4c1 k2x2"
+    four, five, six = map(str, POOLS)
     both = {("agreement", five): "doubled", ("agreement", six): "doubled"}
 
     def agreement(expected):
@@ -172,8 +172,7 @@ PYTEST = """
 
 
     class TestMine(KernelConformance):
-        op, algorithm = "max_pool_forward", "mine"
-        random = 1
+        op, algorithm, random, apart = "max_pool_forward", "mine", 1, False
         problems = ["n1h4w4c1 k2x2", "n2h5w7c3 k3x3 s2 p1", "n1h6w6c2 k2x2 s3", "n1h6w6c2 k2x3 s3 float64"]
         expected_failures = {"agreement": "twice too much", "reuse": "the same", "anywhere": "the same"}
 """

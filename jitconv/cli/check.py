@@ -218,15 +218,24 @@ def _show(results: Sequence[Result], seconds: float, console: Console, *, featur
     for column in ("check", "verdict", "run"):
         table.add_column(column, no_wrap=True, justify="right" if column == "run" else "left")
     table.add_column("promise", style="dim")
+    left_out: dict[str, list[str]] = {}
     for result in results:
+        if result.verdict == "not run":
+            left_out.setdefault(result.not_run, []).append(result.check)
+            continue
         verdict = f"[{COLOURS.get(result.verdict, 'yellow')}]{result.verdict}[/]"
-        table.add_row(result.check, verdict, str(result.ran), escape(result.not_run or result.promise))
+        table.add_row(result.check, verdict, str(result.ran), escape(result.promise))
     console.print(table)
+    for reason, names in left_out.items():
+        console.print(f"[yellow]not run[/] {', '.join(names)}: {escape(reason)}")
     if features:
         _show_features(results, console)
     for result in results:
-        if result.verdict in ("failed", "expected") or result.notes or result.figures:
+        if result.verdict in ("failed", "expected") or result.notes:
             console.print(f"\n{result}", markup=False, highlight=False)
+        elif result.figures:
+            told = "; ".join(f"{what} {value:.3g}" for what, value in result.figures.items())
+            console.print(f"{result.check}: {told}", markup=False, highlight=False)
 
 
 def _show_features(results: Sequence[Result], console: Console) -> None:

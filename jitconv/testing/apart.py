@@ -57,7 +57,7 @@ def _told(name: str) -> Callable[..., None]:
 
     def enter(self: Telling, *arguments: Any, **named: Any) -> None:
         own(self, *arguments, **named)
-        self.say(found=_packed((name, arguments, named)))
+        self.say(entry=_packed((name, arguments, named)))
 
     enter.__doc__ = own.__doc__
     return enter
@@ -107,8 +107,8 @@ def run(part: Part, findings: Findings, limits: Limits) -> Subject | None:
                 stage = line.get("stage", stage)
                 if "at" in line:
                     check, case = _unpacked(line["at"])
-                if "found" in line:
-                    name, arguments, named = _unpacked(line["found"])
+                if "entry" in line:
+                    name, arguments, named = _unpacked(line["entry"])
                     getattr(findings, name)(*arguments, **named)
                 if "gathered" in line:
                     cases, able, refusals = _unpacked(line["gathered"])

@@ -192,9 +192,10 @@ class Findings:
             self._results[check].notes.append(text)
 
     def skip(self, checks: Iterable[str], reason: str) -> None:
-        """Note why checks cannot be run."""
+        """Note why checks cannot be run; those that have failed already stay failed for that."""
         for check in self._results.keys() & set(checks):
-            self._results[check].not_run = reason
+            if not self.count(check):
+                self._results[check].not_run = reason
 
     def failed(self, *checks: str) -> bool:
         """Whether one of some checks has failed, as expected or not."""
