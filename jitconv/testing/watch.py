@@ -15,7 +15,8 @@ from jitconv.testing.process import Process, environment, why_not
 
 __all__ = ["MOST_DEATHS", "Job", "Outcome", "watched", "why_not"]
 
-MOST_DEATHS = 8
+MOST_DEATHS, MOST_HANGS = 8, 2
+"""Of a process: for each hang one waits as long as a problem may take."""
 
 
 class Job(NamedTuple):
@@ -53,7 +54,7 @@ class _Said:
 def watched(jobs: Sequence[Job], limits: Limits) -> Iterator[Outcome]:
     """Run jobs between guard pages; give the outcome of each.
 
-    After `MOST_DEATHS` deaths of their process the rest is not run.
+    After `MOST_DEATHS` deaths of their process, or `MOST_HANGS` of them that hung, the rest is not run.
 
     Parameters
     ----------
@@ -62,12 +63,13 @@ def watched(jobs: Sequence[Job], limits: Limits) -> Iterator[Outcome]:
     limits : Limits
         A job that takes longer hangs; one that takes more memory finds none.
     """
-    at = deaths = 0
-    while at < len(jobs) and deaths < MOST_DEATHS:
+    at = deaths = hangs = 0
+    while at < len(jobs) and deaths < MOST_DEATHS and hangs < MOST_HANGS:
         deaths += 1
         with forkserver.server(environment(guarded=True), guarded=True) as server:
             for outcome in _outcomes(Process(server, list(jobs[at:]), limits), jobs[at:]):
                 at += 1
+                hangs += any(check == "hangs" for check, _ in outcome.found)
                 yield outcome
 
 

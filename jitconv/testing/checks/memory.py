@@ -35,11 +35,12 @@ def run(subject: Subject, limits: Limits) -> None:
         return
     cases = [case for case in subject.able if case.spec.n and case.memory == "plain"]
     forked = {id(case) for case in (*subject.largest(1), *subject.smallest(FORKED - 1))}
+    spawned = {id(case) for case in subject.smallest(FORKED)}  # as any caller has them: never threaded
+    threaded = {id(case) for case in cases[1::THREADED_EVERY]} - spawned
     jobs = [
-        Job(subject.op, subject.name, case, threaded=i % THREADED_EVERY == 1, fork=id(case) in forked)
-        for i, case in enumerate(cases)
+        Job(subject.op, subject.name, case, threaded=id(case) in threaded, fork=id(case) in forked)
+        for case in cases
     ]
-    spawned = {id(case) for case in subject.smallest(FORKED)}
     left = len(jobs)
     for outcome in _side_by_side(jobs, limits):
         left -= 1
@@ -52,7 +53,7 @@ def run(subject: Subject, limits: Limits) -> None:
         if not outcome.found and id(outcome.job.case) in spawned:
             subject.digests.append((outcome.job.case, outcome.digest))
     if left:
-        findings.note("memory", f"{left} problems were not run: their process had died too often")
+        findings.note("memory", f"{left} problems were not run: their process had died, or hung, too often")
 
 
 def _side_by_side(jobs: Sequence[Job], limits: Limits) -> Iterator[Outcome]:
