@@ -4,6 +4,7 @@ theirs.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,8 +16,9 @@ from jitconv.testing.process import Process, environment, why_not
 
 __all__ = ["MOST_DEATHS", "Job", "Outcome", "watched", "why_not"]
 
-MOST_DEATHS, MOST_HANGS = 8, 2
-"""Of a process: for each hang one waits as long as a problem may take."""
+MOST_DEATHS, MOST_HANGS, MOST_RAISED = 8, 2, 20
+"""Of a process, until the rest is not run: for each hang one waits as long as a problem may take, and what
+takes all memory takes its time, too."""
 
 
 class Job(NamedTuple):
@@ -54,7 +56,8 @@ class _Said:
 def watched(jobs: Sequence[Job], limits: Limits) -> Iterator[Outcome]:
     """Run jobs between guard pages; give the outcome of each.
 
-    After `MOST_DEATHS` deaths of their process, or `MOST_HANGS` of them that hung, the rest is not run.
+    After `MOST_DEATHS` deaths of their process, `MOST_HANGS` of them by hanging, or `MOST_RAISED` errors the
+    rest is not run.
 
     Parameters
     ----------
@@ -63,14 +66,20 @@ def watched(jobs: Sequence[Job], limits: Limits) -> Iterator[Outcome]:
     limits : Limits
         A job that takes longer hangs; one that takes more memory finds none.
     """
-    at = deaths = hangs = 0
-    while at < len(jobs) and deaths < MOST_DEATHS and hangs < MOST_HANGS:
+    at, deaths, ends = 0, 0, Counter[str]()
+    while at < len(jobs) and deaths < MOST_DEATHS and not _too_many(ends):
         deaths += 1
         with forkserver.server(environment(guarded=True), guarded=True) as server:
             for outcome in _outcomes(Process(server, list(jobs[at:]), limits), jobs[at:]):
                 at += 1
-                hangs += any(check == "hangs" for check, _ in outcome.found)
+                ends.update({check for check, _ in outcome.found})
                 yield outcome
+                if _too_many(ends):
+                    break
+
+
+def _too_many(ends: Counter[str]) -> bool:
+    return ends["hangs"] >= MOST_HANGS or ends["able"] >= MOST_RAISED
 
 
 def _outcomes(process: Process, jobs: Sequence[Job]) -> Iterator[Outcome]:

@@ -53,7 +53,7 @@ def run(subject: Subject, limits: Limits) -> None:
         if not outcome.found and id(outcome.job.case) in spawned:
             subject.digests.append((outcome.job.case, outcome.digest))
     if left:
-        findings.note("memory", f"{left} problems were not run: their process had died, or hung, too often")
+        findings.note("memory", f"{left} problems were not run: too many before them died, hung or raised")
 
 
 def _side_by_side(jobs: Sequence[Job], limits: Limits) -> Iterator[Outcome]:
