@@ -5,7 +5,11 @@ import re
 import numpy as np
 import pytest
 from hostile_kernels import Hostile
+from plugin_helpers import provider
 
+from jitconv import Algorithm
+from jitconv.algorithm import never_refuses, no_workspace, unprepared
+from jitconv.algorithms.naive import window
 from jitconv.specs import parse
 from jitconv.testing import Case, check_algorithm, failed, process
 
@@ -69,3 +73,24 @@ def test_memory_beyond_the_limit_is_not_there(registry):
     assert "MemoryError" in text
     assert "it may take 200 MiB; --memory sets another limit" in text
     assert np.ones(2**26, np.uint8).all()  # this process is held to nothing
+
+
+def test_answers_that_take_long_are_told_and_absurd_ones_fail(registry, clock):
+    def slow(seconds):
+        def cost(spec):
+            clock[0] += seconds
+            return 1e-3 * (1 + spec.n)
+
+        return Algorithm("create_mask", "slow", never_refuses, cost, no_workspace, unprepared(window.mask))
+
+    for seconds, verdict, told in (
+        (1e-4, "passed", ""),
+        (0.01, "passed", "note: the answers on a problem take 0.01 s, for which every new problem"),
+        (2.0, "failed", "the answers on a problem take 2 s"),
+    ):
+        assert registry.register("slow", provider(slow(seconds))).state == "loaded"
+        given = {"problems": PROBLEMS, "random": 0, "only": {"contract"}}
+        (found,) = (one for one in check_algorithm("create_mask", "slow", **given) if one.check == "contract")
+        assert found.verdict == verdict
+        assert told in str(found)
+        registry.remove("slow")
