@@ -83,7 +83,7 @@ def test_expected_failures_are_no_failures(registry, command):
     assert f"of which {len(failing)} failed as expected" in " ".join(done.stdout.split())
     assert "as expected: marks nothing" in done.stdout
     assert command("check", "mine", *ONE, *expect, "--expect", "inputs: once wrote x").returncode == 1
-    of_one = [word for one in failing for word in ("--expect", f"{one}, n5h3w4: marks nothing")]
+    of_one = [word for one in failing for word in ("--expect", f"create_mask/{one}, n5h3w4: marks nothing")]
     assert command("check", "mine", *ONE, *of_one).returncode == 0
 
 
@@ -91,7 +91,10 @@ def test_expected_failures_are_no_failures(registry, command):
     ("words", "told"),
     [
         (("--expect", "bits"), '--expect must be "CHECK: REASON" or "CHECK, PROBLEM: REASON"; got'),
-        (("--expect", "speed: slow"), "expected_failures must be one of 'contract'"),
+        (("--expect", "speed: slow"), "a check that --expect names must be one of 'contract'"),
+        (("--expect", "max_pool/bits: slow"), "an op that --expect names must be one of 'create_mask'"),
+        (("--expect", "weights: none"), "--expect 'weights' is of none of the ops that are checked"),
+        (("--expect", "bits, n1h1w1c1 k1x1f1: x"), "is of none of the ops that are checked: create_mask"),
         (("--json", "."), "--json cannot write .: Is a directory"),
         (("--junit", "x", "--markdown", "x"), "--markdown and --junit must be two files"),
         (("--github-summary",), "--github-summary needs GITHUB_STEP_SUMMARY"),

@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from jitconv.algorithm import OPS
 from jitconv.cli.check_places import appended, places, write
+from jitconv.cli.check_report import cover, show
 from jitconv.cli.places import json_writer
 from jitconv.errors import ParameterError, PluginError
 
 if TYPE_CHECKING:
     from jitconv.testing import Case, Result
-
-COLOURS = {"passed": "green", "expected": "yellow", "failed": "red"}
 
 UNPROVED = ("reach",)
 """A check that fails where too little was run: no result is wrong."""
@@ -45,8 +43,9 @@ def check(
     expect: Annotated[
         list[str] | None,
         typer.Option(
-            help='A failure that is expected, with its reason: "bits: sums in the order of the threads", or '
-            'of one problem "agreement, n1h1w1c1 k1x1f1: ...". May be given again.'
+            help='A failure that is expected, with its reason: "bits: sums in the order of the threads", '
+            '"conv_backward/bits: ..." of one op, "agreement, n1h1w1c1 k1x1f1: ..." of one problem. May be '
+            "given again."
         ),
     ] = None,
     strict: Annotated[
@@ -96,7 +95,9 @@ def check(
         results: list[Result] = []
         took: dict[str, float] = {}
         problems = None if shape is None else _cases(shape)
-        for one in _ops(name, op, problems):
+        ops = _ops(name, op, problems)
+        expected = _expected(expect or (), ops)
+        for one in ops:
             start = time.perf_counter()
             found = list(
                 check_algorithm(
@@ -105,7 +106,7 @@ def check(
                     problems=problems,
                     random=0 if problems else random,
                     seed=seed,
-                    expected_failures=_expected(expect or ()),
+                    expected_failures=expected[one],
                     seconds=seconds,
                     memory=None if memory is None else memory * 2**20,
                     apart=not coverage,
@@ -114,7 +115,7 @@ def check(
             if problems:
                 found = [result for result in found if result.check not in ("reach", "cost")]
             took[one] = time.perf_counter() - start
-            _show(found, took[one], console, features=features)
+            show(found, took[one], console, features=features)
             results += found
         write_json(report.as_json(results))
         write(junit_file, lambda: report.as_junit(results, took))
@@ -122,7 +123,7 @@ def check(
         write(markdown_file, page.encode)
         write(summary, lambda: appended(summary, page))
         if coverage:
-            _cover(name, results, console)
+            cover(name, results, console)
         _end(name, results, console, strict=strict)
 
 
@@ -142,17 +143,33 @@ def _last_line(text: str | None) -> str:
     return ((text or "").strip().splitlines() or [""])[-1]
 
 
-def _expected(listed: Sequence[str]) -> dict[str | tuple[str, str | Case], str]:
-    """Return expected failures by what ``CHECK: REASON`` and ``CHECK, PROBLEM: REASON`` say."""
-    found: dict[str | tuple[str, str | Case], str] = {}
+def _expected(
+    listed: Sequence[str], ops: Sequence[str]
+) -> dict[str, dict[str | tuple[str, str | Case], str]]:
+    """Return by op the failures that are expected, by what ``[OP/]CHECK[, PROBLEM]: REASON`` says of them."""
+    from jitconv.specs.values import choice
+    from jitconv.testing import PROMISES, Case
+    from jitconv.testing.checks import promises
+
+    found: dict[str, dict[str | tuple[str, str | Case], str]] = {op: {} for op in ops}
     for text in listed:
-        place, colon, reason = text.partition(":")
-        check_name, comma, problem = (part.strip() for part in place.partition(","))
-        if not colon or not reason.strip():
+        place, colon, reason = (part.strip() for part in text.partition(":"))
+        named, comma, problem = (part.strip() for part in place.partition(","))
+        of, slash, name = named.rpartition("/")
+        if not colon or not reason:
             raise ParameterError(
                 f'--expect must be "CHECK: REASON" or "CHECK, PROBLEM: REASON"; got {text!r}'
             )
-        found[(check_name, problem) if comma else check_name] = reason.strip()
+        choice("a check that --expect names", name, tuple(PROMISES))
+        meant = [choice("an op that --expect names", of, tuple(ops))] if slash else ops
+        case = Case.of(problem) if comma else None
+        meant = [op for op in meant if name in promises(op) and (case is None or op in case.spec.ops)]
+        if not meant:
+            raise ParameterError(
+                f"--expect {place!r} is of none of the ops that are checked: {', '.join(ops)}"
+            )
+        for op in meant:
+            found[op][name if case is None else (name, case)] = reason
     return found
 
 
@@ -203,62 +220,6 @@ def _cases(shape: str) -> list[Case]:
     from jitconv.testing import Case
 
     return [Case.of(shape)]
-
-
-def _show(results: Sequence[Result], seconds: float, console: Console, *, features: bool) -> None:
-    from jitconv.testing import report
-
-    first = results[0]
-    console.print(
-        f"\n[bold]{first.op}[/] {escape(first.algorithm)}  [dim]{seconds:.1f} s[/]", highlight=False
-    )
-    for line in report.tested(results):
-        console.print(line, markup=False, highlight=False)
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False)
-    for column in ("check", "verdict", "run"):
-        table.add_column(column, no_wrap=True, justify="right" if column == "run" else "left")
-    table.add_column("promise", style="dim")
-    left_out: dict[str, list[str]] = {}
-    for result in results:
-        if result.verdict == "not run":
-            left_out.setdefault(result.not_run, []).append(result.check)
-            continue
-        verdict = f"[{COLOURS.get(result.verdict, 'yellow')}]{result.verdict}[/]"
-        table.add_row(result.check, verdict, str(result.ran), escape(result.promise))
-    console.print(table)
-    for reason, names in left_out.items():
-        console.print(f"[yellow]not run[/] {', '.join(names)}: {escape(reason)}")
-    if features:
-        _show_features(results, console)
-    for result in results:
-        if result.verdict in ("failed", "expected") or result.notes:
-            console.print(f"\n{result}", markup=False, highlight=False)
-        elif result.figures:
-            told = "; ".join(f"{what} {value:.3g}" for what, value in result.figures.items())
-            console.print(f"{result.check}: {told}", markup=False, highlight=False)
-
-
-def _show_features(results: Sequence[Result], console: Console) -> None:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, title_justify="left")
-    table.add_column("problems with")
-    table.add_column("accepted", justify="right")
-    table.add_column("of", justify="right")
-    for result in results:
-        for feature, (met, every) in result.features.items():
-            table.add_row(escape(feature), str(met), str(every), style="" if met else "yellow")
-    if table.row_count:
-        console.print()
-        console.print(table)
-
-
-def _cover(name: str, results: Sequence[Result], console: Console) -> None:
-    from jitconv.plugins import registry
-    from jitconv.testing.coverage import unreached
-
-    ops = {result.op for result in results}
-    never = unreached([registry().find(op, name) for op in OPS if op in ops])
-    told = f"loops that nothing reached: {', '.join(never)}" if never else "every compiled loop was reached"
-    console.print(f"\n{told}", markup=False, highlight=False)
 
 
 def _end(name: str, results: Sequence[Result], console: Console, *, strict: bool) -> None:

@@ -124,9 +124,9 @@ def run(part: Part, findings: Findings, limits: Limits) -> Subject | None:
                 findings.fail(check, process.end()[1], case)
         finally:
             process.close()
-    for left in part.stages[stage + 1 :]:
-        if stages.asked_for(left, part.only):
-            findings.skip(left.checks, stages.NOT_HERE)
+    for place, left in enumerate(part.stages):
+        if place >= max(stage, 0) and stages.asked_for(left, part.only):
+            findings.skip(left.checks, f"{'not finished: ' if place == stage else ''}{stages.NOT_HERE}")
     return None
 
 
