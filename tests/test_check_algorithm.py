@@ -44,20 +44,64 @@ def test_results_count_what_ran_and_what_is_left_out(registry):
     assert "passed: max_pool_forward/mine contract" in str(found["contract"])
 
 
-def test_a_known_failure_is_no_failure_and_one_that_passes_is(registry):
-    known = {"inputs": "writes a mark", "aliases": "once returned x"}
+def spoils_large_ones(spec, x, y, indices):
+    """Pool, and change operands; double the results of more than 4 rows."""
+    pool.max_forward(spec, x, y, indices)
+    x[...] = 0
+    if spec.h > 4:
+        y *= 2
 
-    def run(spec, x, y, indices):
-        pool.max_forward(spec, x, y, indices)
-        x[...] = 0
 
-    found = results(registry, Mine(run), {"inputs", "aliases"}, known=known)
-    assert found["inputs"].verdict == "known"
+def test_an_expected_failure_is_no_failure_and_one_that_passes_is(registry):
+    expected = {"inputs": "writes a mark", "aliases": "once returned x"}
+    found = results(registry, Mine(spoils_large_ones), {"inputs", "aliases"}, expected_failures=expected)
+    assert found["inputs"].verdict == "expected"
+    assert "as expected: writes a mark" in str(found["inputs"])
     assert found["aliases"].verdict == "failed"
-    assert "it passes, and was expected to fail: once returned x; take it off the list" in str(
-        found["aliases"]
-    )
-    assert failed(list(found.values())) == [found["aliases"]]
+    told = str(found["aliases"])
+    assert "it passes, and was expected to fail: once returned x; take it off the list" in told
+    assert failed([found["inputs"], found["aliases"]]) == [found["aliases"]]
+
+
+def test_a_failure_is_expected_of_some_problems_alone(registry):
+    four, five, six = map(str, POOLS)
+    both = {("agreement", five): "doubled", ("agreement", six): "doubled"}
+
+    def agreement(expected):
+        if registry.plugins[-1].name == "mine":
+            registry.remove("mine")
+        options = {"random": 0, "expected_failures": expected}
+        return results(registry, Mine(spoils_large_ones), {"agreement"}, **options)["agreement"]
+
+    assert agreement(both).verdict == "expected"
+    one_more = agreement({("agreement", five): "doubled"})
+    assert one_more.verdict == "failed"
+    assert one_more.failed == 1
+    assert one_more.as_expected == {five: 1}
+    stale = agreement({**both, ("agreement", four): "was wrong once"})
+    assert stale.verdict == "failed"
+    assert f"{four} passes, and was expected to fail: was wrong once" in str(stale)
+
+
+def test_an_expected_failure_of_what_did_not_run_is_neither(registry):
+    mine = Mine(why_not=lambda spec: "is not ready")
+    found = results(registry, mine, {"agreement"}, expected_failures={"agreement": "is off"})
+    assert found["agreement"].verdict == "nothing ran"
+
+
+@pytest.mark.parametrize(
+    ("expected", "told"),
+    [
+        ({"speed": "is slow"}, "expected_failures must be one of 'contract', .*; got 'speed'"),
+        ({"linearity": "no sum"}, "expected_failures must be one of .*; got 'linearity'"),
+        ({"bits": ""}, "bits needs its reason in words; got ''"),
+        ({("bits", "n5h3w4"): "why"}, "n5h3w4 is no problem of max_pool_forward"),
+        ({("bits", "n5h3w4, odd"): "why"}, "a word after the problem must be one of"),
+    ],
+)
+def test_an_expected_failure_of_nothing_is_refused(registry, expected, told):
+    with pytest.raises(ParameterError, match=told):
+        list(check_algorithm("max_pool_forward", "naive", expected_failures=expected))
 
 
 def test_what_cannot_be_run_is_told_where_it_is_left_out(registry):
@@ -87,10 +131,15 @@ def test_many_failures_are_counted_and_some_are_shown(registry):
     assert "it is all zeros" in str(found["agreement"])
 
 
-@pytest.mark.parametrize("argument", ["only", "known"])
-def test_a_check_that_there_is_not_is_refused_by_name(registry, argument):
-    with pytest.raises(ParameterError, match=f"{argument} must be one of 'contract', .*; got 'speed'"):
-        list(check_algorithm("max_pool_forward", "naive", **{argument: {"speed": "is not checked"}}))
+def test_a_check_that_there_is_not_is_refused_by_name(registry):
+    with pytest.raises(ParameterError, match=r"only must be one of 'contract', .*; got 'speed'"):
+        list(check_algorithm("max_pool_forward", "naive", only={"speed"}))
+
+
+@pytest.mark.parametrize("limit", [{"seconds": 0.0}, {"memory": -1}, {"seconds": float("nan")}])
+def test_a_limit_that_is_none_is_refused(registry, limit):
+    with pytest.raises(ParameterError, match="seconds and memory must be more than 0"):
+        list(check_algorithm("max_pool_forward", "naive", **limit))
 
 
 def test_an_algorithm_that_there_is_not_is_refused_by_name(registry):
@@ -123,10 +172,9 @@ PYTEST = """
 
 
     class TestMine(KernelConformance):
-        op, algorithm = "max_pool_forward", "mine"
-        random = 1
+        op, algorithm, random, apart = "max_pool_forward", "mine", 1, False
         problems = ["n1h4w4c1 k2x2", "n2h5w7c3 k3x3 s2 p1", "n1h6w6c2 k2x2 s3", "n1h6w6c2 k2x3 s3 float64"]
-        known = {"agreement": "twice too much", "reuse": "the same", "anywhere": "the same"}
+        expected_failures = {"agreement": "twice too much", "reuse": "the same", "anywhere": "the same"}
 """
 
 
@@ -135,7 +183,7 @@ def test_under_pytest_every_check_is_a_test(tmp_path, run_python):
     arguments = ["-q", "-rs", "-n", "0", "-p", "no:cacheprovider", "."]
     told = run_python(f"import pytest; print(pytest.main({arguments}).name)")
     assert told.endswith("OK")
-    assert "known: max_pool_forward/mine agreement" in told
+    assert "expected: max_pool_forward/mine agreement" in told
     assert "it is 2 times what is expected" in told
     passed, skipped = (int(re.search(rf"(\d+) {word}", told)[1]) for word in ("passed", "skipped"))
     assert passed + skipped == len(promises("max_pool_forward"))

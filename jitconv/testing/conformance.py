@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from jitconv.algorithm import OPS
 from jitconv.testing.cases import Case
 from jitconv.testing.checks import promises
 from jitconv.testing.findings import Result
-from jitconv.testing.kit import RANDOM, check_algorithm
+from jitconv.testing.kit import RANDOM, Expected, check_algorithm
+from jitconv.testing.limits import SECONDS
 
 
 class KernelConformance:
@@ -30,8 +31,12 @@ class KernelConformance:
         What to check it on; by default the catalogue.
     random, seed : int
         How many random problems more, and of which seed.
-    known : mapping of str to str
-        Checks that are expected to fail, with the reason: a listed one that passes fails.
+    expected_failures : mapping
+        Failures that are expected, with the reason, by check or by check and problem: see `check_algorithm`.
+        A listed one that passes fails.
+    seconds, memory, apart
+        Limits of a problem's time and of a process's bytes; whether all checks run in other processes: see
+        `check_algorithm`.
     """
 
     op: ClassVar[str] = ""
@@ -39,7 +44,10 @@ class KernelConformance:
     problems: ClassVar[Sequence[Case | str] | None] = None
     random: ClassVar[int] = RANDOM
     seed: ClassVar[int] = 0
-    known: ClassVar[Mapping[str, str]] = {}
+    expected_failures: ClassVar[Expected] = {}
+    seconds: ClassVar[float] = SECONDS
+    memory: ClassVar[int | None] = None
+    apart: ClassVar[bool | None] = None
 
     _results: ClassVar[dict[str, Result] | None] = None
 
@@ -58,7 +66,15 @@ class KernelConformance:
             given = cls.problems
             problems = None if given is None else [Case.of(a) if isinstance(a, str) else a for a in given]
             found = check_algorithm(
-                cls.op, cls.algorithm, problems=problems, random=cls.random, seed=cls.seed, known=cls.known
+                cls.op,
+                cls.algorithm,
+                problems=problems,
+                random=cls.random,
+                seed=cls.seed,
+                expected_failures=cls.expected_failures,
+                seconds=cls.seconds,
+                memory=cls.memory,
+                apart=cls.apart,
             )
             cls._results = {result.check: result for result in found}
         return cls._results
@@ -69,7 +85,7 @@ def _test(check: str, promise: str) -> Any:
         result = self.results()[check]
         if result.verdict == "failed":
             raise AssertionError(str(result))
-        if result.verdict in ("nothing ran", "not run", "known"):
+        if result.verdict in ("nothing ran", "not run", "expected"):
             import pytest
 
             pytest.skip(str(result))

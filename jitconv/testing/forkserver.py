@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -25,8 +26,8 @@ START_SECONDS = 120.0
 LINE = 65536
 """Bytes of a message; the longest holds the path of a folder."""
 
-MOST_IDLE = 2
-"""As many as the kit asks for at a time."""
+MOST_IDLE = 3
+"""As many as the kit asks for in turn: two with guard pages, one without."""
 
 _idle: list[Server] = []
 """At most `MOST_IDLE`."""
@@ -39,10 +40,13 @@ class Server:
     ----------
     environment : dict
         Of the process, and so of all its children.
+    guarded : bool
+        Whether the children have an arena, see `jitconv.testing.arena`.
     """
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], *, guarded: bool) -> None:
         self.environment = environment
+        self.guarded = guarded
         self.owner = os.getpid()
         self._child = 0
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -50,7 +54,10 @@ class Server:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the rest)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "jitconv.testing.forkserver", str(theirs.fileno())],
+                [
+                    *(sys.executable, "-m", "jitconv.testing.forkserver"),
+                    *(str(theirs.fileno()), "guarded" if guarded else "plain"),
+                ],
                 pass_fds=[theirs.fileno()],
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -61,9 +68,9 @@ class Server:
         ours.settimeout(START_SECONDS)
         self._answer()
 
-    def usable(self, environment: dict[str, str]) -> bool:
+    def usable(self, environment: dict[str, str], *, guarded: bool) -> bool:
         """Whether it serves an environment, is this process's own, lives and has no child."""
-        same = self.environment == environment and self.owner == os.getpid()
+        same = (self.environment, self.guarded, self.owner) == (environment, guarded, os.getpid())
         return same and not self._child and self._process.poll() is None
 
     def fork(self, files: Sequence[int]) -> None:
@@ -109,16 +116,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def server(environment: dict[str, str]) -> Iterator[Server]:
-    """Lend a server for an environment: the one that is idle, or a new one."""
-    try:
-        one = _idle.pop()
-    except IndexError:
-        one = Server(environment)
-    if not one.usable(environment):
-        if one.owner == os.getpid():
-            one.close()
-        one = Server(environment)
+def server(environment: dict[str, str], *, guarded: bool) -> Iterator[Server]:
+    """Lend a server for an environment: one that is idle, or a new one."""
+    one = _take_idle(environment, guarded=guarded) or Server(environment, guarded=guarded)
     try:
         yield one
         one.kill()
@@ -126,8 +126,17 @@ def server(environment: dict[str, str]) -> Iterator[Server]:
         one.close()
         raise
     _idle.append(one)
-    while len(_idle) > MOST_IDLE:  # lent to more Python threads
-        _idle.pop().close()
+    while len(_idle) > MOST_IDLE:  # lent to more Python threads, or for another environment before
+        _idle.pop(0).close()
+
+
+def _take_idle(environment: dict[str, str], *, guarded: bool) -> Server | None:
+    for one in list(_idle):
+        if one.usable(environment, guarded=guarded):
+            with contextlib.suppress(ValueError):  # another thread has taken it
+                _idle.remove(one)
+                return one
+    return None
 
 
 def serve(channel: socket.socket, run: Callable[..., None]) -> None:
@@ -177,5 +186,6 @@ def _close() -> None:
 if __name__ == "__main__":
     from jitconv.testing import worker
 
-    worker.prepare()
-    serve(socket.socket(fileno=int(sys.argv[1])), worker.main)
+    between_guards = sys.argv[2] == "guarded"
+    worker.prepare(guarded=between_guards)
+    serve(socket.socket(fileno=int(sys.argv[1])), functools.partial(worker.main, guarded=between_guards))

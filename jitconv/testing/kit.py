@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from jitconv.algorithm import OPS, Algorithm
-from jitconv.plugins import registry
-from jitconv.specs import Spec
+from jitconv.algorithm import OPS
+from jitconv.errors import ParameterError, shown
+from jitconv.plugins import BUILTIN, registry
 from jitconv.specs.values import choice
-from jitconv.testing import checks, watch
+from jitconv.testing import checks, limits, process, stages
+from jitconv.testing.apart import Part
+from jitconv.testing.apart import run as run_apart
 from jitconv.testing.cases import Case, cases
-from jitconv.testing.findings import Findings, Result, raised
-from jitconv.testing.problems import random_problems
+from jitconv.testing.findings import Findings, Result
+from jitconv.testing.limits import Limits
+from jitconv.testing.stages import random_cases
 from jitconv.testing.subject import Subject
+
+__all__ = ["RANDOM", "Expected", "Refused", "check_agreement", "check_algorithm", "failed", "random_cases"]
 
 RANDOM = 300
 """Random problems of a check, if nobody says how many."""
 
-NOT_HERE = "a kernel that touches what is not its own, or hangs, might end this process: mend that first"
-NOT_ABLE = "a problem that is accepted must be run without an error first: see able"
+Expected = Mapping[str | tuple[str, str | Case], str]
+"""Reasons of expected failures: by check, or by check and problem."""
 
 
 class Refused(Exception):  # noqa: N818 (no error: an answer, whose text is the algorithm's reason)
@@ -33,9 +37,11 @@ def check_algorithm(
     problems: Iterable[Case] | None = None,
     random: int = RANDOM,
     seed: int = 0,
-    known: Mapping[str, str] | None = None,
+    expected_failures: Expected | None = None,
     only: Collection[str] | None = None,
-    seconds: float = watch.SECONDS,
+    seconds: float = limits.SECONDS,
+    memory: int | None = None,
+    apart: bool | None = None,
 ) -> Iterator[Result]:
     """Check one algorithm of one op against everything that jitconv promises of a kernel.
 
@@ -50,12 +56,19 @@ def check_algorithm(
         `jitconv.testing.problems`.
     seed : int
         Of the random problems.
-    known : mapping of str to str, optional
-        Checks that are expected to fail, each with the reason; one that passes has failed.
+    expected_failures : mapping, optional
+        Failures that are expected, each with the reason: ``{"bits": "sums in the order of the threads"}``, or
+        of one problem ``{("agreement", "n1h1w1c1 k1x1f1"): "..."}``. One that passes has failed.
     only : collection of str, optional
         Names of checks; the others are left out, unless one of them fails on the way.
     seconds : float
-        A case that takes longer hangs.
+        A problem that takes longer hangs.
+    memory : int, optional
+        Bytes that each process may take beyond what it begins with, where the system keeps account of them
+        (Linux); by default 4 GiB, or half of the machine's.
+    apart : bool, optional
+        Whether all checks run in processes of their own, with these limits; by default those of jitconv's
+        own algorithms do not, but for the checks of memory. They cannot where `memory` is "not run".
 
     Yields
     ------
@@ -65,83 +78,102 @@ def check_algorithm(
     Raises
     ------
     ParameterError
-        When there is no such op, or `known` or `only` name no check.
+        When there is no such op, `expected_failures` or `only` name no check, or a limit is none.
     UnknownAlgorithmError
         When nobody provides `name`.
 
     Notes
     -----
-    A kernel that touches what is not its own, or hangs, is run in a process apart alone; the checks after
-    that are not run.
+    Where a kernel touches what is not its own, dies, or hangs, the checks after that are not run.
     """
     choice("op", op, OPS)
-    for argument, named in (("known", known), ("only", only)):
-        for check in named or ():
-            choice(argument, check, tuple(checks.PROMISES))
+    for check in only or ():
+        choice("only", check, tuple(checks.PROMISES))
+    expected = _by_check(op, expected_failures or {})
+    held = Limits(seconds, limits.usual() if memory is None else memory)
+    if not (held.seconds > 0 and held.memory > 0):
+        raise ParameterError(f"seconds and memory must be more than 0; got {seconds!r}, {memory!r}")
     algorithm = registry().find(op, name)
-    chosen = list(cases(op) if problems is None else problems)
-    chosen += random_cases(op, random, seed, algorithm)
-    findings = Findings(op, name, checks.promises(op), dict(known or {}))
-    _run(Subject(op, name, chosen, findings), seconds, only)
+    if apart is None:
+        apart = registry().provider(algorithm) != BUILTIN
+    findings = Findings(op, name, checks.promises(op), expected)
+    part = _part(op, name, problems, random, seed, expected, only)
+    if apart and process.why_not() is None:
+        _apart(part, findings, held)
+    else:
+        _here(part, findings, held)
     yield from (one for one in findings.results() if only is None or one.check in only or one.failures)
 
 
-def random_cases(op: str, count: int, seed: int, algorithm: Algorithm | None = None) -> list[Case]:
-    """Return random cases: whole numbers, normal ones and some that tie, in turn.
-
-    There are more than `count` for an algorithm that few of them suit.
-    """
-    kinds = ("normal", "integers", "normal", "zeros")
-    suits = None if algorithm is None else partial(_suits, algorithm)
-    return [
-        Case(spec, f"random, seed {seed}", values=_fit(op, spec, kinds[place % len(kinds)]))
-        for place, spec in enumerate(random_problems(op, count, seed, suits))
-    ]
-
-
-def _suits(algorithm: Algorithm, spec: Spec) -> bool:
-    try:
-        return algorithm.why_not(spec) is None
-    except Exception:  # which is found where it is checked
-        return False
+def _by_check(op: str, expected: Expected) -> dict[str, dict[str, str]]:
+    """Return reasons by check, and there by problem, "" for all."""
+    found: dict[str, dict[str, str]] = {}
+    for key, reason in expected.items():
+        check, problem = (key, "") if isinstance(key, str) else key
+        choice("expected_failures", check, tuple(checks.promises(op)))
+        if not isinstance(reason, str) or not reason.strip():
+            raise ParameterError(f"expected_failures: {check} needs its reason in words; got {shown(reason)}")
+        case = Case.of(problem) if isinstance(problem, str) and problem else problem
+        if case and op not in case.spec.ops:
+            raise ParameterError(f"expected_failures: {case} is no problem of {op}")
+        found.setdefault(check, {})[str(case)] = reason
+    return found
 
 
-def _fit(op: str, spec: object, values: str) -> str:
-    """Whole numbers do not stay whole in averages and shares."""
-    shares = op.startswith("avg") or op == "distribute_value" or getattr(spec, "ties", "") == "split"
-    return "normal" if values == "integers" and shares else values
+def _part(
+    op: str,
+    name: str,
+    problems: Iterable[Case] | None,
+    random: int,
+    seed: int,
+    expected: dict[str, dict[str, str]],
+    only: Collection[str] | None,
+) -> Part:
+    """Return the first part: to ask about problems, those of expected failures too."""
+    chosen = list(cases(op) if problems is None else problems)
+    there = set(map(str, chosen))
+    listed = {problem for by_problem in expected.values() for problem in by_problem} - there - {""}
+    chosen += [Case.of(problem) for problem in sorted(listed)]
+    return Part(op, name, chosen, None, random, seed, expected, only)
 
 
-def _stages(seconds: float) -> list[tuple[Collection[str], Callable[[Subject], None]]]:
-    """Return the checks that run together, in their order: first what might end this process."""
-    return [
-        (("contract", "reach"), checks.contract.run),
-        (checks.memory.PROMISES, partial(checks.memory.run, seconds=seconds)),
-        (("state",), checks.state.run),
-        (checks.trials.PROMISES, checks.trials.run),
-        (("anywhere", "workspace"), checks.state.run_elsewhere),
-        (checks.reuse.PROMISES, checks.reuse.run),
-        (checks.laws.PROMISES, checks.laws.run),
-        (("cost",), checks.contract.run_cost),
-    ]
+def _here(part: Part, findings: Findings, held: Limits) -> None:
+    """Do both parts in this process."""
+    algorithm = registry().find(part.op, part.algorithm)
+    gathered = stages.gathered(algorithm, findings, part.cases, part.random, part.seed)
+    subject = Subject(part.op, part.algorithm, gathered, findings)
+    list(stages.run(subject, (stages.ASKED,), part.only))
+    _memory(subject, held, part.only)
+    list(stages.run(subject, stages.RUN, part.only))
 
 
-def _run(subject: Subject, seconds: float, only: Collection[str] | None) -> None:
-    findings, hindrance = subject.findings, ""
-    for names, stage in _stages(seconds):
-        if only is not None and not set(names).intersection(only):
-            continue
-        if hindrance:
-            findings.skip(names, hindrance)
-            continue
+def _apart(part: Part, findings: Findings, held: Limits) -> None:
+    """Have other processes do all; this one calls nothing of the algorithm."""
+    subject = run_apart(part, findings, held)
+    if subject is None or findings.failed("hangs"):
+        for stage in (stages.MEMORY, *stages.RUN):
+            findings.skip(stage.checks, stages.NOT_HERE)
+        return
+    _memory(subject, held, part.only)
+    later = part._replace(
+        cases=subject.cases,
+        able=subject.places(subject.able),
+        digests=[(subject.places([case])[0], digest) for case, digest in subject.digests],
+    )
+    if findings.failed("memory", "hangs"):
+        for stage in stages.RUN:
+            if stages.asked_for(stage, part.only):
+                findings.skip(stage.checks, stages.NOT_HERE)
+    elif any(stages.asked_for(stage, part.only) for stage in stages.RUN):
+        run_apart(later, findings, held)
+
+
+def _memory(subject: Subject, held: Limits, only: Collection[str] | None) -> None:
+    if stages.asked_for(stages.MEMORY, only):
         try:
-            stage(subject)
-        except Exception as error:  # of the algorithm, where a check did not expect it
-            findings.fail("able", f"{', '.join(names)}: {raised(error)}")
-        if findings.failed("memory", "hangs"):
-            hindrance = NOT_HERE
-        elif stage is checks.trials.run and findings.failed("able"):
-            hindrance = NOT_ABLE
+            checks.memory.run(subject, held)
+        except OSError as error:  # no process could be begun
+            subject.findings.skip(stages.MEMORY.checks, str(error))
 
 
 def check_agreement(op: str, name: str, case: Case) -> None:
@@ -155,7 +187,7 @@ def check_agreement(op: str, name: str, case: Case) -> None:
         When outputs disagree, are not written whole, alias an input, are not C-contiguous, or an input was
         changed; the text says which.
     """
-    findings = Findings(op, name, {**checks.contract.PROMISES, **checks.trials.PROMISES}, {})
+    findings = Findings(op, name, {**checks.contract.PROMISES, **checks.trials.PROMISES})
     subject = Subject(op, name, [case], findings)
     if not subject.able and findings.refusals:
         raise Refused(next(iter(findings.refusals)))

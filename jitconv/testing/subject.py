@@ -56,12 +56,15 @@ class Subject:
         self.algorithm: Algorithm = registry().find(op, name)
         self.cases = list(cases)
         self.findings = findings
+        self.digests: list[tuple[Case, str]] = []
+        """Of some cases, the digest of the outputs that another process had."""
 
     @cached_property
     def able(self) -> list[Case]:
         """The cases that `why_not` accepts; refusals are counted by their reasons."""
         found = []
         for case in self.cases:
+            self.findings.at("contract", case)
             try:
                 reason = self.algorithm.why_not(case.spec)
             except Exception as error:
@@ -72,6 +75,11 @@ class Subject:
             else:
                 self.findings.refusals[str(reason)] += 1
         return found
+
+    def places(self, cases: Iterable[Case]) -> list[int]:
+        """Return the places of some of its cases among all."""
+        place_of = {id(case): place for place, case in enumerate(self.cases)}
+        return [place_of[id(case)] for case in cases]
 
     @property
     def plain(self) -> list[Case]:

@@ -1,32 +1,24 @@
-"""Kernels in a process of their own, where they may crash, hang, or touch what is not theirs."""
+"""Kernels between guard pages, in a process of their own, where they may crash, hang, or touch what is not
+theirs.
+"""
 
 from __future__ import annotations
 
-import json
-import mmap
-import os
-import pickle
-import selectors
-import sys
-import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-
-from jitconv.plugins import BUILTIN, installed, registry
 from jitconv.testing import arena, forkserver
 from jitconv.testing.cases import Case
+from jitconv.testing.limits import Limits
+from jitconv.testing.process import Process, environment, why_not
 
-MOST_THREADS = 3
-"""Of the worker."""
+__all__ = ["MOST_DEATHS", "Job", "Outcome", "watched", "why_not"]
 
-MOST_DEATHS = 8
-
-SECONDS = 120.0
-"""One job may take so long: it may compile, on a busy machine."""
+MOST_DEATHS, MOST_HANGS, MOST_RAISED = 8, 2, 20
+"""Of a process, until the rest is not run: for each hang one waits as long as a problem may take, and what
+takes all memory takes its time, too."""
 
 
 class Job(NamedTuple):
@@ -61,131 +53,58 @@ class _Said:
     digest: str = ""
 
 
-def why_not() -> str | None:
-    """Return why kernels cannot be watched here, or None: the system, or plugins that no process can load."""
-    if reason := arena.why_not():
-        return reason
-    for name, plugin in _guests():
-        if isinstance(plugin, str):
-            continue
-        try:
-            pickle.dumps(plugin)
-        except Exception as error:
-            return (
-                f"another process cannot load the plugin {name!r}, which was registered from code that it "
-                f"cannot import ({type(error).__name__}: {error}); put it in a module"
-            )
-    return None
-
-
-def watched(jobs: Sequence[Job], seconds: float = SECONDS) -> Iterator[Outcome]:
+def watched(jobs: Sequence[Job], limits: Limits) -> Iterator[Outcome]:
     """Run jobs between guard pages; give the outcome of each.
 
-    After `MOST_DEATHS` deaths of their process the rest is not run.
+    After `MOST_DEATHS` deaths of their process, `MOST_HANGS` of them by hanging, or `MOST_RAISED` errors the
+    rest is not run.
 
     Parameters
     ----------
     jobs : sequence of Job
         Each is run in one process, the next one after it in the same unless that died.
-    seconds : float
-        A job that takes longer hangs.
+    limits : Limits
+        A job that takes longer hangs; one that takes more memory finds none.
     """
-    at = deaths = 0
-    while at < len(jobs) and deaths < MOST_DEATHS:
+    at, deaths, ends = 0, 0, Counter[str]()
+    while at < len(jobs) and deaths < MOST_DEATHS and not _too_many(ends):
         deaths += 1
-        with forkserver.server(_environment()) as server:
-            for outcome in _Process(server, jobs[at:], seconds).outcomes():
+        with forkserver.server(environment(guarded=True), guarded=True) as server:
+            for outcome in _outcomes(Process(server, list(jobs[at:]), limits), jobs[at:]):
                 at += 1
+                ends.update({check for check, _ in outcome.found})
                 yield outcome
+                if _too_many(ends):
+                    break
 
 
-class _Process:
-    """One life of the worker."""
-
-    def __init__(self, server: forkserver.Server, jobs: Sequence[Job], seconds: float) -> None:
-        self._server, self._jobs, self._seconds = server, jobs, seconds
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the rest)
-        with tempfile.TemporaryFile() as control, tempfile.TemporaryFile() as given:
-            control.truncate(arena.CONTROL_BYTES)
-            self._control = np.frombuffer(mmap.mmap(control.fileno(), arena.CONTROL_BYTES), np.int64)
-            pickle.dump((_guests(), list(jobs)), given)
-            given.flush()
-            given.seek(0)
-            answers, theirs = os.pipe()
-            self._answers = os.fdopen(answers, "rb", buffering=0)
-            try:
-                server.fork([control.fileno(), given.fileno(), theirs, self._errors.fileno()])
-            finally:
-                os.close(theirs)
-
-    def outcomes(self) -> Iterator[Outcome]:
-        """Give the outcome of each job until the worker dies, that of the last one then too."""
-        said, done = _Said(), 0
-        try:
-            for line in self._lines():
-                if line is None:
-                    yield Outcome(self._jobs[done], [("hangs", self._silent(said))])
-                    return
-                if "done" in line:
-                    yield Outcome(
-                        self._jobs[done], [(check, text) for check, text in line["found"]], said.digest
-                    )
-                    done, said = done + 1, _Said()
-                for name in line.keys() & {"way", "arrays", "digest"}:
-                    setattr(said, name, line[name])
-            if done < len(self._jobs):
-                yield Outcome(self._jobs[done], [("memory", self._death(said))])
-        finally:
-            self._server.kill()
-            self._answers.close()
-            self._errors.close()
-
-    def _lines(self) -> Iterator[dict[str, Any] | None]:
-        """Give what the worker says; None once where it is silent for too long."""
-        rest = b""
-        with selectors.DefaultSelector() as ready:
-            ready.register(self._answers, selectors.EVENT_READ)
-            patience = max(self._seconds, forkserver.START_SECONDS)  # a guest may import much
-            while True:
-                if not ready.select(patience):
-                    yield None
-                    return
-                patience = self._seconds
-                block = self._answers.read(65536)
-                if not block:
-                    return
-                *lines, rest = (rest + block).split(b"\n")
-                for line in lines:
-                    yield json.loads(line)
-
-    def _silent(self, said: _Said) -> str:
-        return f"{said.way or 'build'}: did not end within {self._seconds:.3g} s"
-
-    def _death(self, said: _Said) -> str:
-        """Say how the worker ended in the midst of a job."""
-        code, at = self._server.wait(), said.way or "build"
-        if code == arena.EXIT:
-            arrays = {name: (place[0], place[1]) for name, place in said.arrays.items()}
-            return f"{at}: {arena.fault(self._control, arrays)}"
-        self._errors.seek(0)
-        last = self._errors.read().decode(errors="replace").strip().splitlines()[-1:]
-        return f"{at}: the process ended with code {code}" + "".join(f": {line}" for line in last)
+def _too_many(ends: Counter[str]) -> bool:
+    return ends["hangs"] >= MOST_HANGS or ends["able"] >= MOST_RAISED
 
 
-def _guests() -> list[tuple[str, Any]]:
-    """Return the plugins that were registered by hand; of a module its name."""
-    return [
-        (name, plugin.__name__ if isinstance(plugin, ModuleType) else plugin)
-        for name, plugin in registry().objects()
-        if name != BUILTIN and name not in installed()
-    ]
+def _outcomes(process: Process, jobs: Sequence[Job]) -> Iterator[Outcome]:
+    """Give the outcome of each job until the worker dies, that of the last one then too."""
+    said, done = _Said(), 0
+    try:
+        for line in process.lines():
+            if line is None:
+                yield Outcome(jobs[done], [("hangs", f"{said.way or 'build'}: {process.silent()}")])
+                return
+            if "done" in line:
+                yield Outcome(jobs[done], [(check, text) for check, text in line["found"]], said.digest)
+                done, said = done + 1, _Said()
+            for name in line.keys() & {"way", "arrays", "digest"}:
+                setattr(said, name, line[name])
+        if done < len(jobs):
+            yield Outcome(jobs[done], [("memory", _death(process, said))])
+    finally:
+        process.close()
 
 
-def _environment() -> dict[str, str]:
-    """Return an environment with the same plugins, and threads enough to have three at work."""
-    loaded = sorted(installed() & {name for name, _ in registry().objects()})
-    paths = [path or os.getcwd() for path in sys.path]
-    told = {"PYTHONPATH": os.pathsep.join(paths), "JITCONV_PLUGINS": ",".join(loaded)}
-    told |= {"NUMBA_NUM_THREADS": str(MOST_THREADS), "OMP_WAIT_POLICY": "passive"}
-    left_out = "JITCONV_BLOCK", "PYTEST_CURRENT_TEST"  # the latter is another for each test
-    return {name: value for name, value in os.environ.items() if name not in left_out} | told
+def _death(process: Process, said: _Said) -> str:
+    """Say how the worker ended in the midst of a job."""
+    code, told = process.end()
+    if code == arena.EXIT:
+        arrays = {name: (place[0], place[1]) for name, place in said.arrays.items()}
+        told = arena.fault(process.control, arrays)
+    return f"{said.way or 'build'}: {told}"

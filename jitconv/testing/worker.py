@@ -1,6 +1,6 @@
-"""The process that runs kernels between guard pages.
+"""The process that runs kernels, between guard pages or plainly, held to a limit on memory.
 
-It may die at any moment, which is what it is for; `jitconv.testing.watch` has it forked from a server that
+It may die at any moment, which is what it is for; `jitconv.testing.process` has it forked from a server that
 has imported all (`jitconv.testing.forkserver`), and reads what it says.
 """
 
@@ -27,6 +27,7 @@ from jitconv.arrays import Array
 from jitconv.config import config
 from jitconv.jit import kernels
 from jitconv.plugins import builtin_modules, registry
+from jitconv.testing import apart, limits
 from jitconv.testing.agreement import disagreement
 from jitconv.testing.arena import PATTERNS, Arena
 from jitconv.testing.cases import Case
@@ -220,33 +221,41 @@ def _places(named: dict[str, Array | None]) -> dict[str, tuple[int, int]]:
     return {name: (one.ctypes.data, one.nbytes) for name, one in named.items() if one is not None}
 
 
-def main(control: int, jobs: int, answers: int, errors: int) -> None:
-    """Run the jobs of a file; answers are lines of JSON.
+def main(control: int, todo: int, answers: int, errors: int, *, guarded: bool) -> None:
+    """Run the jobs or parts of a file; answers are lines of JSON.
 
     Parameters
     ----------
-    control, jobs, answers, errors : int
-        Open files: the arena's control block; plugins and jobs; where answers go, and what is printed on
-        the way.
+    control, todo, answers, errors : int
+        Open files: the arena's control block; plugins, the bytes that this process may take, and what is to
+        be run; where answers go, and what is printed on the way.
+    guarded : bool
+        Whether there is an arena, for jobs; else there are parts to do.
     """
     os.dup2(errors, 2)
-    arena = _arena()
-    arena.share(control)
-    with os.fdopen(jobs, "rb") as given:
-        guests, todo = pickle.load(given)
+    if guarded:
+        _arena().share(control)
+    with os.fdopen(todo, "rb") as given:
+        guests, memory = pickle.load(given)
+        limits.hold(memory)
+        plugins = registry()
+        for name, plugin in guests:
+            plugins.register(name, importlib.import_module(plugin) if isinstance(plugin, str) else plugin)
+        listed = pickle.load(given)
     out = os.fdopen(answers, "w", buffering=1)
 
     def say(**what: Any) -> None:
         out.write(json.dumps(what) + "\n")
 
-    plugins = registry()
-    for name, plugin in guests:
-        plugins.register(name, importlib.import_module(plugin) if isinstance(plugin, str) else plugin)
-    worker = Worker(arena, say)
     say(ready=True)
-    for job in todo:
+    worker = Worker(_arena(), say) if guarded else None
+    for one in listed:
+        found: list[Finding] = []
         try:
-            found = worker.job(plugins.find(job.op, job.algorithm), job)
+            if worker is None:
+                apart.serve(one, say)
+            else:
+                found = worker.job(plugins.find(one.op, one.algorithm), one)
         except Exception as error:
             found = [("able", raised(error))]
         say(done=True, found=found)
@@ -257,7 +266,8 @@ def _arena() -> Arena:
     return Arena()
 
 
-def prepare() -> None:
+def prepare(*, guarded: bool) -> None:
     """Do what every worker does first, once for many that are forked then."""
-    _arena()
-    builtin_modules()
+    if guarded:
+        _arena()
+    list(builtin_modules())

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from jitconv.testing.cases import Case
+from jitconv.testing.features import counted
 from jitconv.testing.findings import raised
 from jitconv.testing.subject import Subject
 
@@ -25,7 +26,11 @@ LEAST_ACCEPTED = 5
 """Fewer problems than these tell nothing of a kernel."""
 
 NEAR, ABSURD = 3.0, 1e4
-"""A prediction further off than this is noted, or is a failure."""
+"""A prediction further off than this is noted, or is a failure: a millisecond for ten seconds."""
+
+ASKING, ASKING_ABSURD = 1e-3, 1.0
+"""Seconds in which an algorithm must have answered all questions on a new problem: a slower one is noted, and
+is a failure."""
 
 TIMED = 10
 """Problems whose cost is compared with what is measured."""
@@ -33,16 +38,31 @@ TIMED = 10
 
 def run(subject: Subject) -> None:
     """Ask about every case."""
-    findings = subject.findings
+    findings, took = subject.findings, []
     for case in subject.cases:
+        findings.at("contract", case)
         findings.ran("contract")
+        start = time.perf_counter()
         _ask(subject, case)
+        took.append(time.perf_counter() - start)
+    _told_in_time(subject, took)
+    findings.met(counted(subject.cases, subject.places(subject.able)))
     problems = {str(replace(case.spec, dtype="float32")) for case in subject.able if case.spec.n}
     findings.ran("reach", len(problems))
     if len(problems) < LEAST_ACCEPTED:
         reasons = "; ".join(f"{reason} ({count})" for reason, count in findings.refusals.most_common(3))
         told = f"accepts {len(problems)} of the problems, fewer than {LEAST_ACCEPTED}: nothing is proved"
         findings.fail("reach", f"{told}. It refuses: {reasons or 'nothing'}")
+
+
+def _told_in_time(subject: Subject, took: list[float]) -> None:
+    """Judge how long the answers took: every new problem of a program waits for those of every algorithm."""
+    usual = float(np.median(took)) if took else 0.0
+    told = f"the answers on a problem take {usual:.3g} s, for which every new problem of a program waits"
+    if usual > ASKING_ABSURD:
+        subject.findings.fail("contract", told)
+    elif usual > ASKING:
+        subject.findings.note("contract", told)
 
 
 def _ask(subject: Subject, case: Case) -> None:
@@ -86,7 +106,9 @@ def run_cost(subject: Subject) -> None:
     cases = [case for case in subject.plain if case.values == "normal"]
     cases.sort(key=lambda case: case.spec.flops(subject.op))
     chosen = cases[:: max(1, len(cases) // TIMED)][:TIMED]
+    ratios: list[tuple[float, str]] = []
     for case in chosen:
+        findings.at("cost", case)
         predicted: float | None = algorithm.cost(case.spec)
         if predicted is None:
             findings.note("cost", "no cost is given: auto takes this algorithm only when it is measured")
@@ -98,10 +120,24 @@ def run_cost(subject: Subject) -> None:
             findings.fail("cost", f"{predicted:.3g} s, but {of_more:.3g} s for {more}", case)
         measured = _seconds(subject, case)
         off = max(predicted, 1e-9) / max(measured, 1e-9)
+        ratios.append((off, f"{case}: {predicted:.3g} s predicted, {measured:.3g} s measured"))
         if not 1 / ABSURD <= off <= ABSURD:
             findings.fail("cost", f"{predicted:.3g} s are predicted, {measured:.3g} s measured", case)
-        elif not 1 / NEAR <= off <= NEAR:
-            findings.note("cost", f"{case}: {predicted:.3g} s predicted, {measured:.3g} s measured")
+    _tell(subject, ratios)
+
+
+def _tell(subject: Subject, ratios: list[tuple[float, str]]) -> None:
+    """Tell how far predictions are off, and the furthest on either side."""
+    if not ratios:
+        return
+    findings, every = subject.findings, [off for off, _ in ratios]
+    least, most = min(ratios), max(ratios)
+    findings.figure("cost", "predicted over measured, least", least[0])
+    findings.figure("cost", "predicted over measured, median", float(np.median(every)))
+    findings.figure("cost", "predicted over measured, most", most[0])
+    for off, told in dict.fromkeys((least, most)):
+        if not 1 / NEAR <= off <= NEAR:
+            findings.note("cost", told)
 
 
 def _larger(spec: Any) -> dict[str, Any]:

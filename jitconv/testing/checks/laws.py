@@ -48,10 +48,10 @@ STEPS = 8
 
 def run(subject: Subject) -> None:
     """Try the laws on the smallest cases that they apply to."""
-    for law, ops, applies in (
-        (_linear, LINEAR, lambda case: True),
-        (_translated, TRANSLATED, _moves),
-        (_gradients, FORWARD, lambda case: case.spec.dtype == "float64"),
+    for name, law, ops, applies in (
+        ("linearity", _linear, LINEAR, lambda case: True),
+        ("translation", _translated, TRANSLATED, _moves),
+        ("gradients", _gradients, FORWARD, lambda case: case.spec.dtype == "float64"),
     ):
         if subject.op not in ops:
             continue
@@ -59,6 +59,7 @@ def run(subject: Subject) -> None:
             case for case in subject.smallest(len(subject.able)) if case.values == "normal" and applies(case)
         )
         for case in itertools.islice(cases, CASES):
+            subject.findings.at(name, case)
             try:
                 law(subject, case)
             except Exception as error:

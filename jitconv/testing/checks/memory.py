@@ -6,11 +6,13 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 from jitconv.specs.values import DTYPES
+from jitconv.testing.cases import Case
+from jitconv.testing.limits import Limits
 from jitconv.testing.subject import Subject
 from jitconv.testing.together import together
 from jitconv.testing.watch import Job, Outcome, watched, why_not
 
-PROMISES = {
+PROMISES: dict[str, str] = {
     "memory": "nothing is read or written beyond its arrays, and no operand is written",
     "hangs": "every call ends",
     "bits": "the same bits on 1, 2 and 3 threads and on every run, if declared deterministic",
@@ -25,7 +27,7 @@ FORKED = 3
 """So many cases are run in a forked child, too."""
 
 
-def run(subject: Subject, seconds: float) -> None:
+def run(subject: Subject, limits: Limits) -> None:
     """Run every able case that has pictures."""
     findings = subject.findings
     if reason := why_not():
@@ -33,13 +35,14 @@ def run(subject: Subject, seconds: float) -> None:
         return
     cases = [case for case in subject.able if case.spec.n and case.memory == "plain"]
     forked = {id(case) for case in (*subject.largest(1), *subject.smallest(FORKED - 1))}
+    spawned = {id(case) for case in subject.smallest(FORKED)}  # as any caller has them: never threaded
+    threaded = {id(case) for case in cases[1::THREADED_EVERY]} - spawned
     jobs = [
-        Job(subject.op, subject.name, case, threaded=i % THREADED_EVERY == 1, fork=id(case) in forked)
-        for i, case in enumerate(cases)
+        Job(subject.op, subject.name, case, threaded=id(case) in threaded, fork=id(case) in forked)
+        for case in cases
     ]
-    spawned = {id(case) for case in subject.smallest(FORKED)}
     left = len(jobs)
-    for outcome in _side_by_side(jobs, seconds):
+    for outcome in _side_by_side(jobs, limits):
         left -= 1
         ran = {"memory", "hangs", *(["bits"] if subject.algorithm.deterministic else [])}
         ran |= {"fork"} if outcome.job.fork else set()
@@ -48,29 +51,35 @@ def run(subject: Subject, seconds: float) -> None:
         for check, text in outcome.found:
             findings.fail(check, text, outcome.job.case)
         if not outcome.found and id(outcome.job.case) in spawned:
-            _same_here(subject, outcome.job, outcome.digest)
+            subject.digests.append((outcome.job.case, outcome.digest))
     if left:
-        findings.note("memory", f"{left} problems were not run: their process had died too often")
+        findings.note("memory", f"{left} problems were not run: too many before them died, hung or raised")
 
 
-def _side_by_side(jobs: Sequence[Job], seconds: float) -> Iterator[Outcome]:
+def _side_by_side(jobs: Sequence[Job], limits: Limits) -> Iterator[Outcome]:
     """Run the jobs of each dtype in a process of its own: they share no compiled kernel.
 
     From an empty cache `jitconv check direct` took 247 s with one process, whose compiler uses one core.
     """
     parts = [[job for job in jobs if job.case.spec.dtype == dtype] for dtype in DTYPES]
-    for outcomes in together(lambda part: list(watched(part, seconds)), parts):
+    for outcomes in together(lambda part: list(watched(part, limits)), parts):
         yield from outcomes
 
 
-def _same_here(subject: Subject, job: Job, digest: str) -> None:
+def run_spawned(subject: Subject) -> None:
     """Compare the outputs of the other process with those of this one."""
+    for case, digest in subject.digests:
+        subject.findings.at("spawn", case)
+        _same_here(subject, case, digest)
+
+
+def _same_here(subject: Subject, case: Case, digest: str) -> None:
     subject.findings.ran("spawn")
-    operands, here = job.case.operands(subject.op), hashlib.sha256()
-    for build in subject.plans(job.case, operands):
+    operands, here = case.operands(subject.op), hashlib.sha256()
+    for build in subject.plans(case, operands):
         plan = build()
         given = [operands[subject.operand_names.index(name)] for name in plan.operands]
-        for one in plan.run(given, subject.filled(job.case, 0.0)):
+        for one in plan.run(given, subject.filled(case, 0.0)):
             here.update(b"" if one is None else one.tobytes())
     if subject.algorithm.deterministic and here.hexdigest() != digest:
-        subject.findings.fail("spawn", "gives other bits in another process than in this one", job.case)
+        subject.findings.fail("spawn", "gives other bits in another process than in this one", case)

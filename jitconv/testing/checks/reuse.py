@@ -50,6 +50,7 @@ def run(subject: Subject) -> None:
         ):
             if check == "weights" and not subject.op.startswith("conv"):
                 continue
+            subject.findings.at(check, case)
             try:
                 use()
             except Exception as error:

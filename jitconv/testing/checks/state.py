@@ -63,6 +63,7 @@ def _settings() -> dict[str, Any]:
 
 def _leaves(subject: Subject, case: Case) -> None:
     findings = subject.findings
+    findings.at("state", case)
     findings.ran("state")
     before = _settings()
     try:
@@ -76,6 +77,7 @@ def _leaves(subject: Subject, case: Case) -> None:
 
 
 def _anywhere(subject: Subject, case: Case) -> None:
+    subject.findings.at("anywhere", case)
     subject.findings.ran("anywhere")
     operands, plan = case.operands(subject.op), subject.plan(case)
     got: dict[str, Any] = {}
@@ -99,6 +101,7 @@ def _anywhere(subject: Subject, case: Case) -> None:
 def _takes(subject: Subject, case: Case) -> None:
     """Measure by tracemalloc, which sees what NumPy and what compiled kernels allocate."""
     findings = subject.findings
+    findings.at("workspace", case)
     findings.ran("workspace")
     operands, plan = case.operands(subject.op), subject.plan(case)
     outputs = subject.filled(case, 0.0)
