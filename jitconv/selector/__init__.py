@@ -11,7 +11,7 @@ from jitconv.config import BY_STOPWATCH, Settings, in_force, scope
 from jitconv.errors import PluginError, UnknownAlgorithmError, UnsupportedError, nearest, shown
 from jitconv.plugins import BUILTIN, Plugin, Registry, registry
 from jitconv.selector.explanation import VERDICTS, Candidate, Explanation
-from jitconv.selector.judge import barred, judge, limit_in_words, too_inexact
+from jitconv.selector.judge import GivenWeights, barred, judge, limit_in_words, too_inexact
 from jitconv.selector.measure import measured, promising
 from jitconv.selector.replay import replayed
 from jitconv.specs import Spec
@@ -33,6 +33,7 @@ def select(
     *,
     prepared: bool = False,
     dry: bool = False,
+    weights: GivenWeights | None = None,
 ) -> Explanation:
     """Choose the algorithm that `algorithm` names, or the best candidate for "auto".
 
@@ -45,6 +46,9 @@ def select(
         after that.
     dry : bool
         Whether nothing may be run, whatever the mode: the choice is then the predicted one, and says so.
+    weights : tuple of array, optional
+        `w` and `b` (or None) where they are given beforehand and are known: an algorithm that looks at their
+        values refuses without.
 
     Raises
     ------
@@ -67,7 +71,15 @@ def select(
 
     def judged(ones: Sequence[Algorithm], needed: bool) -> list[Candidate]:
         return [
-            judge(one, plugins.provider(one), spec, settings, prepared=prepared, needed=needed)
+            judge(
+                one,
+                plugins.provider(one),
+                spec,
+                settings,
+                prepared=prepared,
+                needed=needed,
+                weights=weights,
+            )
             for one in ones
         ]
 
@@ -78,12 +90,12 @@ def select(
 
     def again(other: Settings) -> Explanation:
         with scope(other):
-            return select(op, spec, algorithm, other, prepared=prepared, dry=True)
+            return select(op, spec, algorithm, other, prepared=prepared, dry=True, weights=weights)
 
     every = plugins.present(op)
     losers: list[Candidate] = []
     if algorithm == "auto" and settings.mode == "replay" and spec.n:  # an empty batch runs nothing
-        pinned = replayed(op, spec, plugins, settings, prepared)
+        pinned = replayed(op, spec, plugins, settings, prepared, weights)
         rest = [one for one in every if one.name != pinned.name.partition("/")[0]]
         return Explanation(op, spec, settings, pinned, others, again, prepared=prepared)
     if algorithm == "auto":
@@ -98,7 +110,7 @@ def select(
     candidates = judged(asked, needed=True)
     rest = [one for one in every if one not in asked]
     if algorithm == "auto":
-        chosen = _best(op, spec, plugins, candidates, settings, prepared, dry)
+        chosen = _best(op, spec, plugins, candidates, settings, prepared, dry, weights)
     else:
         chosen = _forced(op, spec, candidates[0])
     if chosen is None:
@@ -129,6 +141,7 @@ def _best(
     settings: Settings,
     prepared: bool,
     dry: bool,
+    weights: GivenWeights | None,
 ) -> Candidate | None:
     able = sorted((one for one in candidates if one.verdict == "able"), key=lambda one: one.order)
     if not able:
@@ -141,7 +154,7 @@ def _best(
     reason = "the least predicted time" if known else "nobody able knows its time, and this is the first"
     # an empty batch has nothing to run
     if settings.mode in BY_STOPWATCH and spec.n:
-        found = measured(op, spec, able, settings, prepared=prepared, dry=dry)
+        found = measured(op, spec, able, settings, prepared=prepared, dry=dry, weights=weights)
         if not isinstance(found, str):
             return found
         reason += found
