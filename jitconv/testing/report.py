@@ -114,7 +114,7 @@ def tested(found: Sequence[Result]) -> list[str]:
     never = [name for name in never_met(features) if name != "all"]
     of = ", ".join(f"{name} ({features[name][1]})" for name in never)
     lines = [f"accepts {met} of {every} problems"]
-    return [*lines, f"never tested: {of}"] if never else lines
+    return [*lines, f"never tested: {of}"] if met and never else lines
 
 
 def _in_a_cell(text: str) -> str:
