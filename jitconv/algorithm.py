@@ -70,6 +70,17 @@ def unprepared(run: Callable[..., Any]) -> Callable[[Any], Plan]:
     return lambda spec: partial(run, spec)
 
 
+def at_each_call(prepare: Callable[..., Plan]) -> Callable[[Any], Plan]:
+    """Return the `build` of an algorithm that must see its weights: its plan prepares them in every call.
+
+    Parameters
+    ----------
+    prepare : callable
+        As that of `Algorithm`.
+    """
+    return lambda spec: lambda x, w, b, y: prepare(spec, w, b, None)(x, y)
+
+
 def never_refuses(spec: Any) -> None:
     """Return None: the `why_not` of an algorithm that is able to do every problem."""
 
@@ -121,6 +132,15 @@ class Algorithm:
     variants : Variants, optional
         The ways that `build` chooses among: `jitconv.explain` names the chosen one, and
         ``algorithm="name/variant"`` forces one; see `of_variants`.
+    why_not_weights : callable, optional
+        Of an algorithm with `prepare` that takes some weights alone, by their values:
+        ``(spec, w, b) -> None`` if it takes these, else the reason in words, as of `why_not`. It is asked
+        once for each plan of `jitconv.plan_conv`, after `why_not`, and changes nothing. Such an algorithm
+        takes part in plans alone: a call that brings its weights along is refused, for it was chosen before
+        they came. `build` is then ``at_each_call(prepare)``, which the conformance kit runs.
+    fit_weights : callable, optional
+        Goes with `why_not_weights`: ``(spec, w) -> array``, weights like `w` that it takes, in an array of
+        their own; whole numbers stay whole. The conformance kit checks the algorithm on them.
     """
 
     op: str
@@ -136,6 +156,8 @@ class Algorithm:
     prepared_cost: Callable[[Any], float | None] | None = None
     prepared_workspace: Callable[[Any], int] | None = None
     variants: Variants | None = None
+    why_not_weights: Callable[[Any, Any, Any], str | None] | None = None
+    fit_weights: Callable[[Any, Any], Any] | None = None
 
     def __post_init__(self) -> None:
         if self.op not in OPS:
@@ -150,6 +172,14 @@ class Algorithm:
             raise ValueError(f"Algorithm.error_class must be one of {known}; got {self.error_class!r}")
         if self.prepare is not None and self.op != "conv_forward":
             raise ValueError(f"Algorithm.prepare is for conv_forward; got one for {self.op}")
+        if (self.why_not_weights is None) != (self.fit_weights is None):
+            raise ValueError(
+                "Algorithm.why_not_weights and fit_weights must be given together; got one of them"
+            )
+        if self.why_not_weights is not None and self.prepare is None:
+            raise ValueError(
+                "Algorithm.why_not_weights needs a prepare, which is given the weights; got prepare=None"
+            )
 
     @classmethod
     def of_variants(cls, op: str, name: str, variants: Variants, **fields: Any) -> Algorithm:
@@ -206,6 +236,8 @@ class Algorithm:
             prepared_cost=(
                 forced.prepared_cost or self.prepared_cost if forced.prepare is not None else None
             ),
+            why_not_weights=self.why_not_weights if forced.prepare is not None else None,
+            fit_weights=self.fit_weights if forced.prepare is not None else None,
         )
 
     def prepared(self, spec: Any, w: Any, b: Any, activation: str | None) -> Plan:

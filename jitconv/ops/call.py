@@ -60,7 +60,15 @@ class Call:
         self.op = op
         self.spec = spec
         self.weights = None if weights is None else weights.copied()
-        self.explanation: Explanation = select(op, spec, algorithm, settings, prepared=weights is not None)
+        held = self.weights
+        self.explanation: Explanation = select(
+            op,
+            spec,
+            algorithm,
+            settings,
+            prepared=held is not None,
+            weights=None if held is None else (held.w, held.b),
+        )
         log.choice(self.explanation)
         self._indices = spec if isinstance(spec, PoolSpec) and op == "max_pool_backward" else None
         self._outputs = tuple(None if o is None else (o[0], np.dtype(o[1])) for o in spec.outputs(op))

@@ -10,7 +10,7 @@ from jitconv.config import BY_STOPWATCH, Settings, in_force, scope
 from jitconv.errors import PluginError, UnknownAlgorithmError, UnsupportedError, nearest, shown
 from jitconv.plugins import BUILTIN, Registry, registry
 from jitconv.selector.explanation import VERDICTS, Candidate, Explanation
-from jitconv.selector.judge import barred, judge, limit_in_words, too_inexact
+from jitconv.selector.judge import GivenWeights, barred, judge, limit_in_words, too_inexact
 from jitconv.selector.measure import measured, promising
 from jitconv.selector.replay import replayed
 from jitconv.specs import Spec
@@ -32,6 +32,7 @@ def select(
     *,
     prepared: bool = False,
     dry: bool = False,
+    weights: GivenWeights | None = None,
 ) -> Explanation:
     """Choose the algorithm that `algorithm` names, or the best candidate for "auto".
 
@@ -44,6 +45,9 @@ def select(
         after that.
     dry : bool
         Whether nothing may be run, whatever the mode: the choice is then the predicted one, and says so.
+    weights : tuple of array, optional
+        `w` and `b` (or None) where they are given beforehand and are known: an algorithm that looks at their
+        values refuses without.
 
     Raises
     ------
@@ -66,7 +70,15 @@ def select(
 
     def judged(ones: Sequence[Algorithm], needed: bool) -> list[Candidate]:
         return [
-            judge(one, plugins.provider(one), spec, settings, prepared=prepared, needed=needed)
+            judge(
+                one,
+                plugins.provider(one),
+                spec,
+                settings,
+                prepared=prepared,
+                needed=needed,
+                weights=weights,
+            )
             for one in ones
         ]
 
@@ -76,12 +88,12 @@ def select(
 
     def again(other: Settings) -> Explanation:
         with scope(other):
-            return select(op, spec, algorithm, other, prepared=prepared, dry=True)
+            return select(op, spec, algorithm, other, prepared=prepared, dry=True, weights=weights)
 
     every = plugins.algorithms(op)
     losers: list[Candidate] = []
     if algorithm == "auto" and settings.mode == "replay" and spec.n:  # an empty batch runs nothing
-        pinned = replayed(op, spec, plugins, settings, prepared)
+        pinned = replayed(op, spec, plugins, settings, prepared, weights)
         rest = [one for one in every if one.name != pinned.name.partition("/")[0]]
         return Explanation(op, spec, settings, pinned, others, again, prepared=prepared)
     if algorithm == "auto":
@@ -96,7 +108,7 @@ def select(
     candidates = judged(asked, needed=True)
     rest = [one for one in every if one not in asked]
     if algorithm == "auto":
-        chosen = _best(op, spec, plugins, candidates, settings, prepared, dry)
+        chosen = _best(op, spec, plugins, candidates, settings, prepared, dry, weights)
     else:
         chosen = _forced(op, spec, candidates[0])
     if chosen is None:
@@ -127,6 +139,7 @@ def _best(
     settings: Settings,
     prepared: bool,
     dry: bool,
+    weights: GivenWeights | None,
 ) -> Candidate | None:
     able = sorted((one for one in candidates if one.verdict == "able"), key=lambda one: one.order)
     if not able:
@@ -139,7 +152,7 @@ def _best(
     reason = "the least predicted time" if known else "nobody able knows its time, and this is the first"
     # an empty batch has nothing to run
     if settings.mode in BY_STOPWATCH and spec.n:
-        found = measured(op, spec, able, settings, prepared=prepared, dry=dry)
+        found = measured(op, spec, able, settings, prepared=prepared, dry=dry, weights=weights)
         if not isinstance(found, str):
             return found
         reason += found

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from jitconv.algorithm import Algorithm
+from jitconv.arrays import Array
 from jitconv.config import Settings, scope
 from jitconv.errors import AlgorithmError, UnsupportedError
 from jitconv.jit.forks import CompilerUnavailable
@@ -28,8 +29,21 @@ a choice: a call then holds at most some three times what its caller holds anywa
 """
 
 
+GivenWeights = tuple[Array, Array | None]
+"""`w` and `b` of a plan."""
+
+UNSEEN = "takes some weights alone and must see them beforehand: give them to jitconv.plan_conv"
+
+
 def judge(
-    algorithm: Algorithm, plugin: str, spec: Spec, settings: Settings, *, prepared: bool, needed: bool
+    algorithm: Algorithm,
+    plugin: str,
+    spec: Spec,
+    settings: Settings,
+    *,
+    prepared: bool,
+    needed: bool,
+    weights: GivenWeights | None = None,
 ) -> Candidate:
     """Return an algorithm's part in a choice.
 
@@ -43,6 +57,8 @@ def judge(
         Whether the cost is that of a call with weights given beforehand.
     needed : bool
         Whether one that fails is an error; otherwise it is a verdict.
+    weights : tuple of array, optional
+        `w` and `b` (or None) of a plan, for an algorithm that looks at their values.
 
     Raises
     ------
@@ -52,7 +68,7 @@ def judge(
         When a needed one has kernels, and this process cannot compile any.
     """
     try:
-        reason = _reason(algorithm.why_not(spec))
+        reason = _reason("why_not", algorithm.why_not(spec)) or _of_weights(algorithm, spec, weights)
         if reason:
             return Candidate(algorithm, plugin, "refused", reason)
         prepares = prepared and algorithm.prepared_cost is not None
@@ -106,12 +122,21 @@ class _MeaninglessError(Exception):
     """An answer that the contract does not allow."""
 
 
-def _reason(answer: Any) -> str:
+def _reason(asked: str, answer: Any) -> str:
     if answer is None:
         return ""
     if isinstance(answer, str) and answer.strip():
         return answer
-    raise _MeaninglessError(f"why_not must return None or the reason in words; got {answer!r}")
+    raise _MeaninglessError(f"{asked} must return None or the reason in words; got {answer!r}")
+
+
+def _of_weights(algorithm: Algorithm, spec: Spec, weights: GivenWeights | None) -> str:
+    """Return why an algorithm does not take these weights, or nothing."""
+    if algorithm.why_not_weights is None:
+        return ""
+    if weights is None:
+        return UNSEEN
+    return _reason("why_not_weights", algorithm.why_not_weights(spec, *weights))
 
 
 def _seconds(asked: str, answer: Any) -> float | None:

@@ -16,7 +16,7 @@ from jitconv.errors import AlgorithmError
 from jitconv.jit.workspace import aligned
 from jitconv.plugins import BUILTIN
 from jitconv.selector.explanation import Candidate
-from jitconv.selector.judge import judge
+from jitconv.selector.judge import GivenWeights, judge
 from jitconv.selector.key import key
 from jitconv.selector.stopwatch import MARGIN, decide, race, seconds
 from jitconv.specs import Spec
@@ -36,7 +36,14 @@ choice."""
 
 
 def measured(
-    op: str, spec: Spec, able: Sequence[Candidate], settings: Settings, *, prepared: bool, dry: bool
+    op: str,
+    spec: Spec,
+    able: Sequence[Candidate],
+    settings: Settings,
+    *,
+    prepared: bool,
+    dry: bool,
+    weights: GivenWeights | None = None,
 ) -> Candidate | str:
     """Return the candidate of least measured time, or where the predicted ones are to decide a word on why.
 
@@ -50,8 +57,10 @@ def measured(
         Whether the weights are given beforehand.
     dry : bool
         Whether nothing may be run: then only what was measured before decides.
+    weights : tuple of array, optional
+        What is given beforehand, to run with; otherwise it is drawn.
     """
-    runners = contenders(spec, able, settings, prepared)
+    runners = contenders(spec, able, settings, prepared, weights)
     if len(runners) == 1:
         return ""
     if settings.mode == "unsure" and sure(runners):
@@ -59,7 +68,7 @@ def measured(
     store, problem = own_store(), key(op, spec, settings, prepared)
     known = _known(store.find(problem), runners)
     if known is None and not dry:
-        _measure(store, problem, op, spec, runners, settings.measure_budget, prepared)
+        _measure(store, problem, op, spec, runners, settings.measure_budget, prepared, weights)
         known = _known(store.find(problem), runners)
     return (
         f"; the first call will measure, by mode={settings.mode!r}"
@@ -79,7 +88,13 @@ def stored(path: Path | None) -> Store:
     return Store(path, this_machine(), ours=path is not None)
 
 
-def contenders(spec: Spec, able: Sequence[Candidate], settings: Settings, prepared: bool) -> list[Candidate]:
+def contenders(
+    spec: Spec,
+    able: Sequence[Candidate],
+    settings: Settings,
+    prepared: bool,
+    weights: GivenWeights | None = None,
+) -> list[Candidate]:
     """Return what is worth measuring, by predicted time: promising algorithms, and variants that they would
     not take themselves.
     """
@@ -93,9 +108,8 @@ def contenders(spec: Spec, able: Sequence[Candidate], settings: Settings, prepar
         for variant in variants.listed:
             if variant.title in taken or (prepared and variant.hold is None):
                 continue
-            other = judge(
-                one.algorithm.only(variant.title), one.plugin, spec, settings, prepared=prepared, needed=True
-            )
+            own = one.algorithm.only(variant.title)
+            other = judge(own, one.plugin, spec, settings, prepared=prepared, needed=True, weights=weights)
             if other.verdict == "able" and other.order <= VARIANTS_WORTH_MEASURING * best:
                 found.append(other)
     return sorted(found, key=lambda one: one.order)
@@ -164,12 +178,16 @@ def _measure(
     runners: Sequence[Candidate],
     budget: float,
     prepared: bool,
+    weights: GivenWeights | None,
 ) -> None:
     """Run the candidates in turns on scratch arrays, and store their times."""
     operands, outputs = (
         [_scratch(one) for one in spec.operands(op)],
         [_scratch(one) for one in spec.outputs(op)],
     )
+    for scratch, given in zip(operands[1:], weights or (), strict=False):
+        if scratch is not None and given is not None:
+            scratch[...] = given
     calls = {one.name: _call(op, spec, one, operands, outputs, prepared) for one in runners}
     turns = race(calls, budget)
     revisions = {one.name: one.algorithm.revision for one in runners}

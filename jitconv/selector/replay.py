@@ -11,7 +11,7 @@ from jitconv.errors import ParameterError, ReplayError, UnknownAlgorithmError
 from jitconv.plugins import Registry
 from jitconv.selector.choice import Choice, Identity, identity
 from jitconv.selector.explanation import Candidate
-from jitconv.selector.judge import judge
+from jitconv.selector.judge import GivenWeights, judge
 from jitconv.selector.lockfile import Lockfile, opened
 from jitconv.specs import Spec
 
@@ -19,7 +19,14 @@ MOST_NEAR = 3
 """So many others of the same problem a message names. A choice."""
 
 
-def replayed(op: str, spec: Spec, plugins: Registry, settings: Settings, prepared: bool) -> Candidate:
+def replayed(
+    op: str,
+    spec: Spec,
+    plugins: Registry,
+    settings: Settings,
+    prepared: bool,
+    weights: GivenWeights | None = None,
+) -> Candidate:
     """Return the candidate that the settings' lockfile names, as chosen.
 
     Raises
@@ -43,7 +50,7 @@ def replayed(op: str, spec: Spec, plugins: Registry, settings: Settings, prepare
         raise ReplayError(
             f"{file} has no choice for {wanted}{_others(lockfile, wanted)}; add one: {wanted.command(file)}"
         )
-    candidate = judged(found, spec, plugins, settings)
+    candidate = judged(found, spec, plugins, settings, weights)
     if isinstance(candidate, str):
         guests = permissible(found, plugins)
         raise ReplayError(
@@ -53,7 +60,9 @@ def replayed(op: str, spec: Spec, plugins: Registry, settings: Settings, prepare
     return replace(candidate, verdict="chosen", decided_by="replayed", reason=f"pinned by {file}")
 
 
-def judged(choice: Choice, spec: Spec, plugins: Registry, settings: Settings) -> Candidate | str:
+def judged(
+    choice: Choice, spec: Spec, plugins: Registry, settings: Settings, weights: GivenWeights | None = None
+) -> Candidate | str:
     """Return the candidate that a choice names, or in words why it cannot be taken as it stands.
 
     Raises
@@ -73,14 +82,14 @@ def judged(choice: Choice, spec: Spec, plugins: Registry, settings: Settings) ->
         return f"its revision is {algorithm.revision} now"
     # who is named in the file is permitted; what was the least needy one may need more than the limit
     limits = replace(settings, allow=(*settings.allow, plugin), max_workspace=sys.maxsize)
-    candidate = judge(algorithm, plugin, spec, limits, prepared=prepared, needed=True)
+    candidate = judge(algorithm, plugin, spec, limits, prepared=prepared, needed=True, weights=weights)
     if _usable(candidate) and choice.variant not in ("", _taken(algorithm, spec, prepared)):
         try:
             algorithm = algorithm.only(choice.variant)
         except LookupError:
             known = ", ".join(algorithm.variants.names) if algorithm.variants else ""
             return f"its variants are {known}" if known else "it has no variants"
-        candidate = judge(algorithm, plugin, spec, limits, prepared=prepared, needed=True)
+        candidate = judge(algorithm, plugin, spec, limits, prepared=prepared, needed=True, weights=weights)
     return candidate if _usable(candidate) else f"it cannot be taken: {candidate.reason}"
 
 

@@ -17,7 +17,8 @@ from jitconv.specs import Spec
 from jitconv.testing.agreement import disagreement, reference
 from jitconv.testing.cases import Case
 from jitconv.testing.findings import Findings, raised
-from jitconv.testing.operands import OPERANDS, OUTPUTS
+from jitconv.testing.fitted import Anew, fitted, taken
+from jitconv.testing.operands import OPERANDS, OUTPUTS, draw
 
 Arrays = Sequence[Array | None]
 
@@ -26,7 +27,7 @@ class Plan(NamedTuple):
     """One way to run a case: by the plan of `build`, or by one that holds its weights."""
 
     name: str
-    call: Call
+    call: Call | Anew
     operands: tuple[str, ...]
     activation: str | None = None
 
@@ -54,7 +55,7 @@ class Subject:
         self.op = op
         self.name = name
         self.algorithm: Algorithm = registry().find(op, name)
-        self.cases = list(cases)
+        self.cases = fitted(self.algorithm, cases)
         self.findings = findings
 
     @cached_property
@@ -99,6 +100,8 @@ class Subject:
 
     def plan(self, case: Case) -> Plan:
         """Build the plan of a case."""
+        if self.algorithm.why_not_weights is not None:
+            return Plan("plan", Anew(self.algorithm, case), self.operand_names)
         return Plan("plan", prepare(self.op, case.spec, self.name), self.operand_names)
 
     def prepared(self, case: Case, operands: Arrays, activation: str | None) -> Plan:
@@ -117,6 +120,10 @@ class Subject:
                 lambda: self.prepared(case, operands, "relu"),
             ]
         return builders
+
+    def draw(self, spec: Spec, rng: np.random.Generator, *, values: str = "normal") -> list[Array | None]:
+        """Draw operands that the algorithm takes."""
+        return taken(self.algorithm, spec, draw(self.op, spec, rng, values=values))
 
     def wrong(self, spec: Spec, got: Arrays, operands: Arrays) -> str | None:
         """Return what is wrong with outputs, by naive in float64; None if nothing is."""

@@ -13,7 +13,7 @@ from jitconv.specs import ConvSpec, PoolSpec, WindowSpec
 from jitconv.testing.bounds import bound
 from jitconv.testing.cases import Case
 from jitconv.testing.findings import raised
-from jitconv.testing.operands import draw
+from jitconv.testing.fitted import fitted
 from jitconv.testing.subject import Subject
 
 PROMISES = {
@@ -112,8 +112,8 @@ def _translated(subject: Subject, case: Case) -> None:
     if subject.algorithm.why_not(larger) is not None:
         return
     subject.findings.ran("translation")
-    moved = Case(larger, case.note)
-    operands = draw(subject.op, larger, np.random.default_rng(2))
+    moved = fitted(subject.algorithm, [Case(larger, case.note)])[0]
+    operands = subject.draw(larger, np.random.default_rng(2))
     x = operands[0]
     assert x is not None
     rows, columns = (1, 2) if spec.layout == "NHWC" else (2, 3)

@@ -19,7 +19,6 @@ from jitconv.testing.agreement import disagreement
 from jitconv.testing.cases import Case
 from jitconv.testing.difference import first_difference
 from jitconv.testing.findings import raised
-from jitconv.testing.operands import draw
 from jitconv.testing.subject import Subject
 from jitconv.testing.together import together
 
@@ -58,7 +57,7 @@ def run(subject: Subject) -> None:
 
 def _sets(subject: Subject, case: Case, count: int) -> list[Arrays]:
     return [
-        draw(subject.op, case.spec, np.random.default_rng([place, case.spec.h]), values=case.values)
+        subject.draw(case.spec, np.random.default_rng([place, case.spec.h]), values=case.values)
         for place in range(count)
     ]
 

@@ -1,0 +1,211 @@
+"""Algorithms that take some weights alone, by their values, take part where these are given beforehand."""
+
+import pickle
+
+import numpy as np
+import pytest
+from plugin_helpers import provider
+
+import jitconv
+from jitconv.algorithm import Algorithm, at_each_call, never_refuses, no_workspace
+from jitconv.selector import measure
+from jitconv.testing import Case, check_algorithm
+
+X_SHAPE = (2, 6, 5, 3)
+
+
+def box(value):
+    """Return 3x3 weights of one channel each that are all the same number."""
+    return np.full((3, 3, 1, 3), value, np.float32)
+
+
+def even(spec, w, b):
+    """Take weights that are one number over and over."""
+    if w.min() == w.max():
+        return None
+    return f"needs weights that are all the same, got {w.min():g} to {w.max():g}"
+
+
+def fit(spec, w):
+    """Return weights that are all the first one."""
+    return np.full_like(w, w.flat[0])
+
+
+def summing(asked=None, **fields):
+    """Return an algorithm that adds windows up and multiplies once; it notes what it is asked about."""
+
+    def why_not(spec, w, b):
+        if asked is not None:
+            asked.append(w)
+        return even(spec, w, b)
+
+    def prepare(spec, w, b, activation):
+        sums_of = jitconv.ops.prepare("conv_forward", spec, "naive").run
+
+        def plan(x, y):
+            (sums,) = sums_of([x, np.ones_like(w), None])
+            y[...] = sums * w.flat[0] + (0 if b is None else _spread(b, spec))
+            if activation:
+                np.maximum(y, 0, out=y)
+
+        return plan
+
+    given = {"prepare": prepare, "why_not_weights": why_not, "fit_weights": fit, **fields}
+    build = at_each_call(given["prepare"])
+    return Algorithm(
+        "conv_forward", "summing", never_refuses, lambda spec: 1e-9, no_workspace, build, **given
+    )
+
+
+def _spread(b, spec):
+    return b if spec.layout == "NHWC" else b[:, None, None]
+
+
+@pytest.fixture
+def asked():
+    """Register the algorithm; return the weights that it is asked about."""
+    found = []
+    jitconv.register(provider(summing(found)), name="guest")
+    yield found
+    jitconv.unregister("guest")
+
+
+def planned(w, algorithm="auto"):
+    return jitconv.plan_conv(X_SHAPE, w, pad=1, groups=3, algorithm=algorithm)
+
+
+def test_a_plan_is_taken_or_refused_by_the_values_of_its_weights(asked):
+    x = np.random.default_rng(0).standard_normal(X_SHAPE).astype(np.float32)
+    plan = planned(box(2.0), "summing")
+    np.testing.assert_allclose(plan(x), planned(box(2.0), "naive")(x), rtol=1e-5, atol=1e-5)
+    assert pickle.loads(pickle.dumps(plan)).explanation.choice.name == "summing"
+    w = box(2.0)
+    w[0, 0, 0, 0] = 3
+    with pytest.raises(
+        jitconv.UnsupportedError, match=r"refuses .* needs weights that are all the same, got 2 to 3"
+    ):
+        planned(w, "summing")
+
+
+def test_auto_takes_it_for_such_weights_alone(asked):
+    with jitconv.config(allow="guest"):
+        assert planned(box(2.0)).explanation.choice.name == "summing"
+        other = planned(np.random.default_rng(0).standard_normal((3, 3, 1, 3)).astype(np.float32))
+        assert planned(box(-1.0)).explanation.choice.name == "summing"  # nothing was kept of the one before
+    assert other.explanation.choice.plugin == "jitconv"
+    (mine,) = (one for one in other.explanation.candidates if one.name == "summing")
+    assert (mine.verdict, "all the same" in mine.reason) == ("refused", True)
+
+
+def test_without_permission_its_weights_are_not_looked_at(asked):
+    plan = planned(box(2.0))
+    assert plan.explanation.choice.plugin == "jitconv"
+    assert not asked
+    assert plan.explanation.what_if(allow="guest").choice.name == "summing"
+    assert asked
+
+
+def test_a_call_that_brings_its_weights_along_is_refused_in_words(asked):
+    x = np.ones(X_SHAPE, np.float32)
+    with pytest.raises(jitconv.UnsupportedError, match=r"give them to jitconv\.plan_conv"):
+        jitconv.conv_forward(x, box(1.0), pad=1, groups=3, algorithm="summing")
+    with jitconv.config(allow="guest"):
+        found = jitconv.explain("conv_forward", x, box(1.0), pad=1, groups=3)
+    assert found.choice.plugin == "jitconv"
+    assert not asked
+
+
+def test_a_measurement_runs_with_the_weights_that_are_given(asked, monkeypatch, tmp_path):
+    monkeypatch.setattr(measure, "default_path", lambda: tmp_path / "store.h5")
+    seen = []
+
+    def race(calls, budget):
+        for call in calls.values():
+            call()
+        seen.append(sorted(calls))
+        return {name: [1.0 + (name != "summing")] for name in calls}
+
+    def prepare(spec, w, b, activation):
+        assert even(spec, w, b) is None
+        return inner(spec, w, b, activation)
+
+    inner = summing().prepare
+    jitconv.unregister("guest")
+    jitconv.register(provider(summing(prepare=prepare)), name="guest")
+    measure.stored.cache_clear()
+    monkeypatch.setattr(measure, "race", race)
+    with jitconv.config(allow="guest", mode="measure", deny=("fft", "winograd", "im2col", "naive")):
+        first = planned(box(2.0)).explanation
+        other = planned(np.random.default_rng(0).standard_normal((3, 3, 1, 3)).astype(np.float32)).explanation
+    measure.stored.cache_clear()
+    assert (first.choice.name, first.decided_by) == ("summing", "measured")
+    assert "summing" in seen[0]
+    assert other.choice.plugin == "jitconv"
+
+
+CASES = [
+    Case.of(text) for text in ("n2h6w5c3 k3x3f3 p1 g3 bias", "n1h7w5c2 k3x2f4 s2 p1 nchw", "n1h5w5c2 k1x1f3")
+]
+CASES += [Case.of(text) for text in ("n2h6w5c3 k3x3f3 p1 g3 bias, readonly", "n0h6w5c3 k3x3f3 p1 g3")]
+CHECKS = {"contract", "able", "agreement", "weights", "reuse", "translation"}
+
+
+def checked(algorithm):
+    jitconv.register(provider(algorithm), name="guest")
+    try:
+        found = check_algorithm("conv_forward", "summing", problems=CASES, random=0, only=CHECKS)
+        return {one.check: one for one in found}
+    finally:
+        jitconv.unregister("guest")
+
+
+def test_the_kit_checks_it_on_weights_that_it_takes():
+    found = checked(summing())
+    assert {name for name, one in found.items() if one.verdict == "failed"} == set()
+    assert found["agreement"].ran == len(CASES)
+    assert found["weights"].ran
+
+
+def test_the_kit_finds_weights_that_are_taken_wrongly():
+    assert checked(summing(why_not_weights=lambda spec, w, b: None))["agreement"].verdict == "failed"
+
+
+def test_the_kit_finds_fitted_weights_that_are_refused():
+    found = checked(summing(fit_weights=lambda spec, w: w + 1))
+    assert found["able"].verdict == "failed"
+    assert "all the same" in str(found["able"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"fit_weights": None}, "why_not_weights and fit_weights"),
+        ({"why_not_weights": None}, "why_not_weights and fit_weights"),
+    ],
+)
+def test_both_are_given_or_none(fields, told):
+    with pytest.raises(ValueError, match=told):
+        summing(**fields)
+
+
+def test_it_needs_a_prepare():
+    with pytest.raises(ValueError, match="needs a prepare"):
+        Algorithm(
+            "conv_forward",
+            "summing",
+            never_refuses,
+            lambda spec: 1.0,
+            no_workspace,
+            lambda spec: None,
+            why_not_weights=even,
+            fit_weights=fit,
+        )
+
+
+def test_an_answer_without_meaning_is_the_algorithms_failure():
+    jitconv.register(provider(summing(why_not_weights=lambda spec, w, b: 7)), name="guest")
+    try:
+        with pytest.raises(jitconv.AlgorithmError, match="why_not_weights must return None or the reason"):
+            planned(box(1.0), "summing")
+    finally:
+        jitconv.unregister("guest")
