@@ -53,20 +53,17 @@ def measured(title: str, x: np.ndarray, w: np.ndarray, options: dict[str, object
     ratio = timings["auto"].median / timings["separable"].median
     predicted = plans["separable"].explanation.choice.cost or 0.0
     times = [f"{1e3 * timing.median:.3f}" for timing in timings.values()]
-    return " | ".join(
-        [row, *times, f"{ratio:.2f}", own.title(own.choice), f"{1e3 * predicted:.3f} predicted"]
-    )
+    more = [f"{ratio:.2f}", own.title(own.choice), f"{1e3 * predicted:.3f} predicted"]
+    return " | ".join([row, *times, *more])
 
 
 def main() -> None:
     """Print a table."""
     for title, (x, w, groups) in problems().items():
         for layout in ("NHWC", "NCHW"):
-            pictures, filters = (
-                (x, w) if layout == "NHWC" else (x.transpose(0, 3, 1, 2), w.transpose(3, 2, 0, 1))
-            )
+            arrays = (x, w) if layout == "NHWC" else (x.transpose(0, 3, 1, 2), w.transpose(3, 2, 0, 1))
+            arrays = tuple(np.ascontiguousarray(one, "float32") for one in arrays)
             options = {"pad": w.shape[0] // 2, "groups": groups, "layout": layout}
-            arrays = (np.ascontiguousarray(one, "float32") for one in (pictures, filters))
             print(measured(title, *arrays, options), flush=True)
 
 

@@ -134,20 +134,25 @@ def _crop(found: Array, dx: Array, spec: ConvSpec) -> None:
 
 
 class Product(NamedTuple):
-    """One call of `summed`, in numbers: planes of `one`, filters that each meets, and extents of both."""
+    """One call of `summed`, in numbers."""
 
     planes: int
     kernels: int
-    results: int
+    """How many each plane meets."""
     size: tuple[int, int]
     kernel: tuple[int, int]
+    results: int
+    """Numbers that come out, all planes together."""
 
 
 def _products(op: str, spec: ConvSpec) -> list[Product]:
     starts, own, each = _starts(spec), spec.c // spec.groups, spec.f // spec.groups
-    forward = Product(spec.n * spec.c, each, spec.n * spec.f, spec.padded, spec.extent)
-    dx = Product(spec.n * spec.f, own, spec.n * spec.c, starts, spec.extent)
-    dw = Product(spec.n * spec.c, each, spec.f * own, spec.padded, starts)
+    valid = spec.n * spec.f * math.prod(starts)
+    forward = Product(spec.n * spec.c, each, spec.padded, spec.extent, valid)
+    full = [extent + more - 1 for extent, more in zip(starts, spec.extent, strict=True)]
+    dx = Product(spec.n * spec.f, own, starts, spec.extent, spec.n * spec.c * math.prod(full))
+    lags = [extent - less + 1 for extent, less in zip(spec.padded, starts, strict=True)]
+    dw = Product(spec.n * spec.c, each, spec.padded, starts, spec.f * own * math.prod(lags))
     if op == "conv_forward":
         return [forward]
     return [dx] * ("x" in spec.wrt) + [dw] * ("w" in spec.wrt)
@@ -187,13 +192,8 @@ def _workspace(op: str, spec: ConvSpec) -> int:
     for one in _products(op, spec):
         step = _step(one.planes * math.prod(one.size), one.kernels, size)
         points = _points(one)
-        results = 2 * one.results * math.prod(_extent(one))
-        most = max(most, one.planes * points * (2 + 4 * step) + results)
+        most = max(most, one.planes * points * (2 + 3 * step) + 2 * one.results)
     return size * (framed + stretched + most)
-
-
-def _extent(product: Product) -> tuple[int, int]:
-    return product.size[0] + product.kernel[0] - 1, product.size[1] + product.kernel[1] - 1
 
 
 def _cost(op: str, spec: ConvSpec) -> float:

@@ -12,12 +12,12 @@ from jitconv.jit import team
 from jitconv_separable.factors import Array, factors, fit_weights, why_not_weights
 
 CALL = 3e-6
-MADDS_PER_SECOND = {"planes": 12e9, "pixels": 8e9, "strided": 0.7e9}
-"""Of float32 on one thread of a 2-core Zen 4, rough: from NCHW or pictures of one channel; from NHWC with a
-filter for each channel; from any other NHWC, of which a channel is gathered pixel by pixel."""
+MADDS_PER_SECOND = {"planes": 20e9, "pixels": 10e9, "strided": 0.7e9}
+"""Of float32 on one thread of a 2-core Zen 4, rough, by measure.py: from NCHW or one channel; from NHWC
+with a filter for each channel; any other NHWC, whose channels are gathered pixel by pixel (a guess)."""
 
-ROW = 150e-9
-"""Seconds of a row of results besides its multiply-adds."""
+ROW = {"planes": 80e-9, "pixels": 400e-9, "strided": 80e-9}
+"""Seconds of a row of results besides its multiply-adds, of the same."""
 
 TASKS = 16
 """At least so many there are where a problem has so many rows. A choice."""
@@ -95,7 +95,7 @@ def _seconds(spec: ConvSpec) -> float:
     madds = lines * (spec.w * spec.kh + spec.ow * spec.kw)
     wide = 1 if spec.dtype == "float32" else 2
     rows = spec.n * spec.oh if kind(spec) == "pixels" else lines
-    return madds * wide / MADDS_PER_SECOND[kind(spec)] + rows * ROW
+    return madds * wide / MADDS_PER_SECOND[kind(spec)] + rows * ROW[kind(spec)]
 
 
 def _cost(spec: ConvSpec) -> float:
@@ -121,9 +121,10 @@ def _workspace_prepared(spec: ConvSpec) -> int:
 
 def _workspace(spec: ConvSpec) -> int:
     """Of a call that prepares its weights: kernels in float64 and what their decomposition takes, too."""
-    pairs, least = spec.f * (spec.c // spec.groups), min(spec.kh, spec.kw)
-    decomposed = spec.kh * spec.kw + least * (spec.kh + spec.kw + 1)
-    return _workspace_prepared(spec) + 8 * pairs * (spec.kh * spec.kw + decomposed)
+    pairs, taps, least = spec.f * (spec.c // spec.groups), spec.kh * spec.kw, min(spec.kh, spec.kw)
+    decomposed = taps + least * (spec.kh + spec.kw + 1)
+    whole = 6 * taps  # kernels of whole numbers, shifted, as integers, and again as products of their factors
+    return _workspace_prepared(spec) + 8 * pairs * (taps + max(decomposed, whole))
 
 
 def algorithms() -> list[Algorithm]:
