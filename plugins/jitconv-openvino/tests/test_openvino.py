@@ -18,7 +18,7 @@ from jitconv_openvino import library, pool
 
 LAYOUTS = ("NHWC", "NCHW")
 
-KNOWN = {"fork": "OpenVINO hangs in a forked child of a process that has run it: the plugin refuses there"}
+EXPECTED = {"fork": "OpenVINO hangs in a forked child of a process that has run it: the plugin refuses there"}
 
 
 OPS = ("conv_forward", "max_pool_forward", "avg_pool_forward")
@@ -65,7 +65,7 @@ def conformance(op: str) -> type[KernelConformance]:
         "algorithm": "openvino",
         "problems": some(op) + more(op),
         "random": 5,
-        "known": KNOWN,
+        "expected_failures": EXPECTED,
     }
     return type(f"Test_{op}", (KernelConformance,), {**fields, "__module__": __name__})
 
