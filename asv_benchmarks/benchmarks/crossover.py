@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jitconv
-from benchmarks.problems import ready
+from benchmarks.problems import constant, ready
 from jitconv.algorithms.direct.pool import split
 from jitconv.jit import kernels
 
@@ -100,13 +100,9 @@ class HalvesPayFrom:
     def track_gain(self, op: str, layout: str, window: str) -> float:
         """Measure it."""
         laps: dict[float, float] = {}
-        before = split.HALVES_PAY_FROM
         for pays_from in (0.0, float("inf")):
-            split.HALVES_PAY_FROM = pays_from
-            try:
+            with constant(op, split, "HALVES_PAY_FROM", pays_from):
                 run = ready(op, f"n4h56w56c64 {window}{layout}", "direct")
-            finally:
-                split.HALVES_PAY_FROM = before
             run()
             times = []
             for _ in range(30):

@@ -8,7 +8,7 @@ import importlib
 import statistics
 import time
 
-from benchmarks.problems import ready
+from benchmarks.problems import constant, ready
 
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 CHANNELS = 96
@@ -18,13 +18,10 @@ def seconds(op: str, layout: str, size: int) -> dict[str, float]:
     """Return the median time of both for groups of `size` channels and filters, from blocks in turn."""
     groups = importlib.import_module("jitconv.algorithms.direct.grouped.groups")
     problem = f"n4h28w28c{CHANNELS} k3x3f{CHANNELS} s1 p1 g{CHANNELS // size} {layout}"
-    before, calls = groups.LEAST_FILTERS, {}
-    try:
-        for name, least in (("tile", 1), ("few", size + 1)):
-            groups.LEAST_FILTERS = least
+    calls = {}
+    for name, least in (("tile", 1), ("few", size + 1)):
+        with constant(op, groups, "LEAST_FILTERS", least):
             calls[name] = ready(op, problem, "direct")
-    finally:
-        groups.LEAST_FILTERS = before
     laps: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(5):
         for name, run in calls.items():

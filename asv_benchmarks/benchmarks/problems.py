@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import numpy as np
 from jitconv import algorithms
 from jitconv.errors import UnsupportedError
 from jitconv.ops import prepare
+from jitconv.plugins import registry
 from jitconv.specs import parse
 from jitconv.testing import draw
 
@@ -49,6 +52,21 @@ def ready(op: str, problem: str, name: str) -> Callable[[], Any]:
     operands = draw(op, spec, np.random.default_rng(0))
     call.run(operands)
     return lambda: call.run(operands)
+
+
+@contextlib.contextmanager
+def constant(op: str, module: ModuleType, name: str, value: float) -> Iterator[None]:
+    """Have `direct` choose its variants by another value of one of its constants."""
+    variants = registry().find(op, "direct").variants
+    assert variants is not None
+    before = getattr(module, name)
+    setattr(module, name, value)
+    variants.forget()  # what it chose by the other value is remembered
+    try:
+        yield
+    finally:
+        setattr(module, name, before)
+        variants.forget()
 
 
 class OneOp:
