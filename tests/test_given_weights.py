@@ -143,7 +143,7 @@ def test_the_kit_checks_it_on_weights_that_it_takes():
 def test_the_kit_checks_it_in_other_processes_on_the_same_weights():
     """Each process finds the weights by itself; on others this algorithm raises."""
     jitconv.register(summing_plugin, name="guest")
-    only = {*CHECKS, "memory", "bits", "fork", "spawn", "workspace", "cost"}
+    only = {*CHECKS, "memory", "bits", "fork", "spawn", "workspace"}
     given = {"problems": CASES, "random": 0, "only": only, "apart": True}
     try:
         found = {one.check: one for one in check_algorithm("conv_forward", "summing", **given)}
