@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from plugin_helpers import provider
+from summing import strictly, summing
 
 import jitconv
 from jitconv.algorithm import no_workspace
@@ -59,6 +61,50 @@ def test_a_peer_that_refuses_or_fails_ends_no_run(bench):
     assert "needs other rows" in figures["left_out"][0]["reason"]
     assert "ZeroDivisionError: of mine" in figures["left_out"][1]["reason"]
     assert figures["ops"]["conv_forward"]["kinds"][-1]["rows"] == 1
+
+
+@pytest.mark.parametrize(("algorithm", "peer"), [("summing", "naive"), ("naive", "summing")])
+def test_plans_are_measured_with_weights_that_both_take(bench, registry, algorithm, peer):
+    """Both errors are small beside one reference: both had the same weights. On others `summing` raises."""
+    registry.register("guest", provider(summing(prepare=strictly)))
+    code, _, error = bench(
+        "--plan",
+        "--algorithm",
+        algorithm,
+        "--peer",
+        peer,
+        "--op",
+        "conv_forward",
+        "--errors",
+        "--json",
+        "a.json",
+    )
+    assert code == 0, error
+    with open("a.json") as file:
+        rows = json.load(file)["rows"]
+    assert len(rows) == 3
+    assert all(row["ratio"] is not None and max(row["error"], row["peer_error"]) < 1e-6 for row in rows)
+
+
+def test_weights_that_cannot_be_made_are_told(bench, registry):
+    registry.register("guest", provider(summing(fit_weights=lambda spec, w: 1 // 0)))
+    code, _, error = bench("--plan", "--algorithm", "summing", "--op", "conv_forward")
+    assert code == 2
+    assert "algorithm 'summing' made no weights: raises ZeroDivisionError" in error
+
+
+def test_a_plugin_that_dies_of_making_weights_ends_no_run(hostile, command, monkeypatch, tmp_path):
+    hostile("dies_fitting", "fits")
+    (tmp_path / "s.txt").write_text("n1h4w4c1 k2x2f1\n")
+    monkeypatch.setattr(ceiling, "COPY_BYTES", 2**20)
+    given = ("--file", "s.txt", "--plan", "--op", "conv_forward", "--seconds", "0.01")
+    code, _, error = command("bench", *given, "--algorithm", "dies_fitting")
+    assert code == 2
+    assert "crashed (SIGSEGV)" in error
+    assert "its plugin is in quarantine now" in error
+    code, printed, error = command("bench", *given, "--algorithm", "fits", "--peer", "naive")
+    assert (code, error) == (0, "")
+    assert "fits" in printed
 
 
 def test_an_algorithm_that_refuses_or_fails_ends_no_run_unless_nothing_is_left(bench, tmp_path):

@@ -4,12 +4,16 @@ import pickle
 
 import numpy as np
 import pytest
+import summing as summing_plugin
 from plugin_helpers import provider
+from summing import even, fit, strictly, summing
 
 import jitconv
-from jitconv.algorithm import Algorithm, at_each_call, never_refuses, no_workspace
+from jitconv.algorithm import Algorithm, never_refuses, no_workspace
 from jitconv.selector import measure
-from jitconv.testing import Case, check_algorithm
+from jitconv.testing import Case, check_algorithm, process
+from jitconv.testing.agreement import expected
+from jitconv.testing.fitted import fitted
 
 X_SHAPE = (2, 6, 5, 3)
 
@@ -19,53 +23,21 @@ def box(value):
     return np.full((3, 3, 1, 3), value, np.float32)
 
 
-def even(spec, w, b):
-    """Take weights that are one number over and over."""
-    if w.min() == w.max():
-        return None
-    return f"needs weights that are all the same, got {w.min():g} to {w.max():g}"
-
-
-def fit(spec, w):
-    """Return weights that are all the first one."""
-    return np.full_like(w, w.flat[0])
-
-
-def summing(asked=None, **fields):
-    """Return an algorithm that adds windows up and multiplies once; it notes what it is asked about."""
+def noting(asked):
+    """Return the algorithm; it notes what it is asked about."""
 
     def why_not(spec, w, b):
-        if asked is not None:
-            asked.append(w)
+        asked.append(w)
         return even(spec, w, b)
 
-    def prepare(spec, w, b, activation):
-        sums_of = jitconv.ops.prepare("conv_forward", spec, "naive").run
-
-        def plan(x, y):
-            (sums,) = sums_of([x, np.ones_like(w), None])
-            y[...] = sums * w.flat[0] + (0 if b is None else _spread(b, spec))
-            if activation:
-                np.maximum(y, 0, out=y)
-
-        return plan
-
-    given = {"prepare": prepare, "why_not_weights": why_not, "fit_weights": fit, **fields}
-    build = at_each_call(given["prepare"])
-    return Algorithm(
-        "conv_forward", "summing", never_refuses, lambda spec: 1e-9, no_workspace, build, **given
-    )
-
-
-def _spread(b, spec):
-    return b if spec.layout == "NHWC" else b[:, None, None]
+    return summing(why_not_weights=why_not)
 
 
 @pytest.fixture
 def asked():
     """Register the algorithm; return the weights that it is asked about."""
     found = []
-    jitconv.register(provider(summing(found)), name="guest")
+    jitconv.register(provider(noting(found)), name="guest")
     yield found
     jitconv.unregister("guest")
 
@@ -125,13 +97,8 @@ def test_a_measurement_runs_with_the_weights_that_are_given(asked, monkeypatch, 
         seen.append(sorted(calls))
         return {name: [1.0 + (name != "summing")] for name in calls}
 
-    def prepare(spec, w, b, activation):
-        assert even(spec, w, b) is None
-        return inner(spec, w, b, activation)
-
-    inner = summing().prepare
     jitconv.unregister("guest")
-    jitconv.register(provider(summing(prepare=prepare)), name="guest")
+    jitconv.register(provider(summing(prepare=strictly)), name="guest")
     measure.stored.cache_clear()
     monkeypatch.setattr(measure, "race", race)
     with jitconv.config(allow="guest", mode="measure", deny=("fft", "winograd", "im2col", "direct")):
@@ -170,6 +137,43 @@ def test_the_kit_checks_it_on_weights_that_it_takes():
     assert {name for name, one in found.items() if one.verdict == "failed"} == set()
     assert found["agreement"].ran == len(CASES)
     assert found["weights"].ran
+
+
+@pytest.mark.skipif(process.why_not() is not None, reason=str(process.why_not()))
+def test_the_kit_checks_it_in_other_processes_on_the_same_weights():
+    """Each process finds the weights by itself; on others this algorithm raises."""
+    jitconv.register(summing_plugin, name="guest")
+    only = {*CHECKS, "memory", "bits", "fork", "spawn", "workspace"}
+    given = {"problems": CASES, "random": 0, "only": only, "apart": True}
+    try:
+        found = {one.check: one for one in check_algorithm("conv_forward", "summing", **given)}
+    finally:
+        jitconv.unregister("guest")
+    assert {str(one) for one in found.values() if one.verdict not in ("passed", "nothing ran")} == set()
+    assert found["memory"].ran == sum(case.memory == "plain" and case.spec.n > 0 for case in CASES)
+    assert all(found[check].ran for check in only - {"reach"})
+
+
+def test_a_case_is_the_same_one_whoever_else_is_registered():
+    before = fitted(summing(), CASES)
+    jitconv.register(provider(summing()), name="guest")
+    try:
+        assert fitted(summing(), CASES) == before
+    finally:
+        jitconv.unregister("guest")
+
+
+def test_what_a_case_is_expected_to_give_is_not_that_of_another_algorithm_of_the_name():
+    (case,), found = fitted(summing(), CASES[:1]), []
+    for value in (1, 2):
+        jitconv.register(
+            provider(summing(fit_weights=lambda spec, w, value=value: np.full_like(w, value))), name="guest"
+        )
+        try:
+            found.append(expected("conv_forward", case)[0])
+        finally:
+            jitconv.unregister("guest")
+    assert not np.allclose(*found)
 
 
 def test_the_kit_finds_weights_that_are_taken_wrongly():

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from lock_helpers import ARRAYS, BACK, CONV, OPTIONS, made
 from plugin_helpers import masker, provider
+from summing import summing
 
 import jitconv
 from jitconv import ParameterError, ReplayError
+from jitconv.bench.locking import again
 from jitconv.selector.choice import Identity
 from jitconv.specs import parse
 
@@ -99,6 +101,44 @@ def test_a_guest_that_the_file_names_needs_no_permission(registry, locked):
     pinned = replace(best, algorithm="blind", variant="", revision=3, plugin="guest", predicted=None)
     found = explained(locked(pinned), "create_mask", ((4, 2, 2),), {})
     assert (found.choice.name, found.choice.plugin) == ("blind", "guest")
+
+
+def summing_choice(problem="n2h6w5c3 k3x3f3 s1 p1 g3"):
+    """Return a plan's choice by hand: `jitconv lock` has no weights to ask about."""
+    best = made(problem=problem, prepared=True)
+    return replace(best, algorithm="summing", variant="", revision=1, plugin="guest", predicted=None)
+
+
+def test_a_plan_replays_what_takes_its_weights_and_says_why_other_weights_are_refused(registry, locked):
+    registry.add("guest", provider(summing()), "1.2")
+    file = locked(summing_choice())
+    x = np.random.default_rng(0).standard_normal((2, 6, 5, 3)).astype(np.float32)
+    w = np.full((3, 3, 1, 3), 2, np.float32)
+    with jitconv.config(mode="replay", lockfile=file, threads=1):
+        plan = jitconv.plan_conv(x.shape, w, pad=1, groups=3)
+        w[0, 0, 0, 0] = 3
+        with pytest.raises(ReplayError, match=r"cannot be taken: needs weights .* the same, got 2 to 3"):
+            jitconv.plan_conv(x.shape, w, pad=1, groups=3)
+    assert (plan.explanation.choice.name, plan.explanation.choice.plugin) == ("summing", "guest")
+    assert plan.explanation.choice.reason == f"pinned by {file}"
+    w[0, 0, 0, 0] = 2
+    wanted = jitconv.conv_forward(x, w, pad=1, groups=3, algorithm="naive")
+    np.testing.assert_allclose(plan(x), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_call_that_brings_its_weights_along_replays_no_such_algorithm(registry, locked):
+    registry.add("guest", provider(summing()), "1.2")
+    planned = summing_choice()
+    file = locked(replace(planned, identity=planned.identity._replace(prepared=False)))
+    message = missed(file, arrays=((2, 6, 5, 3), (3, 3, 1, 3)), options={"pad": 1, "groups": 3})
+    assert "give them to jitconv.plan_conv; lock it anew: " in message
+
+
+def test_a_check_of_a_file_has_no_weights_and_says_so(registry):
+    registry.add("guest", provider(summing()), "1.2")
+    found = again(summing_choice(), "predict")
+    assert (found.same, found.now.plugin) == (False, "jitconv")
+    assert "must see them beforehand" in found.broken
 
 
 def missed(file, *args, **settings):

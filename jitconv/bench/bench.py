@@ -15,7 +15,6 @@ from jitconv.bench.ready import Problem, ready
 from jitconv.bench.rows import LeftOut, Row, mean_ratio
 from jitconv.bench.suites import Layer
 from jitconv.errors import (
-    AlgorithmError,
     JitconvError,
     ParameterError,
     UnknownAlgorithmError,
@@ -117,6 +116,8 @@ def bench(
 
 def _row(op: str, layer: Layer, wanted: Measure, left_out: list[LeftOut], trials: Trials) -> Row:
     spec, problem = layer.spec, Problem.drawn(op, layer.spec, plan=wanted.plan, cold=wanted.cold)
+    if wanted.plan:
+        problem = trials.fitted(problem, (wanted.algorithm, wanted.peer))
     lost = _lost(problem, wanted, trials)
     _refuse(wanted.algorithm, lost)
     own = ready(problem, wanted.algorithm)
@@ -183,7 +184,7 @@ def _lost(problem: Problem, wanted: Measure, trials: Trials) -> dict[str, Lost]:
 
 def _refuse(name: str, lost: dict[str, Lost]) -> None:
     if one := lost.get(name.partition("/")[0]):
-        raise AlgorithmError(f"algorithm {name!r} of plugin {one.plugin!r} is {one.verdict}: {one.reason}")
+        raise one.error_of
 
 
 def _left_out(op: str, layer: Layer, algorithm: str, error: Exception, *, peer: bool) -> LeftOut:

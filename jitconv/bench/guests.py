@@ -9,17 +9,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
 from typing import Any
 
+from jitconv.algorithm import Algorithm
 from jitconv.arrays import Arrays
 from jitconv.bench.jobs import Job
 from jitconv.bench.ready import Problem, ready
 from jitconv.bench.trial import FAILURES, tried
 from jitconv.config import config, current
-from jitconv.errors import JitconvError
+from jitconv.errors import AlgorithmError, JitconvError, UnknownAlgorithmError
 from jitconv.plugins import Plugin, blame, children, limits, quarantine, registry
 from jitconv.plugins.guests import AT_ONCE, Guest
 from jitconv.plugins.patches import patched, snapshot
@@ -27,6 +28,8 @@ from jitconv.selector import judge
 from jitconv.selector.judge import permitted
 from jitconv.selector.problem import problem_of
 from jitconv.specs.values import nbytes
+from jitconv.testing.findings import raised
+from jitconv.testing.fitted import taken
 
 SLOW = 0.1
 """Seconds that a plugin may take to judge a problem without its being told."""
@@ -43,6 +46,13 @@ class Lost:
     reason: str
     error: float | None = None
     bound: float | None = None
+
+    @property
+    def error_of(self) -> AlgorithmError:
+        """What is raised in its stead."""
+        return AlgorithmError(
+            f"algorithm {self.algorithm!r} of plugin {self.plugin!r} is {self.verdict}: {self.reason}"
+        )
 
 
 class Trials:
@@ -103,17 +113,49 @@ class Trials:
         """Return what came of a plugin's algorithms in another process, up to the first that did harm."""
         found = []
         for name in names:
-            found.append((name, self._answer(guest, name, request, memory)))
+            found.append((name, self._answer(guest, name, request, memory, run)))
             if found[-1][1]["verdict"] in ("quarantined", "wrong") or found[-1][1].get("patched"):
                 break
         return found
 
-    def _answer(self, guest: Guest, name: str, request: tuple[Any, ...], memory: int) -> dict[str, Any]:
+    def fitted(self, problem: Problem, names: Sequence[str | None]) -> Problem:
+        """Return a problem of a plan with weights for the first of some algorithms that takes some alone.
+
+        Whoever else runs the problem has the same ones.
+
+        Raises
+        ------
+        AlgorithmError
+            When its `fit_weights` fails, or does harm in a process of its own, which it is called in first.
+        """
+        for name in names:
+            algorithm = _looking_at_weights(problem.op, name)
+            if algorithm is None:
+                continue
+            job = Job(problem.op, "", problem.spec, tuple(problem.operands))
+            for its, guest in untried(job, [algorithm.name], plan=True):
+                if its == algorithm.name:
+                    memory = limits.allowance(nbytes(job.spec.operands(job.op)))
+                    answer = self._answer(guest, its, (job,), memory, fit)
+                    ok = answer["verdict"] == "ok" and not answer["patched"]
+                    if not ok and (lost := self._judged(guest, its, job, answer, plan=True)):
+                        raise lost.error_of
+            return replace(problem, operands=_taken(algorithm, job))
+        return problem
+
+    def _answer(
+        self,
+        guest: Guest,
+        name: str,
+        request: tuple[Any, ...],
+        memory: int,
+        asked: Callable[..., dict[str, Any]],
+    ) -> dict[str, Any]:
         try:
             if guest.name not in self._children:
                 self._children[guest.name] = guest.child(__name__)
             child = self._children[guest.name]
-            answer: dict[str, Any] = child.ask(f"{__name__}:{run.__name__}", name, *request, memory=memory)
+            answer: dict[str, Any] = child.ask(f"{__name__}:{asked.__name__}", name, *request, memory=memory)
             return answer
         except children.DiedError as died:
             if (gone := self._children.pop(guest.name, None)) is not None:
@@ -197,6 +239,35 @@ def _key(name: str, job: Job, plan: bool) -> str:
     return f"{job.op}/{name}{' plan' if plan else ''}: {problem_of(job.op, job.spec)}"
 
 
+def _looking_at_weights(op: str, name: str | None) -> Algorithm | None:
+    """Return the algorithm of a name if it takes some weights alone."""
+    if name is None or name == "auto":
+        return None
+    try:
+        algorithm = registry().find(op, name.partition("/")[0])
+    except UnknownAlgorithmError:  # which is told where it is to run
+        return None
+    return None if algorithm.fit_weights is None else algorithm
+
+
+def _taken(algorithm: Algorithm, job: Job) -> Arrays:
+    """Return operands with weights that an algorithm takes."""
+    try:
+        return tuple(taken(algorithm, job.spec, list(job.operands)))
+    except Exception as error:
+        raise AlgorithmError(f"algorithm {algorithm.name!r} made no weights: {raised(error)}") from error
+
+
+def fit(name: str, job: Job) -> dict[str, Any]:
+    """Have an algorithm make weights in this process, which may end of it; return what came of it."""
+    before = snapshot()
+    try:
+        _taken(registry().find(job.op, name), job)
+    except JitconvError as error:
+        return {"verdict": "failed", "reason": str(error), "patched": patched(before)}
+    return {"verdict": "ok", "patched": patched(before)}
+
+
 def run(
     name: str, corner: Job, timed: Job | None, wanted: Arrays, threads: int | None, plan: bool
 ) -> dict[str, Any]:
@@ -208,7 +279,8 @@ def run(
     before, job = snapshot(), timed or corner
     with config(threads=threads):
         start = time.perf_counter()
-        asked = judge(algorithm, "", job.spec, current(), prepared=plan, needed=False)
+        weights: Any = job.operands[1:] if plan else None
+        asked = judge(algorithm, "", job.spec, current(), prepared=plan, needed=False, weights=weights)
         answer: dict[str, Any] = {"judged": time.perf_counter() - start}
         if asked.verdict in ("refused", "failed"):
             return {**answer, "verdict": asked.verdict, "reason": asked.reason, "patched": patched(before)}

@@ -12,7 +12,7 @@ from jitconv.algorithm import Algorithm
 from jitconv.arrays import Array, Arrays
 from jitconv.bench.jobs import Job
 from jitconv.errors import AlgorithmError
-from jitconv.ops import Call, prepare
+from jitconv.ops import Call, Weights, prepare
 from jitconv.ops.explain import PUBLIC
 from jitconv.testing import bound, disagreement
 
@@ -57,21 +57,30 @@ def tried(algorithm: Algorithm, corner: Job, timed: Job, wanted: Arrays) -> Tria
     """
     watch, changed = Watch(corner.op, corner.operands), ""
     try:
-        call = prepare(corner.op, corner.spec, algorithm.name)
+        call, given = _called(algorithm, corner)
         plain = call.new
         spoil_outputs(call, wanted)
-        got = call.run(corner.operands)
+        got = call.run(given)
         changed = watch.restore()
         granted = bound(corner.op, corner.spec, algorithm.error_class, corner.spec.dtype)
         error, wrong = disagreement(corner.op, corner.spec, algorithm, got, wanted, operands=corner.operands)
         call.new = plain
         if timed is not corner:
-            call = prepare(timed.op, timed.spec, algorithm.name)
+            call, given = _called(algorithm, timed)
             watch = Watch(timed.op, timed.operands)
-        call.run(timed.operands)
+        call.run(given)
     finally:  # whoever comes next gets what was meant for it
         changed = watch.restore() or changed
     return Trial(call, error, granted, wrong, changed)
+
+
+def _called(algorithm: Algorithm, job: Job) -> tuple[Call, Arrays]:
+    """Return a call, and what it is run on: of who must see the weights beforehand a plan's, and `x`."""
+    if algorithm.why_not_weights is None:
+        return prepare(job.op, job.spec, algorithm.name), job.operands
+    x, w, b = job.operands
+    assert w is not None
+    return prepare(job.op, job.spec, algorithm.name, Weights(w, b)), (x,)
 
 
 def spoil_outputs(call: Call, wanted: Arrays) -> None:

@@ -76,15 +76,12 @@ def serve(part: Part, say: Say) -> None:
         findings.at("contract")
         algorithm = registry().find(part.op, part.algorithm)
         cases = stages.gathered(algorithm, findings, cases, part.random, part.seed)
-    subject = Subject(part.op, part.algorithm, cases, findings)
-    if part.able is not None:
-        subject.able = [cases[place] for place in part.able]
-    subject.digests = [(cases[place], digest) for place, digest in part.digests]
+    subject = Subject(part.op, part.algorithm, cases, findings, part.able, part.digests)
     for stage in stages.run(subject, part.stages, part.only):
         say(stage=part.stages.index(stage))
         findings.at(next(iter(stage.checks)))
     if part.able is None:
-        say(gathered=_packed((cases, subject.places(subject.able), findings.refusals)))
+        say(gathered=_packed((subject.cases, subject.places(subject.able), findings.refusals)))
 
 
 def run(part: Part, findings: Findings, limits: Limits) -> Subject | None:
@@ -112,8 +109,7 @@ def run(part: Part, findings: Findings, limits: Limits) -> Subject | None:
                     getattr(findings, name)(*arguments, **named)
                 if "gathered" in line:
                     cases, able, refusals = _unpacked(line["gathered"])
-                    subject = Subject(part.op, part.algorithm, cases, findings)
-                    subject.able = [cases[place] for place in able]
+                    subject = Subject(part.op, part.algorithm, cases, findings, able)
                     findings.refusals.update(refusals)
                 if "done" in line:
                     for told, text in line["found"]:

@@ -18,7 +18,7 @@ from jitconv.testing.cases import Case
 
 @dataclass(frozen=True)
 class FittedCase(Case):
-    """A case whose weights an algorithm takes.
+    """A case whose weights an algorithm takes; in every process the same one.
 
     Parameters
     ----------
@@ -26,13 +26,9 @@ class FittedCase(Case):
         As of `Case`.
     algorithm : str
         By its name, which another process finds too.
-    registered : int
-        The registry's revision: another algorithm of that name may take other weights, and what is kept of a
-        case is kept by the case.
     """
 
     algorithm: str = ""
-    registered: int = 0
 
     def operands(self, op: str) -> list[Array | None]:
         """Return the operands, the same ones each time."""
@@ -43,8 +39,7 @@ def fitted(algorithm: Algorithm, cases: Iterable[Case]) -> list[Case]:
     """Return cases as they are, or with weights that the algorithm takes where it looks at their values."""
     if algorithm.why_not_weights is None:
         return list(cases)
-    more: dict[str, Any] = {"algorithm": algorithm.name, "registered": registry().revision}
-    return [FittedCase(case.spec, case.note, case.memory, case.values, **more) for case in cases]
+    return [FittedCase(case.spec, case.note, case.memory, case.values, algorithm.name) for case in cases]
 
 
 def taken(algorithm: Algorithm, spec: Spec, operands: list[Array | None]) -> list[Array | None]:

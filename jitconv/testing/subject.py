@@ -49,20 +49,35 @@ class Subject:
         What it is checked on.
     findings : Findings
         Where failures are noted.
+    able : sequence of int, optional
+        Places of the cases that it accepts, where another process has asked already.
+    digests : sequence of (int, str), optional
+        Places of cases, and the digest of the outputs that another process had.
     """
 
-    def __init__(self, op: str, name: str, cases: Iterable[Case], findings: Findings) -> None:
+    def __init__(
+        self,
+        op: str,
+        name: str,
+        cases: Iterable[Case],
+        findings: Findings,
+        able: Sequence[int] | None = None,
+        digests: Sequence[tuple[int, str]] = (),
+    ) -> None:
         self.op = op
         self.name = name
         self.algorithm: Algorithm = registry().find(op, name)
         self.cases = fitted(self.algorithm, cases)
         self.findings = findings
-        self.digests: list[tuple[Case, str]] = []
+        self.digests = [(self.cases[place], digest) for place, digest in digests]
         """Of some cases, the digest of the outputs that another process had."""
+        self._able = able
 
     @cached_property
     def able(self) -> list[Case]:
         """The cases that `why_not` accepts; refusals are counted by their reasons."""
+        if self._able is not None:
+            return [self.cases[place] for place in self._able]
         found = []
         for case in self.cases:
             self.findings.at("contract", case)

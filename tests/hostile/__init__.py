@@ -97,6 +97,28 @@ made = Algorithm("conv_forward", "convolves", refuse_three, lambda spec: 1.0, no
 """
 """A convolution that refuses 3 channels, and crashes on pictures of more than 6 pixels."""
 
+FITS = """
+from jitconv.algorithm import at_each_call
+from jitconv.plugins import registry
+
+def even(spec, w, b):
+    return None if w.min() == w.max() else "needs weights that are all the same"
+
+def prepare(spec, w, b, activation):
+    assert even(spec, w, b) is None
+    plan = registry().find("conv_forward", "naive").build(spec)
+    return lambda x, y: plan(x, w, b, y)
+
+def fit(spec, w):
+    return np.full_like(w, w.flat[0])
+
+made = Algorithm(
+    "conv_forward", __name__, never_refuses, lambda spec: 1.0, no_workspace, at_each_call(prepare),
+    prepare=prepare, why_not_weights=even, fit_weights=FIT,
+)
+"""
+"""A convolution of weights that are all the same, which `FIT` makes."""
+
 _ALL = "".join(f"    record(name={name!r}, {what}),\n" for name, what in CARELESS.items())
 MODULES = {
     **AT_IMPORT,
@@ -104,6 +126,8 @@ MODULES = {
     "careless": f"import time\nevery = [\n{_ALL}]\n@hookimpl\ndef jitconv_algorithms():\n    return every\n",
     "harmless": "",
     "convolves": CONVOLVES,
+    "fits": FITS.replace("FIT,", "fit,"),
+    "dies_fitting": FITS.replace("FIT,", "lambda spec, w: __import__('ctypes').memset(0, 1, 1),"),
 }
 
 
