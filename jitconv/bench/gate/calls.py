@@ -11,6 +11,10 @@ PLAN = "plan"
 """In the place of an op: conv_forward by a plan that holds its weights."""
 
 
+PROCESS = "process"
+"""In the place of an op: a new interpreter that runs the one argument, lines of Python."""
+
+
 class Call(NamedTuple):
     """What a side of the gate runs: lists and dicts of what JSON has."""
 

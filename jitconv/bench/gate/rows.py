@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from jitconv.bench import suites
-from jitconv.bench.gate.calls import PLAN, Call, call_of
+from jitconv.bench.gate.calls import PLAN, PROCESS, Call, call_of
 from jitconv.errors import ParameterError
 
 
@@ -74,9 +74,19 @@ def quick() -> Iterator[Row]:
         yield Row(name_of(op, problem, algorithm, threads), call, counted)
 
 
+STARTS = {
+    "import": "import jitconv",
+    "a first call, compiled before": "import jitconv, numpy; x = numpy.ones((1, 8, 8, 4), 'float32'); "
+    "jitconv.conv_forward(x, numpy.ones((3, 3, 4, 4), 'float32'))",
+}
+"""What a new interpreter runs."""
+
+
 def full() -> Iterator[Row]:
-    """Give the rows for a night: those of `quick`, and networks' layers in both layouts."""
+    """Give the rows for a night: those of `quick`, new interpreters, and networks' layers in both layouts."""
     yield from quick()
+    for name, lines in STARTS.items():
+        yield Row(f"{PROCESS} {name}", Call(PROCESS, [lines], {}, None))
     for op, problem in layers():
         yield Row(name_of(op, problem, "auto", 1), call_of(op, problem, "auto", 1))
 

@@ -34,7 +34,8 @@ class Compared(NamedTuple):
 
     def repeat(self, row: Measured) -> str:
         """Return the command that measures a row again."""
-        return f"{self.command} --rows {shlex.quote(f'^{re.escape(row.row.name)}$')}"
+        name = re.escape(row.row.name).replace("\\ ", " ")  # which escapes spaces, too
+        return f"{self.command} --rows {shlex.quote(f'^{name}$')}"
 
 
 def show(found: Found, compared: Compared, console: Console) -> None:
