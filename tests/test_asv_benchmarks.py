@@ -26,6 +26,10 @@ ONCE = {"number": 1, "repeat": 1, "warmup_time": 0, "rounds": 1}
 """What `asv run --quick` asks."""
 
 
+MAY_BE_0 = ("choices", "errors", "memory")
+"""No choice has changed, no element is off, no byte is taken."""
+
+
 @pytest.fixture
 def hasty(monkeypatch):
     """Have what measures for a while measure a moment."""
@@ -51,12 +55,12 @@ def run(name):
 def test_a_benchmark_measures_something(name, hasty, registry):
     figure = contextvars.copy_context().run(run, name)
     assert math.isfinite(figure)
-    assert figure > 0 or "changed" in name or "error" in name
+    assert figure > 0 or (figure == 0 and name.partition(".")[0] in MAY_BE_0)
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_parameters_are_strings_and_the_version_is_said(name):
-    assert all(re.fullmatch(r"'.*'", one) for axis in EVERY[name].params for one in axis)
+    assert all(one[0] == one[-1] in "'\"" for axis in EVERY[name].params for one in axis)
     assert not re.fullmatch(r"[0-9a-f]{64}", EVERY[name].version), "asv has made it of the source"
 
 
