@@ -18,10 +18,10 @@ LOCKED = Path(__file__).parent.parent / "choices.json"
 """Written by ``jitconv lock --suite … -o choices.json``; committed when choices are meant to change."""
 
 PROBLEMS = {
+    "1x1 over one pixel": "n1h1w1c512 k1x1f128",
     "3x3": "n1h28w28c128 k3x3f128 p1",
     "3x3 of few channels": "n1h112w112c32 k3x3f32 p1",
     "1x1": "n1h14w14c256 k1x1f1024",
-    "1x1 over one pixel": "n1h1w1c512 k1x1f128",
     "first layer": "n1h112w112c3 k7x7f64 s2 p3",
     "depthwise": "n1h28w28c192 k3x3f192 p1 g192",
     "large kernel": "n1h32w32c32 k15x15f32 p7",
