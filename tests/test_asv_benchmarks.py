@@ -153,6 +153,14 @@ def test_no_choices_are_no_unchanged_choices():
         choices.changed([])
 
 
+def test_choices_of_another_variant_are_changed_and_those_of_another_revision_are_not(registry):
+    from dataclasses import replace
+
+    one = next(one for one in choices.Lockfile.read(choices.LOCKED).choices if one.variant == "packed")
+    assert choices.changed([replace(one, revision=0)]) == 0
+    assert choices.changed([replace(one, variant="streamed"), replace(one, algorithm="naive")]) == 2
+
+
 def test_the_quick_rows_are_some_twenty_and_of_every_op(registry):
     names = [name for name, _ in quick.rows()]
     assert len(set(names)) == len(names)

@@ -79,7 +79,7 @@ class Changed:
 
 
 def changed(choices: Sequence[Choice]) -> int:
-    """Return how many of some choices would be others now.
+    """Return how many of some choices are of another algorithm or variant now; a raised revision is neither.
 
     Raises
     ------
@@ -88,4 +88,5 @@ def changed(choices: Sequence[Choice]) -> int:
     """
     if not choices:
         raise RuntimeError(f"{LOCKED.name} must have choices; got none")
-    return sum(not again(one, "predict").same for one in choices)
+    found = [(one, again(one, "predict").now) for one in choices]
+    return sum(now is None or (now.title, now.plugin) != (one.title, one.plugin) for one, now in found)
