@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from asv_runner.discovery import disc_benchmarks, get_benchmark_from_name
 
+import jitconv
+from jitconv.algorithm import Algorithm, no_workspace, unprepared
 from jitconv.jit.vectors import VECTOR_BYTES
 from jitconv.plugins import BUILTIN
 from jitconv.specs import parse
@@ -19,7 +21,7 @@ sys.path.insert(0, str(ROOT.parent))
 
 EVERY = {one.name: one for one in disc_benchmarks(str(ROOT))}
 
-from benchmarks import ceilings, choices, company, problems, quick, training  # noqa: E402
+from benchmarks import ceilings, choices, company, plugins, problems, quick, training  # noqa: E402
 from benchmarks.timed import Timed  # noqa: E402
 
 ONCE = {"number": 1, "repeat": 1, "warmup_time": 0, "rounds": 1}
@@ -159,6 +161,31 @@ def test_choices_of_another_variant_are_changed_and_those_of_another_revision_ar
     one = next(one for one in choices.Lockfile.read(choices.LOCKED).choices if one.variant == "packed")
     assert choices.changed([replace(one, revision=0)]) == 0
     assert choices.changed([replace(one, variant="streamed"), replace(one, algorithm="naive")]) == 2
+
+
+def test_a_plugin_that_is_asked_for_has_rows_of_its_own(registry, monkeypatch):
+    def spread(spec, dz, windows):
+        windows[...] = dz[..., None, None] / (spec.h * spec.w)
+
+    def why_not(spec):
+        return "takes windows of 4x4" if spec.h != 4 else None
+
+    toy = Algorithm("distribute_value", "toy", why_not, lambda _: 1e-6, no_workspace, unprepared(spread))
+    jitconv.register(toy, name="toys")
+    monkeypatch.setattr(plugins, "NAMES", ["toys"])
+    assert plugins.rows(plugins.COMPARED) == ["distribute_value toy n256h4w4"]
+    assert plugins.rows(plugins.RATED) == ["distribute_value toy n65536h4w4"]
+    assert plugins._Error().track_error("distribute_value toy n256h4w4") == 0
+    benchmark = plugins._Time()
+    benchmark.setup("distribute_value toy n256h4w4")
+    benchmark.time_call("distribute_value toy n256h4w4")
+
+
+def test_a_plugin_of_which_nothing_can_be_measured_fails(monkeypatch):
+    monkeypatch.setattr(plugins, "NAMES", ["nobody"])
+    assert plugins.rows(plugins.TIMED) == ["nobody"]
+    with pytest.raises(RuntimeError, match=r"JITCONV_BENCH_PLUGINS must name installed plugins.*'nobody'"):
+        plugins._Time().setup("nobody")
 
 
 def test_the_quick_rows_are_some_twenty_and_of_every_op(registry):

@@ -38,4 +38,7 @@ def first_run(row: str, threads: int = 1) -> dict[str, Any]:
         done = subprocess.run(line, env=told, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{row}: exit code {done.returncode}: {done.stderr.strip()[-2000:]}")
-    return json.loads(done.stdout)
+    found = json.loads(done.stdout)
+    if not found["kernels"]:
+        raise RuntimeError(f"{row} must compile kernels; it compiled none")
+    return found

@@ -9,10 +9,15 @@ import numpy as np
 import jitconv
 
 CALLS = {
-    "distribute_value": 'jitconv.distribute_value(np.ones(4, "float32"), 2)',
+    "create_mask": 'jitconv.create_mask(np.ones((4, 2, 2), "float32"))',
     "max_pool_forward": 'jitconv.max_pool_forward(np.ones((1, 8, 8, 3), "float32"), 2)',
     "conv_forward": 'jitconv.conv_forward(np.ones((1, 8, 8, 3), "f4"), np.ones((3, 3, 3, 4), "f4"))',
 }
+
+COUNTS = "\nfrom jitconv.jit.cache import counts\ncompiled, loaded = counts()"
+LOADED = COUNTS + "\nassert loaded and not compiled, 'the call must load its kernels'"
+COMPILED = COUNTS + "\nassert compiled and not loaded, 'the call must compile its kernels'"
+"""What is told is what was measured."""
 
 EMPTY_CACHE = """
 import os, tempfile
@@ -61,8 +66,8 @@ class FirstCall:
 
     def timeraw_warm_cache(self, call: str) -> tuple[str, str]:
         """Its kernel lies in the cache on disk."""
-        return CALLS[call], "import jitconv, numpy as np"
+        return CALLS[call] + LOADED, "import jitconv, numpy as np"
 
     def timeraw_empty_cache(self, call: str) -> tuple[str, str]:
         """Its kernel is compiled."""
-        return CALLS[call], EMPTY_CACHE
+        return CALLS[call] + COMPILED, EMPTY_CACHE
