@@ -21,7 +21,9 @@ sys.path.insert(0, str(ROOT.parent))
 
 EVERY = {one.name: one for one in disc_benchmarks(str(ROOT))}
 
-from benchmarks import ceilings, choices, company, plugins, problems, quick, training  # noqa: E402
+from benchmarks import (  # noqa: E402
+    ceilings, choices, company, crossover, groups, plugins, problems, quick, training,
+)  # fmt: skip
 from benchmarks.timed import Timed  # noqa: E402
 
 ONCE = {"number": 1, "repeat": 1, "warmup_time": 0, "rounds": 1}
@@ -39,6 +41,8 @@ def hasty(monkeypatch):
         monkeypatch.setattr(module, "SECONDS", 0.01)
     monkeypatch.setattr(company, "COMPANY", {"alone": 0})
     monkeypatch.setattr(choices, "TURNS", 1)
+    monkeypatch.setattr(groups, "SIZES", (32,))
+    monkeypatch.setattr(crossover, "SIDES", (64,))
 
 
 def run(name):

@@ -9,7 +9,7 @@ import numpy as np
 
 import jitconv
 from benchmarks.problems import threads
-from benchmarks.timed import calls
+from benchmarks.timed import Once
 
 
 def smallest() -> dict[str, Callable[[], Any]]:
@@ -32,7 +32,7 @@ def smallest() -> dict[str, Callable[[], Any]]:
     }
 
 
-class Dispatch:
+class Dispatch(Once):
     """A repeated call on (1, 8, 8, 1) with ``algorithm="auto"``, on one thread."""
 
     params = (
@@ -47,18 +47,8 @@ class Dispatch:
         "plan_conv",
     )
     param_names = ("call",)
-    warmup_time = 0.1
-    repeat = (3, 20, 1.0)
-    version = "1"
-    run: Callable[[], Any] | None = None
 
-    def setup(self, call: str) -> None:
-        """Compile, once: asv sets up again before each call."""
-        if self.run is None:
-            setting = threads(1)
-            self.run = setting.bound(setting.run(smallest)[call])
-            self.number = calls(self.run)
-
-    def time_repeated_call(self, call: str) -> None:
-        """Run it once more."""
-        self.run()  # type: ignore[misc]
+    def made(self, call: str) -> Callable[[], Any]:
+        """Compile."""
+        setting = threads(1)
+        return setting.bound(setting.run(smallest)[call])

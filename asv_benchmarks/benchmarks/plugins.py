@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.errors import error
 from benchmarks.problems import BATCH, DEPTHWISE, PLAIN, POINTWISE, TILING, layouts, ready, threads
 from benchmarks.rates import measure
-from benchmarks.timed import calls
+from benchmarks.timed import Once
 from jitconv.algorithm import OPS
 from jitconv.errors import JitconvError
 from jitconv.plugins import registry
@@ -66,37 +66,27 @@ def nothing(row: str) -> None:
         )
 
 
-class _Plugin:
-    param_names = ("row",)
-    version = "1"
-    timeout = 300
-
-
-class _Time(_Plugin):
+class _Time(Once):
     """The time of a call, on one thread."""
 
     params = rows(TIMED)
-    warmup_time = 0.1
-    repeat = (3, 20, 1.0)
-    run: Callable[[], Any] | None = None
+    param_names = ("row",)
+    timeout = 300
 
-    def setup(self, row: str) -> None:
-        """Draw the arrays and compile, once."""
+    def made(self, row: str) -> Callable[[], Any]:
+        """Draw the arrays and compile."""
         nothing(row)
-        if self.run is None:
-            op, name, problem = row.split(" ", 2)
-            setting = threads(1)
-            self.run = setting.bound(setting.run(ready, op, problem, name))
-            self.number = calls(self.run)
-
-    def time_call(self, row: str) -> None:
-        """Run it once."""
-        self.run()  # type: ignore[misc]
+        op, name, problem = row.split(" ", 2)
+        setting = threads(1)
+        return setting.bound(setting.run(ready, op, problem, name))
 
 
-class _Error(_Plugin):
+class _Error:
     """The relative L2 error."""
 
+    version = "1"
+    timeout = 300
+    param_names = ("row",)
     params = rows(COMPARED)
     unit = "relative L2 error"
 
@@ -106,9 +96,12 @@ class _Error(_Plugin):
         return threads(1).run(error, row)
 
 
-class _Rate(_Plugin):
+class _Rate:
     """Multiply-adds, or taps, in a second."""
 
+    version = "1"
+    timeout = 300
+    param_names = ("row",)
     params = rows(RATED)
     unit = "1/s"
 

@@ -15,7 +15,7 @@ from benchmarks.choices import LOCKED, changed
 from benchmarks.dispatch import smallest
 from benchmarks.errors import error
 from benchmarks.problems import ready, threads
-from benchmarks.timed import calls
+from benchmarks.timed import Once
 from jitconv.ops import prepare
 from jitconv.selector.lockfile import Lockfile
 from jitconv.specs import parse
@@ -114,25 +114,15 @@ def _parts(row: str) -> tuple[str, str, str]:
     return op, name or "auto", problem
 
 
-class Quick:
+class Quick(Once):
     """Each row that is timed."""
 
     params = tuple(name for name, _ in rows())
     param_names = ("row",)
-    warmup_time = 0.1
-    repeat = (3, 20, 1.0)
-    version = "1"
-    run: Callable[[], Any] | None = None
 
-    def setup(self, row: str) -> None:
-        """Draw the arrays and compile, once: asv sets up again before each call."""
-        if self.run is None:
-            self.run = dict(rows())[row]()
-            self.number = calls(self.run)
-
-    def time_call(self, row: str) -> None:
-        """Run it once."""
-        self.run()  # type: ignore[misc]
+    def made(self, row: str) -> Callable[[], Any]:
+        """Draw the arrays and compile."""
+        return dict(rows())[row]()
 
 
 class Figures:

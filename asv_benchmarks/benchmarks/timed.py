@@ -1,4 +1,4 @@
-"""What classes have in common that time one algorithm of one op."""
+"""What classes that time have in common."""
 
 from __future__ import annotations
 
@@ -17,7 +17,30 @@ SAMPLE = 0.01
 """Seconds of a sample, asv's own default. Where there is a `setup` asv would take samples of one call."""
 
 
-class Timed(ABC):
+class Once(ABC):
+    """Times calls of what is made once: asv sets up again before each call that it times."""
+
+    warmup_time = 0.1
+    repeat = (3, 20, 1.0)
+    version = "1"
+    run: Callable[[], Any] | None = None
+
+    @abstractmethod
+    def made(self, *parameters: str) -> Callable[[], Any]:
+        """Draw arrays and compile; return the call."""
+
+    def setup(self, *parameters: str) -> None:
+        """Make the call, and say how many of it are a sample."""
+        if self.run is None:
+            self.run = self.made(*parameters)
+            self.number = calls(self.run)
+
+    def time_call(self, *parameters: str) -> None:
+        """Run it once."""
+        self.run()  # type: ignore[misc]
+
+
+class Timed(Once):
     """Times calls of an op by an algorithm; a subclass names them, and problems, the cheapest first.
 
     A problem is "PROBLEM", or "PROBLEM by VARIANT", which forces one. The algorithm can do
@@ -30,9 +53,6 @@ class Timed(ABC):
     plan = False
 
     param_names = ("problem", "threads")
-    warmup_time = 0.1
-    repeat = (3, 20, 1.0)
-    run: Callable[[], Any] | None = None
 
     @property
     @abstractmethod
@@ -44,12 +64,10 @@ class Timed(ABC):
         cls.params = (list(cls.problems), list(cls.threads))
         cls.version = version(str(cls.op), cls.algorithm)
 
-    def setup(self, problem: str, count: str) -> None:
-        """Draw the arrays and compile: once, for asv sets up again before each call."""
-        if self.run is None:
-            setting = threads(int(count))
-            self.run = setting.bound(setting.run(self.ready, problem))
-            self.number = calls(self.run)
+    def made(self, problem: str, count: str) -> Callable[[], Any]:
+        """Return a call on so many threads."""
+        setting = threads(int(count))
+        return setting.bound(setting.run(self.ready, problem))
 
     def ready(self, problem: str) -> Callable[[], Any]:
         """Return what is timed."""
@@ -73,10 +91,6 @@ class Timed(ABC):
             return name != "auto" and registry().find(self.op, name).why_not(parse(text)) is not None
         except UnknownAlgorithmError:
             return False  # in an older jitconv: that is no failure
-
-    def time_call(self, problem: str, count: str) -> None:
-        """Run it once."""
-        self.run()  # type: ignore[misc]
 
 
 def calls(run: Callable[[], Any]) -> int:
