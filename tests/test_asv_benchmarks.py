@@ -22,8 +22,16 @@ sys.path.insert(0, str(ROOT.parent))
 EVERY = {one.name: one for one in disc_benchmarks(str(ROOT))}
 
 from benchmarks import (  # noqa: E402
-    ceilings, choices, company, crossover, groups, plugins, problems, quick, training,
-)  # fmt: skip
+    ceilings,
+    choices,
+    company,
+    crossover,
+    groups,
+    plugins,
+    problems,
+    quick,
+    training,
+)
 from benchmarks.timed import Timed  # noqa: E402
 
 ONCE = {"number": 1, "repeat": 1, "warmup_time": 0, "rounds": 1}

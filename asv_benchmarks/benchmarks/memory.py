@@ -61,7 +61,8 @@ class Held:
 
 
 class Peak:
-    """The most memory that a process had, Python, NumPy and Numba included: the first row is little else.
+    """The most memory that a process had. The first row is little else than Python, NumPy and Numba, which
+    algorithms made of NumPy alone do not load.
 
     Operands are all ones: to draw them takes more memory than a call.
     """
