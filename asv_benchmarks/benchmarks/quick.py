@@ -1,9 +1,9 @@
 """A subset with stable names: a row of each op and kind, for a gate that times the rows itself.
 
 ``rows()`` gives what is timed: a name, and what makes the call, in well under a second once kernels are
-compiled. A call takes 0.05 to 5 ms, but for those of dispatch, of some µs. ``figures()`` gives what is no time:
-its call returns the figure, which repeats to the last digit on one machine. A name is never given to another
-problem.
+compiled. A call takes 0.05 to 5 ms, but for those of dispatch, of some µs. ``figures()`` gives what is no
+time: its call returns the figure, which repeats to the last digit on one machine. A name is never given to
+another problem.
 """
 
 from __future__ import annotations
