@@ -35,6 +35,9 @@ COMPANY = {"alone": 0, "beside one": 1, "beside two": 2, "after a product": 0}
 PRODUCT = 512
 """Rows and columns of the matrices whose product OpenBLAS divides among its threads, which spin after it."""
 
+SECONDS = 0.5
+"""Measured time of a side on a problem. A choice."""
+
 DROPPED = 3
 """First calls of a turn that do not count."""
 
@@ -196,6 +199,7 @@ class Company:
     params = ([side.name for side in SIDES if side.library == "jitconv"], list(PROBLEMS), list(COMPANY))
     param_names = ("team", "problem", "company")
     unit = "us"
+    version = "1"
     timeout = 300
 
     def setup_cache(self) -> dict[str, dict[str, float]]:
@@ -208,7 +212,7 @@ class Company:
                     for name, worker in workers.items():
                         for problem in PROBLEMS:
                             after = company == "after a product"
-                            found[f"{name}|{problem}|{company}"] = worker.measure(problem, 0.5, after)
+                            found[f"{name}|{problem}|{company}"] = worker.measure(problem, SECONDS, after)
         finally:
             for worker in workers.values():
                 worker.end()

@@ -72,6 +72,7 @@ class PayFrom:
     params = tuple(PROBLEMS)
     param_names = ("op",)
     unit = "ns"
+    version = "1"
 
     def track_threads_pay_from(self, op: str) -> float:
         """Look from the large end."""
@@ -96,6 +97,7 @@ class HalvesPayFrom:
     params = (("max_pool_forward", "avg_pool_forward", "avg_pool_backward"), ("", " nchw"), WINDOWS)
     param_names = ("op", "layout", "window")
     unit = "times"
+    version = "1"
 
     def track_gain(self, op: str, layout: str, window: str) -> float:
         """Measure it."""

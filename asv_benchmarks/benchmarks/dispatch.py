@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 
 import jitconv
+from benchmarks.problems import threads
+from benchmarks.timed import Once
 
 
-def _calls() -> dict[str, Callable[[], Any]]:
+def smallest() -> dict[str, Callable[[], Any]]:
+    """Return calls of the public functions, and of a plan."""
     x = np.arange(64, dtype="float32").reshape(1, 8, 8, 1)
     w, b = np.ones((3, 3, 1, 1), "float32"), np.ones(1, "float32")
     dy, dz = np.ones((1, 6, 6, 1), "float32"), np.ones((1, 4, 4, 1), "float32")
@@ -29,8 +32,8 @@ def _calls() -> dict[str, Callable[[], Any]]:
     }
 
 
-class Dispatch:
-    """A repeated call on (1, 8, 8, 1) with ``algorithm="auto"``."""
+class Dispatch(Once):
+    """A repeated call on (1, 8, 8, 1) with ``algorithm="auto"``, on one thread."""
 
     params = (
         "conv_forward",
@@ -44,14 +47,8 @@ class Dispatch:
         "plan_conv",
     )
     param_names = ("call",)
-    warmup_time = 0.1
-    repeat = (3, 20, 1.0)
 
-    def setup(self, call: str) -> None:
+    def made(self, call: str) -> Callable[[], Any]:
         """Compile."""
-        self.run = _calls()[call]
-        self.run()
-
-    def time_repeated_call(self, call: str) -> None:
-        """Run it once more."""
-        self.run()
+        setting = threads(1)
+        return setting.bound(setting.run(smallest)[call])

@@ -39,6 +39,7 @@ class TileFrom:
     params = (["conv_forward", "conv_backward"], ["nhwc", "nchw"])
     param_names = ("op", "layout")
     unit = "filters"
+    version = "1"
 
     def track_tile_from(self, op: str, layout: str) -> float:
         """Look from the large end."""

@@ -1,71 +1,227 @@
-"""Pooling, and the two ops on single windows: every problem by every algorithm."""
+"""Poolings, by layer and layout, and the ops on single windows: `auto`, each algorithm and its variants."""
 
 from __future__ import annotations
 
-from benchmarks.problems import POOL, WINDOWS, OneOp, names
+from benchmarks.problems import EACH_PIXEL, GLOBAL, LARGE, POOL, TILING, layouts
+from benchmarks.timed import Timed
+
+WIDE = "n1h28w28c32 k7x7 s1 p3"
+"""Windows that are worth two passes."""
+
+WINDOWS = "n4096h8w8"
+
+IN_COLUMNS = (*layouts([TILING]), f"{GLOBAL} by whole", f"{LARGE} by images", f"{EACH_PIXEL} by rows")
+"""What im2col is measured on."""
+
+TILES = layouts([TILING, LARGE])
+"""What reshape is measured on."""
 
 
-class MaxForward(OneOp):
-    """max_pool_forward."""
+class MaxForwardAuto(Timed):
+    """What is chosen, on one thread and on two."""
 
     op = "max_pool_forward"
-    params = (POOL, names(op))
-
-    def time_max_pool_forward(self, problem: str, algorithm: str) -> None:
-        """Run it once."""
-        self.run()
+    threads = ("1", "2")
+    problems = layouts(POOL)
 
 
-class MaxBackward(OneOp):
-    """max_pool_backward, without indices."""
+class MaxForwardDirect(Timed):
+    """max_pool_forward by direct."""
+
+    op, algorithm = "max_pool_forward", "direct"
+    problems = (
+        *layouts(POOL),
+        f"{TILING} nchw by rows",
+        f"{WIDE} by two_passes",
+        f"{GLOBAL} nchw by planes",
+        f"{EACH_PIXEL} by windows",
+    )
+
+
+class MaxForwardIm2col(Timed):
+    """max_pool_forward by im2col."""
+
+    op, algorithm = "max_pool_forward", "im2col"
+    problems = IN_COLUMNS
+
+
+class MaxForwardReshape(Timed):
+    """max_pool_forward by reshape."""
+
+    op, algorithm = "max_pool_forward", "reshape"
+    problems = TILES
+
+
+class MaxForwardNaive(Timed):
+    """max_pool_forward by naive."""
+
+    op, algorithm = "max_pool_forward", "naive"
+    problems = (GLOBAL,)
+
+
+class MaxBackwardAuto(Timed):
+    """What is chosen, on one thread and on two; without indices."""
 
     op = "max_pool_backward"
-    params = (POOL, names(op))
-
-    def time_max_pool_backward(self, problem: str, algorithm: str) -> None:
-        """Run it once."""
-        self.run()
+    threads = ("1", "2")
+    problems = layouts(POOL)
 
 
-class AverageForward(OneOp):
-    """avg_pool_forward."""
+class MaxBackwardDirect(Timed):
+    """max_pool_backward by direct."""
+
+    op, algorithm = "max_pool_backward", "direct"
+    problems = (
+        *layouts(POOL),
+        f"{TILING} nchw by rows",
+        f"{GLOBAL} nchw by planes",
+        f"{TILING} indices by given_indices",
+        f"{EACH_PIXEL} by windows",
+    )
+
+
+class MaxBackwardIm2col(Timed):
+    """max_pool_backward by im2col."""
+
+    op, algorithm = "max_pool_backward", "im2col"
+    problems = (*IN_COLUMNS, f"{TILING} indices by given_indices")
+
+
+class MaxBackwardReshape(Timed):
+    """max_pool_backward by reshape."""
+
+    op, algorithm = "max_pool_backward", "reshape"
+    problems = TILES
+
+
+class MaxBackwardNaive(Timed):
+    """max_pool_backward by naive."""
+
+    op, algorithm = "max_pool_backward", "naive"
+    problems = (GLOBAL,)
+
+
+class AverageForwardAuto(Timed):
+    """What is chosen, on one thread and on two."""
 
     op = "avg_pool_forward"
-    params = (POOL, names(op))
-
-    def time_avg_pool_forward(self, problem: str, algorithm: str) -> None:
-        """Run it once."""
-        self.run()
+    threads = ("1", "2")
+    problems = layouts(POOL)
 
 
-class AverageBackward(OneOp):
-    """avg_pool_backward."""
+class AverageForwardDirect(Timed):
+    """avg_pool_forward by direct."""
+
+    op, algorithm = "avg_pool_forward", "direct"
+    problems = (
+        *layouts(POOL),
+        f"{WIDE} by two_passes",
+        f"{GLOBAL} by planes",
+        f"{EACH_PIXEL} by windows",
+    )
+
+
+class AverageForwardIm2col(Timed):
+    """avg_pool_forward by im2col."""
+
+    op, algorithm = "avg_pool_forward", "im2col"
+    problems = IN_COLUMNS
+
+
+class AverageForwardReshape(Timed):
+    """avg_pool_forward by reshape."""
+
+    op, algorithm = "avg_pool_forward", "reshape"
+    problems = TILES
+
+
+class AverageForwardFft(Timed):
+    """avg_pool_forward by fft."""
+
+    op, algorithm = "avg_pool_forward", "fft"
+    problems = layouts([EACH_PIXEL])
+
+
+class AverageForwardNaive(Timed):
+    """avg_pool_forward by naive."""
+
+    op, algorithm = "avg_pool_forward", "naive"
+    problems = (GLOBAL,)
+
+
+class AverageBackwardAuto(Timed):
+    """What is chosen, on one thread and on two."""
 
     op = "avg_pool_backward"
-    params = (POOL, names(op))
-
-    def time_avg_pool_backward(self, problem: str, algorithm: str) -> None:
-        """Run it once."""
-        self.run()
+    threads = ("1", "2")
+    problems = layouts(POOL)
 
 
-class Mask(OneOp):
-    """create_mask."""
+class AverageBackwardDirect(Timed):
+    """avg_pool_backward by direct."""
 
-    op = "create_mask"
-    params = (WINDOWS, names(op))
+    op, algorithm = "avg_pool_backward", "direct"
+    problems = (
+        *layouts(POOL),
+        f"{WIDE} by two_passes",
+        f"{GLOBAL} by planes",
+        f"{EACH_PIXEL} by windows",
+    )
 
-    def time_create_mask(self, problem: str, algorithm: str) -> None:
-        """Run it once."""
-        self.run()
+
+class AverageBackwardIm2col(Timed):
+    """avg_pool_backward by im2col."""
+
+    op, algorithm = "avg_pool_backward", "im2col"
+    problems = IN_COLUMNS
 
 
-class Value(OneOp):
-    """distribute_value."""
+class AverageBackwardReshape(Timed):
+    """avg_pool_backward by reshape."""
 
-    op = "distribute_value"
-    params = (WINDOWS, names(op))
+    op, algorithm = "avg_pool_backward", "reshape"
+    problems = TILES
 
-    def time_distribute_value(self, problem: str, algorithm: str) -> None:
-        """Run it once."""
-        self.run()
+
+class AverageBackwardFft(Timed):
+    """avg_pool_backward by fft."""
+
+    op, algorithm = "avg_pool_backward", "fft"
+    problems = layouts([EACH_PIXEL])
+
+
+class AverageBackwardNaive(Timed):
+    """avg_pool_backward by naive."""
+
+    op, algorithm = "avg_pool_backward", "naive"
+    problems = (GLOBAL,)
+
+
+class MaskDirect(Timed):
+    """create_mask by direct, which is also what is chosen."""
+
+    op, algorithm = "create_mask", "direct"
+    threads = ("1", "2")
+    problems = (WINDOWS,)
+
+
+class MaskNaive(Timed):
+    """create_mask by naive."""
+
+    op, algorithm = "create_mask", "naive"
+    problems = (WINDOWS,)
+
+
+class ValueDirect(Timed):
+    """distribute_value by direct, which is also what is chosen."""
+
+    op, algorithm = "distribute_value", "direct"
+    threads = ("1", "2")
+    problems = (WINDOWS,)
+
+
+class ValueNaive(Timed):
+    """distribute_value by naive."""
+
+    op, algorithm = "distribute_value", "naive"
+    problems = (WINDOWS,)

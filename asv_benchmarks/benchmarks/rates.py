@@ -2,8 +2,7 @@
 
 A row is a constant of ``jitconv/algorithms/<algorithm>/<family>.py`` and a problem. What is measured
 includes the rest of the call; the problems are such that the rest is small. The convolutions' predicted
-times are fitted, by ``fit.py`` beside this folder. An algorithm that is not built in has one row for each
-problem of `GENERAL`.
+times are fitted, by ``fit.py`` beside this folder. Those of plugins are measured by ``plugins.py``.
 """
 
 from __future__ import annotations
@@ -14,10 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.problems import ready
-from jitconv import algorithms
 from jitconv.algorithms.fft.transforms import size
 from jitconv.algorithms.im2col.columns import column_bytes
-from jitconv.plugins import BUILTIN, registry
+from jitconv.plugins import registry
 from jitconv.specs import parse
 from jitconv.specs.values import nbytes
 
@@ -41,31 +39,9 @@ ROWS: list[tuple[str, str, str, str]] = [
     *((op, "fft", "TRANSFORMED_PER_SECOND", POOLS[0]) for op in POOL_OPS[2:]),
     *((op, "reshape", "BYTES_PER_SECOND", problem) for op in POOL_OPS for problem in TILES),
 ]
-ROWS += [
-    (
-        one.op,
-        one.name,
-        "CALL",
-        LEAST["pool" if "pool" in one.op else "window"],
-    )
-    for one in algorithms()
-    if one.name != "naive" and "conv" not in one.op
-]
-
-GENERAL = {
-    "conv": ("n1h56w56c64 k3x3f64 p1", "n4h28w28c128 k3x3f128 p1", "n1h112w112c3 k7x7f64 s2 p3"),
-    "pool": POOLS,
-    "window": ("n65536h4w4",),
-}
-"""What third-party algorithms are measured on: multiply-adds or taps per second, in both layouts."""
-
-ROWS += [
-    (one.op, one.name, "STEPS_PER_SECOND", problem + layout)
-    for one in algorithms()
-    if registry().provider(one) != BUILTIN
-    for problem in GENERAL["conv" if "conv" in one.op else "pool" if "pool" in one.op else "window"]
-    for layout in (("", " nchw") if "pool" in one.op or "conv" in one.op else ("",))
-]
+ROWS += [(op, name, "CALL", LEAST["pool"]) for op in POOL_OPS for name in ("direct", "im2col", "reshape")]
+ROWS += [(op, "fft", "CALL", LEAST["pool"]) for op in POOL_OPS[2:]]
+ROWS += [(op, "direct", "CALL", LEAST["window"]) for op in WINDOW_OPS]
 
 
 def steps(op: str, constant: str, problem: str) -> float:
@@ -130,6 +106,7 @@ class Rates:
     params = named(in_seconds=False)
     param_names = ("constant",)
     unit = "1/s"
+    version = "1"
 
     def setup(self, constant: str) -> None:
         """Skip what an algorithm refuses."""
@@ -146,6 +123,7 @@ class Times:
     params = named(in_seconds=True)
     param_names = ("constant",)
     unit = "seconds"
+    version = "1"
 
     def setup(self, constant: str) -> None:
         """Skip what an algorithm refuses."""
