@@ -8,9 +8,10 @@ import email
 import subprocess
 import sys
 import tarfile
-import tomllib
 import zipfile
 from pathlib import Path
+
+import tomllib
 
 NEEDED = "Summary", "Requires-Python", "License-Expression", "License-File", "Description-Content-Type"
 """Fields of the metadata that a page on an index is made of."""
@@ -33,7 +34,11 @@ def main(dist: Path, folder: Path) -> int:
         *differences("wheel", inside, modules),
         *differences("sdist", source, tracked),
         *(f"metadata: {name} is missing" for name in NEEDED if not told[name]),
-        *(f"licences: {name} is missing" for name in told.get_all("License-File", []) if name not in licences),
+        *(
+            f"licences: {name} is missing"
+            for name in told.get_all("License-File", [])
+            if name not in licences
+        ),
     ]
     for line in wrong:
         print(f"{stem}: {line}", file=sys.stderr)
