@@ -21,7 +21,7 @@ def main(dist: Path, folder: Path) -> int:
     """Print what is wrong; return how an exit code says so."""
     project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     stem = f"{project['name'].replace('-', '_')}-{project['version']}"
-    tracked = files_under_control(folder)
+    tracked = files_under_control(folder) | {".gitignore"}  # the checkout's, which hatchling adds
     package = project["name"].replace("-", "_")
     modules = {name for name in tracked if name.split("/")[0] in (package, f"{package}_command.py")}
     with zipfile.ZipFile(dist / f"{stem}-py3-none-any.whl") as wheel:

@@ -61,10 +61,10 @@ def test_scripts_of_workflows_exist_and_are_tried():
     named = {
         name for path in WORKFLOWS for step in steps(path) for name in SCRIPT.findall(step.get("run", ""))
     }
-    run = re.sub("(?m)^ *#.*", "", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))
+    ours = re.sub("(?m)^ *#.*", "", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))
     assert named >= {"gate", "lint", "numba"}
     assert all(os.access(ROOT / ".ci" / name, os.X_OK) for name in named)
-    assert named - set(SCRIPT.findall(run)) == NOT_BY_RUN.keys()
+    assert named - set(SCRIPT.findall(ours)) == NOT_BY_RUN.keys()
 
 
 def test_the_versions_of_python_are_those_of_the_package():
