@@ -12,7 +12,7 @@ from jitconv.algorithm import Algorithm
 from jitconv.arrays import Array, Arrays
 from jitconv.bench.jobs import Job
 from jitconv.errors import AlgorithmError
-from jitconv.ops import Call, prepare
+from jitconv.ops import Call, Weights, prepare
 from jitconv.ops.explain import PUBLIC
 from jitconv.testing import bound, disagreement
 
@@ -38,7 +38,7 @@ class Trial:
         return "; ".join(filter(None, (self.changed, self.wrong)))
 
 
-def tried(algorithm: Algorithm, corner: Job, timed: Job, wanted: Arrays) -> Trial:
+def tried(algorithm: Algorithm, corner: Job, timed: Job, wanted: Arrays, *, plan: bool = False) -> Trial:
     """Judge an algorithm's outputs, and what it does to its operands.
 
     Parameters
@@ -49,6 +49,8 @@ def tried(algorithm: Algorithm, corner: Job, timed: Job, wanted: Arrays) -> Tria
         What is checked, and what the call is to be timed on.
     wanted : arrays
         The right outputs of `corner`.
+    plan : bool
+        Whether it is a plan that holds the weights that is called, of conv_forward.
 
     Raises
     ------
@@ -57,21 +59,29 @@ def tried(algorithm: Algorithm, corner: Job, timed: Job, wanted: Arrays) -> Tria
     """
     watch, changed = Watch(corner.op, corner.operands), ""
     try:
-        call = prepare(corner.op, corner.spec, algorithm.name)
+        call, operands = _ready(corner, algorithm.name, plan)
         plain = call.new
         spoil_outputs(call, wanted)
-        got = call.run(corner.operands)
+        got = call.run(operands)
         changed = watch.restore()
         granted = bound(corner.op, corner.spec, algorithm.error_class, corner.spec.dtype)
         error, wrong = disagreement(corner.op, corner.spec, algorithm, got, wanted, operands=corner.operands)
         call.new = plain
         if timed is not corner:
-            call = prepare(timed.op, timed.spec, algorithm.name)
+            call, operands = _ready(timed, algorithm.name, plan)
             watch = Watch(timed.op, timed.operands)
-        call.run(timed.operands)
+        call.run(operands)
     finally:  # whoever comes next gets what was meant for it
         changed = watch.restore() or changed
     return Trial(call, error, granted, wrong, changed)
+
+
+def _ready(job: Job, name: str, plan: bool) -> tuple[Call, Arrays]:
+    """Return a call, and the operands that it takes."""
+    if not plan:
+        return prepare(job.op, job.spec, name), job.operands
+    x, w, b = job.operands
+    return prepare(job.op, job.spec, name, Weights(w, b)), (x,)  # type: ignore[arg-type]
 
 
 def spoil_outputs(call: Call, wanted: Arrays) -> None:

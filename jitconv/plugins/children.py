@@ -80,7 +80,7 @@ class Child:
         Parameters
         ----------
         function : str
-            As ``"jitconv.bench.guests:run"``; it returns what JSON has.
+            As ``"jitconv.bench.guests:run"``, which returns what JSON has.
         *arguments
             What can be pickled.
         memory : int

@@ -1,8 +1,8 @@
 """What is known of plugins on this machine: which are trusted, which were imported well, which did harm.
 
-It is a file of JSON beside the store of measurements, by the plugin's name and revision. Processes that change
-it do so in turns, by a lock, each from what the file holds then. Where there is no folder for it, it lasts as
-long as the process.
+It is a file of JSON beside the store of measurements, by the plugin's name and revision. Processes change it
+in turns, by a lock, each from what the file holds then. Where there is no folder for it, it lasts as long as
+the process.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _changed() -> Iterator[dict[str, Known]]:
     file = path()
     with contextlib.ExitStack() as held:
         if file is not None:
-            with contextlib.suppress(OSError):  # where it cannot be locked it cannot be written: it is told then
+            with contextlib.suppress(OSError):  # it cannot be written either, which is told
                 held.enter_context(files.locked(file))
         every = dict(_all())
         yield every
