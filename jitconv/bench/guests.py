@@ -71,15 +71,17 @@ def _drawn(asked: Asked) -> Given:
 
 
 def left_out() -> list[str]:
-    """Return a line for each plugin that is installed and was needed, but is not there."""
+    """Return a line for each plugin that is installed and was needed, but is not there or empty."""
     return [
         _why_left_out(one)
         for one in registry().known
-        if one.state in ("failed", "incompatible", "quarantined")
+        if one.state in ("failed", "incompatible", "quarantined") or one.hint
     ]
 
 
 def _why_left_out(plugin: Plugin) -> str:
+    if plugin.hint:
+        return f"plugin {plugin.name!r} {plugin.hint}"
     lines = [line for line in (plugin.error or "").splitlines() if line.strip()]
     if plugin.state == "quarantined":
         return " ".join(lines)
