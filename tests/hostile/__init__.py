@@ -162,7 +162,11 @@ ROWS = {
     "suite named resnet50": ("names_a_suite",),
     "of a future API": ("of_the_future",),
 }
-"""What plugins were tried with once, and did harm by; and the modules and algorithms that do it here."""
+"""What plugins once did harm by, and the modules and algorithms that do it here.
+
+Answers without a meaning have more tests in `test_plugin_answers.py`, who may be asked too; hooks, suites and
+names of failed plugins in `test_plugin_hooks.py`; what measures in `test_trials.py`.
+"""
 
 
 def site(folder: Path, *names: str) -> Path:
