@@ -32,7 +32,7 @@ FAILS = {
     "raises_in_workspace": "failed to judge n5h4w4: IndexError: off by one",
     "recurses": "failed to judge n5h4w4: RecursionError",
     "other_shape": "must return None, or a tuple of arrays like",
-    "resizes": "shape",
+    "resizes": "resized an output: its shape must be (5, 4, 4), and is (2, 3)",
     "str_as_cost": "cost must return seconds, a finite number of at least 0, or None if unknown; got 'fast'",
     "negative_cost": "cost must return seconds, a finite number of at least 0, or None if unknown; got -1.0",
     "str_as_workspace": "workspace must return bytes, an integer of at least 0; got 'much'",

@@ -63,6 +63,7 @@ def tried(algorithm: Algorithm, corner: Job, timed: Job, wanted: Arrays, *, plan
         plain = call.new
         spoil_outputs(call, wanted)
         got = call.run(operands)
+        _check_shapes(got, wanted)
         changed = watch.restore()
         granted = bound(corner.op, corner.spec, algorithm.error_class, corner.spec.dtype)
         error, wrong = disagreement(corner.op, corner.spec, algorithm, got, wanted, operands=corner.operands)
@@ -74,6 +75,13 @@ def tried(algorithm: Algorithm, corner: Job, timed: Job, wanted: Arrays, *, plan
     finally:  # whoever comes next gets what was meant for it
         changed = watch.restore() or changed
     return Trial(call, error, granted, wrong, changed)
+
+
+def _check_shapes(got: Arrays, wanted: Arrays) -> None:
+    """Refuse outputs that have been resized where they are."""
+    for array, other in zip(got, wanted, strict=True):
+        if array is not None and other is not None and array.shape != other.shape:
+            raise ValueError(f"resized an output: its shape must be {other.shape}, and is {array.shape}")
 
 
 def _ready(job: Job, name: str, plan: bool) -> tuple[Call, Arrays]:
