@@ -1,5 +1,6 @@
 """Kernels of plugins are tried in a process of their own, whatever is about to measure them."""
 
+import numpy as np
 import pytest
 from hostile import TEMPTING
 from plugin_helpers import X, imported, provider, state, still_works
@@ -48,6 +49,14 @@ def test_mode_measure_tries_first_what_it_would_run(hostile):
         assert {"direct", "tempting_right"} <= {one.name for one in explained.candidates if one.serves}
     check(registry)
     assert tried(registry, "tempting_right") == ("create_mask/tempting_right: n1h2w2",)
+
+
+def test_a_plan_is_tried_with_the_weights_that_it_is_given(hostile):
+    registry = imported(hostile("weighs"), "weighs")
+    x, w = np.ones((1, 6, 6, 2), np.float32), np.ones((3, 3, 2, 2), np.float32)
+    with jitconv.config(mode="measure", allow="weighs", measure_budget=0.01):
+        assert jitconv.plan_conv(x.shape, w)(x)[0, 0, 0, 0] == 18
+    assert tried(registry, "weighs") == ("conv_forward/weighs plan: n1h6w6c2 k3x3f2 s1 p0",)
 
 
 def test_a_lock_by_measured_times_pins_nothing_that_crashes(hostile, command):

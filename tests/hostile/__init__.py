@@ -118,6 +118,22 @@ TEMPTING = {
 } | {"tempting_right": "made = record(cost=lambda spec: None)\n"}
 """Kernels that are measured wherever times are, as nobody knows theirs."""
 
+WEIGHS = """
+from jitconv.plugins import registry
+
+def prepare(spec, w, b, activation):
+    plan = registry().find("conv_forward", "naive").build(spec)
+    return lambda x, y: plan(x, w, b, y)
+
+made = Algorithm(
+    "conv_forward", "weighs", never_refuses, lambda spec: None, no_workspace,
+    build=lambda spec: lambda x, w, b, y: prepare(spec, w, b, None)(x, y), prepare=prepare,
+    why_not_weights=lambda spec, w, b: None if w.min() == w.max() else "takes weights that are all alike",
+    fit_weights=lambda spec, w: np.full_like(w, 2),
+)
+"""
+"""A convolution by plans that hold weights which are all alike."""
+
 _ALL = "".join(f"    record(name={name!r}, {what}),\n" for name, what in CARELESS.items())
 MODULES = {
     **AT_IMPORT,
@@ -127,6 +143,7 @@ MODULES = {
     "@hookimpl\ndef jitconv_algorithms():\n    return every\n",
     "harmless": "",
     "convolves": CONVOLVES,
+    "weighs": WEIGHS,
 }
 
 
