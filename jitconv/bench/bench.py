@@ -10,7 +10,7 @@ from jitconv.arrays import Arrays
 from jitconv.bench import ceiling, steps
 from jitconv.bench.guests import left_out
 from jitconv.bench.measure import PAUSE, Timing, interleave_able
-from jitconv.bench.ready import Problem, ready
+from jitconv.bench.ready import Problem, Ready, ready
 from jitconv.bench.rows import LeftOut, Row, mean_ratio
 from jitconv.bench.suites import Layer
 from jitconv.errors import (
@@ -121,18 +121,7 @@ def _row(op: str, layer: Layer, wanted: Measure, found: Measured) -> Row:
     _refuse(wanted.algorithm, lost)
     own = ready(problem, wanted.algorithm)
     limit = ceiling.multiply_adds(spec.dtype, team()) if isinstance(spec, ConvSpec) else ceiling.copy(team())
-    runs: dict[str, Callable[[], Any]] = {"own": own.run}
-    failed: dict[str, Exception] = {}
-    runs["own"]()
-    if wanted.peer is not None:
-        try:
-            _refuse(wanted.peer, lost)
-            peer = ready(problem, wanted.peer).run
-            peer()
-        except FAILURES as error:
-            failed["peer"] = error
-        else:
-            runs["peer"] = peer
+    runs, failed = _runs(problem, wanted, own, lost)
     runs["ceiling"] = limit.run
     runs["ceiling"]()
     beside = steps.parts(problem, own) if wanted.steps else None
@@ -163,6 +152,23 @@ def _row(op: str, layer: Layer, wanted: Measure, found: Measured) -> Row:
         divided = steps.measure(lambda: ready(problem, own.title).run, wanted.seconds)
         row.steps = steps.joined(divided, timings, beside)
     return row
+
+
+def _runs(
+    problem: Problem, wanted: Measure, own: Ready, lost: dict[str, Lost]
+) -> tuple[dict[str, Callable[[], Any]], dict[str, Exception]]:
+    """Return what is timed, each run once by now, and the error of a peer that does not run."""
+    runs: dict[str, Callable[[], Any]] = {"own": own.run}
+    runs["own"]()
+    if wanted.peer is not None:
+        try:
+            _refuse(wanted.peer, lost)
+            peer = ready(problem, wanted.peer).run
+            peer()
+        except FAILURES as error:
+            return runs, {"peer": error}
+        runs["peer"] = peer
+    return runs, {}
 
 
 def _fill_in_errors(
