@@ -7,8 +7,12 @@ import errno
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+LOCK_SECONDS = 10.0
+"""So long is a lock waited for: it is held for some milliseconds, unless its holder was stopped. A choice."""
 
 
 def write(file: Path | str, data: bytes) -> None:
@@ -58,6 +62,41 @@ def renamed(place: Path, mode: int | None = None) -> Iterator[Path]:
     except BaseException:
         new.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Have no other process in such a block of this file: a lock on an empty file beside, which stays there.
+
+    It ends with the process that holds it. Where there are no locks, or one is held for `LOCK_SECONDS`, the
+    block is run all the same: what it writes may then take the place of what another has written.
+
+    Raises
+    ------
+    OSError
+        When the file beside cannot be made.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.with_name(f"{file.name}.lock").open("ab") as beside_it:
+        end = time.monotonic() + LOCK_SECONDS
+        while not _has_lock(beside_it.fileno()) and time.monotonic() < end:
+            time.sleep(0.01)
+        yield
+
+
+def _has_lock(handle: int) -> bool:
+    """Take the lock of an open file; return whether there is nothing to wait for. Closing gives it back."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
 
 
 def check(file: Path | str) -> None:

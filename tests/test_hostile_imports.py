@@ -1,14 +1,18 @@
 """Plugins that do harm when they are imported: nothing else comes to harm, and it is said what happened."""
 
 import json
+import subprocess
 import sys
+import textwrap
 
 import pytest
-from hostile import AT_IMPORT, site
-from plugin_helpers import X, state, still_works
+from hostile import AT_IMPORT, AT_RUN, CARELESS, ROWS, site
+from plugin_helpers import X, imported, state, still_works
 
 import jitconv
 from jitconv.plugins import quarantine
+
+SMALL = ("--shape", "n5h4w4", "--op", "create_mask")
 
 SAID = {
     "segfault_at_import": ("quarantined", "crashed (SIGSEGV) at import"),
@@ -21,35 +25,79 @@ SAID = {
     "raises_at_import": ("failed", "OSError: libfast.so is missing"),
     "clashes": ("failed", "is already provided by 'jitconv'"),
     "misspelt": ("incompatible", "unknown hook 'jitconv_algoritms'"),
+    "missing_module": ("failed", "No module named 'libfast_that_nobody_has'"),
+    "rubbish_list": ("failed", "jitconv_algorithms must return Algorithm records; got 'rubbish'"),
+    "names_a_suite": ("failed", "the suite 'resnet50' of 'names_a_suite' is already there"),
+    "of_the_future": ("incompatible", "it was written for version 99 of jitconv's plugin interface"),
+    "unmarked": ("loaded", "provides nothing: no hook is marked; put @jitconv.hookimpl"),
+    "returns_none": ("loaded", "provides nothing: jitconv_algorithms returned nothing"),
+    "slow_at_import": ("loaded", ""),
+    "selects_rubbish": ("loaded", ""),
+    "raises_in_select": ("loaded", ""),
     "prints_at_import": ("loaded", ""),
 }
+"""States, and what `compare`, `plugins` and `explain` say of each that provides nothing."""
+
+
+TRIED = {
+    *(name for name, (how, _) in SAID.items() if how == "quarantined"),
+    *("interrupts_at_import", "leaves_at_import", "raises_at_import"),
+}
+"""Those that are imported in a process of their own, which takes time."""
+
+
+def test_every_way_to_do_harm_has_a_plugin_and_every_plugin_its_row():
+    named = [name for names in ROWS.values() for name in names]
+    assert sorted(named) == sorted({*AT_IMPORT, *AT_RUN, *CARELESS} - {"right_one"})
+    assert set(SAID) == set(AT_IMPORT)
 
 
 def test_whatever_happens_at_import_compare_says_so_in_a_line_and_the_rest_is_measured(hostile, command):
     registry = hostile(*AT_IMPORT)
-    code, printed, error = command("compare", "--shape", "n5h4w4", "--op", "create_mask")
+    imported(registry, *AT_IMPORT.keys() - TRIED)
+    still_works()  # and imports none
+    assert not AT_IMPORT.keys() & sys.modules.keys()
+    code, printed, error = command("compare", *SMALL)
     assert (code, error) == (0, "")
-    assert "3 of 3 results agree" in printed  # direct, naive, and the one that prints
+    assert "6 of 6 results agree" in printed  # direct, naive, and those that are loaded
     assert "hello" not in printed
     lines = printed.splitlines()
-    assert set(SAID) == set(AT_IMPORT)
+    _, listed, _ = command("plugins", "--verbose")
+    _, explained, _ = command("explain", "create_mask", "n5h4w4")
     for name, (how, why) in SAID.items():
         found = state(registry, name)
-        assert (found.state, why in (found.error or "")) == (how, True), found
-        if how != "loaded":
-            (line,) = (one for one in lines if f"plugin {name!r}" in one)
-            assert why in line
-    _, listed, _ = command("plugins", "--verbose")
+        assert (found.state, why in (found.error or found.hint or "")) == (how, True), found
+        assert why in listed
+        for told in (lines, explained.splitlines()):
+            about = [one for one in told if f"plugin {name!r}" in one]
+            assert [why in one for one in about] == [True] * bool(why), name
     assert "prints_at_import printed while it was loaded:" in listed
     for text in ("hello", "shell", "from C"):
         assert text in listed
     _, told, _ = command("plugins", "--json")
     printed_by = {one["name"]: one["printed"] for one in json.loads(told)}
     assert "from C" in printed_by["prints_at_import"]
-    _, explained, _ = command("explain", "create_mask", "n5h4w4")
     assert "third-party" in explained
-    assert "plugin 'segfault_at_import' has been in quarantine since" in explained
     still_works()
+    for name in ("selects_rubbish", "raises_in_select"):
+        code, printed, _ = command("compare", *SMALL, "--allow", name, "--algorithms", f"direct,{name}")
+        assert (code, "`auto` cannot choose with what --allow names" in printed) == (0, True)
+        assert f"jitconv_select of plugin {name!r}" in printed
+        with jitconv.config(allow=name), pytest.raises(jitconv.PluginError, match=f"of plugin {name!r}"):
+            jitconv.create_mask(X)
+    assert "resnet50" in jitconv.plugins.shipped_suites()
+    assert "resnet50" not in registry.suites()
+
+
+def test_what_failed_is_told_to_who_names_it(hostile, command):
+    hostile("raises_at_import")
+    code, _, error = command("bench", "--peer", "raises_at_import")
+    assert (code, "plugin 'raises_at_import' failed, see `jitconv plugins`" in error) == (2, True)
+    with (
+        jitconv.config(allow="raises_at_import"),
+        pytest.raises(jitconv.PluginError, match="that plugin failed"),
+    ):
+        jitconv.create_mask(X)
 
 
 def test_what_needs_no_plugin_imports_none(hostile, command):
@@ -133,7 +181,45 @@ def test_a_file_of_anything_else_is_a_warning_and_nobody_is_in_quarantine(monkey
     assert quarantine.of("one", "a").reason == "was wrong"
     assert not quarantine.of("one", "b").quarantined
     assert json.loads(file.read_text())["plugins"]["one"]["reason"] == "was wrong"
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["plugins.json"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["plugins.json", "plugins.json.lock"]
+
+
+def test_processes_that_change_the_file_at_once_lose_nothing(tmp_path, monkeypatch):
+    file = tmp_path / "plugins.json"
+    script = """
+    import sys
+    from pathlib import Path
+    from jitconv.plugins import quarantine
+    quarantine.path = lambda: Path(sys.argv[1])
+    me = sys.argv[2]
+    quarantine.quarantine(f"bad{me}", "a", "was wrong")
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for number in range(20):
+        quarantine.tried("all", "a", f"{me} {number}")
+        quarantine.quarantine(f"{me}-{number}", "a", "was wrong")
+    """
+    begun = [
+        subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(script), str(file), str(me)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for me in range(3)
+    ]
+    for one in begun:
+        assert one.stdout.readline() == b"ready\n"
+    for one in begun:
+        one.stdin.write(b"\n")
+        one.stdin.flush()
+    for one in begun:
+        one.communicate(timeout=60)
+        assert one.returncode == 0
+    monkeypatch.setattr(quarantine, "path", lambda: file)
+    assert sorted(quarantine.of("all", "a").tried) == sorted(
+        f"{me} {n}" for me in range(3) for n in range(20)
+    )
+    assert all(quarantine.of(f"{me}-{n}", "a").quarantined for me in range(3) for n in range(20))
 
 
 def test_a_place_that_cannot_be_written_is_a_warning_and_lasts_as_long_as_the_process(monkeypatch, tmp_path):

@@ -1,14 +1,14 @@
 """Kernels of plugins that do harm: `jitconv compare` and `bench` go on, and say what happened."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
-from hostile import AT_RUN
-from plugin_helpers import X, state, still_works
+from hostile import AT_RUN, CARELESS
+from plugin_helpers import X, imported, state, still_works
 
 import jitconv
-from jitconv.plugins import quarantine
 from jitconv.testing.findings import Failure, Result
 
 SMALL = ("--shape", "n5h4w4", "--op", "create_mask")
@@ -24,15 +24,29 @@ SAID = {
 }
 
 
-def imported(registry, *names):
-    """Say that these plugins were imported well before: no process is started for that."""
-    for name in names:
-        quarantine.change(name, registry.guest(name).revision, imported=True)
+FAILS = {
+    "raises_in_run": "IndexError: off by one",
+    "raises_in_build": "IndexError: off by one",
+    "raises_in_cost": "failed to judge n5h4w4: IndexError: off by one",
+    "raises_in_why_not": "failed to judge n5h4w4: IndexError: off by one",
+    "raises_in_workspace": "failed to judge n5h4w4: IndexError: off by one",
+    "recurses": "failed to judge n5h4w4: RecursionError",
+    "other_shape": "must return None, or a tuple of arrays like",
+    "resizes": "resized an output: its shape must be (5, 4, 4), and is (2, 3)",
+    "str_as_cost": "cost must return seconds, a finite number of at least 0, or None if unknown; got 'fast'",
+    "negative_cost": "cost must return seconds, a finite number of at least 0, or None if unknown; got -1.0",
+    "str_as_workspace": "workspace must return bytes, an integer of at least 0; got 'much'",
+}
+"""What `compare` says of those that fail, and `explain` of those that fail to judge."""
 
 
 def test_a_kernel_that_does_harm_puts_its_plugin_in_quarantine_and_the_others_are_measured(hostile, command):
     registry = hostile(*AT_RUN, "harmless")
     imported(registry, *AT_RUN, "harmless")
+    still_works()
+    _, explained, _ = command("explain", "create_mask", "n5h4w4")
+    for name in AT_RUN:
+        assert re.search(rf"excluded +{name} +{name} ", explained)
     code, printed, error = command("compare", *SMALL)
     assert code == 1  # for the one that is wrong
     assert error == "jitconv: wrong or failed: is_wrong of is_wrong (create_mask, wrong)\n"
@@ -51,12 +65,15 @@ def test_a_kernel_that_does_harm_puts_its_plugin_in_quarantine_and_the_others_ar
     assert rows["harmless"]["seconds"] > 0
     still_works()
 
+    _, listed, _ = command("plugins")
     code, printed, error = command("compare", *SMALL)  # nothing of them is run again
     assert (code, error) == (0, "")
     assert "3 of 3 results agree" in printed
     for name, why in SAID.items():
-        (line,) = (one for one in printed.splitlines() if f"plugin {name!r} has been in quarantine" in one)
-        assert why in line
+        for told in (printed, command("explain", "create_mask", "n5h4w4").stdout):
+            (line,) = (one for one in told.splitlines() if f"plugin {name!r} has been in quarantine" in one)
+            assert why in line
+        assert f"plugin {name!r} has been in quarantine" in listed
 
     code, _, error = command("compare", *SMALL, "--algorithms", "direct,segfault")
     assert (code, "crashed (SIGSEGV)" in error) == (2, True)
@@ -77,13 +94,17 @@ def test_algorithms_that_fail_harm_nobody_and_stay(hostile, command):
     imported(registry, "careless")
     code, printed, error = command("compare", *SMALL)
     assert code == 1
-    assert "3 of 11 results agree" not in printed
-    assert "4 of 12 results agree" in printed  # direct, naive, right_one, slow_cost; markup refuses
+    assert "5 of 16 results agree" in printed  # direct, naive, right_one, slow_cost, unknown_cost
     assert "markup refuses: it takes no [/x] of [red]this[/red]" in printed
     assert "slow_cost of careless takes 0.15 s to judge n5h4w4" in printed
-    for name in ("raises_in_run", "raises_in_build", "raises_in_cost", "raises_in_why_not", "other_shape"):
+    _, explained, _ = command("explain", "create_mask", "n5h4w4")
+    assert set(FAILS) | {"markup", "slow_cost", "unknown_cost", "right_one"} == set(CARELESS)
+    for name, why in FAILS.items():
         assert f"{name} of careless (create_mask, failed)" in error
-        assert any(line.startswith(f"{name} of careless: ") for line in printed.splitlines())
+        (line,) = (one for one in printed.splitlines() if one.startswith(f"{name} of careless: "))
+        assert why in line
+        verdict = "failed" if "judge" in why or "must return seconds" in why or "bytes" in why else "excluded"
+        assert re.search(rf"{verdict} +{name} +careless ", explained)
     assert state(registry, "careless").state == "loaded"
     assert "create_mask/right_one: n5h4w4" in registry.guest("careless").known.tried
 

@@ -11,10 +11,10 @@ from sweep_helpers import read_back
 
 from jitconv.bench.console import plain_console
 from jitconv.bench.measure import Timing
-from jitconv.bench.sweep import Entry, Point, Sweep
 from jitconv.bench.sweep_axes import Axis
 from jitconv.bench.sweep_page import page
 from jitconv.bench.sweep_plot import plot
+from jitconv.bench.sweep_points import Entry, Point, Sweep
 from jitconv.bench.sweep_report import as_dict, show, summary
 from jitconv.bench.sweep_style import styles
 from jitconv.specs import parse

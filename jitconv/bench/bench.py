@@ -8,12 +8,12 @@ from typing import Any
 
 from jitconv.arrays import Arrays
 from jitconv.bench import ceiling, steps
-from jitconv.bench.guests import Lost, Trials, left_out, untried
-from jitconv.bench.jobs import Job, cropped
-from jitconv.bench.measure import PAUSE, Timing, interleave
-from jitconv.bench.ready import Problem, ready
+from jitconv.bench.guests import left_out
+from jitconv.bench.measure import PAUSE, Timing, interleave_able
+from jitconv.bench.ready import Problem, Ready, ready
 from jitconv.bench.rows import LeftOut, Row, mean_ratio
 from jitconv.bench.suites import Layer
+from jitconv.bench.weights import fitted
 from jitconv.errors import (
     JitconvError,
     ParameterError,
@@ -21,11 +21,11 @@ from jitconv.errors import (
     UnsupportedError,
 )
 from jitconv.jit import team
+from jitconv.plugins import carefully
+from jitconv.selector import trials
+from jitconv.selector.trials import Lost
 from jitconv.specs import ConvSpec
 from jitconv.testing import reference, relative_error
-
-TRIAL_SECONDS = 1.0
-"""What a kernel of a plugin gives is checked on a corner that naive is predicted to compute within this."""
 
 REFUSALS = UnsupportedError, UnknownAlgorithmError
 FAILURES = JitconvError, MemoryError
@@ -100,46 +100,40 @@ def bench(
     jobs = [(op, layer) for layer in layers for op in layer.ops if op in ops]
     found = Measured([], [])
     first: Exception | None = None
-    with Trials() as trials:
+    with carefully():
         for done, (op, layer) in enumerate(jobs):
             tell(done, f"{op} {layer.spec}")
             try:
-                found.rows.append(_row(op, layer, wanted, found.left_out, trials))
+                found.rows.append(_row(op, layer, wanted, found))
             except FAILURES as error:
                 first = first or error
                 found.left_out.append(_left_out(op, layer, wanted.algorithm, error, peer=False))
-        found.notes.extend([*trials.notes, *left_out()])
+        found.notes.extend(left_out())
     if first is not None and not found.rows:
         raise first
     return found
 
 
-def _row(op: str, layer: Layer, wanted: Measure, left_out: list[LeftOut], trials: Trials) -> Row:
+def _row(op: str, layer: Layer, wanted: Measure, found: Measured) -> Row:
+    """Measure a layer; a peer that does not run it, or stops on the way, loses its own cell alone."""
     spec, problem = layer.spec, Problem.drawn(op, layer.spec, plan=wanted.plan, cold=wanted.cold)
     if wanted.plan:
-        problem = trials.fitted(problem, (wanted.algorithm, wanted.peer))
-    lost = _lost(problem, wanted, trials)
+        problem = fitted(problem, (wanted.algorithm, wanted.peer), found.notes)
+    lost = _lost(problem, wanted, found.notes)
     _refuse(wanted.algorithm, lost)
     own = ready(problem, wanted.algorithm)
     limit = ceiling.multiply_adds(spec.dtype, team()) if isinstance(spec, ConvSpec) else ceiling.copy(team())
-    runs: dict[str, Callable[[], Any]] = {"own": own.run}
-    runs["own"]()
-    if wanted.peer is not None:
-        try:
-            _refuse(wanted.peer, lost)
-            peer = ready(problem, wanted.peer).run
-            peer()
-        except FAILURES as error:
-            left_out.append(_left_out(op, layer, wanted.peer, error, peer=True))
-        else:
-            runs["peer"] = peer
+    runs, failed = _runs(problem, wanted, own, lost)
     runs["ceiling"] = limit.run
     runs["ceiling"]()
     beside = steps.parts(problem, own) if wanted.steps else None
     if beside is not None:
         runs |= beside.runs
-    timings = interleave(runs, wanted.seconds, pause=PAUSE if "peer" in runs else 0.0, settled=True)
-    timing, other = timings["own"], timings.get("peer")
+    timings, stopped = interleave_able(runs, wanted.seconds, FAILURES, pause=PAUSE if "peer" in runs else 0.0)
+    for name in ("own", "ceiling"):  # without them there is no row
+        if name in stopped:
+            raise stopped[name]
+    timing = timings["own"]
     amount = spec.flops(op) if isinstance(spec, ConvSpec) else spec.traffic(op)
     row = Row(
         op,
@@ -152,39 +146,73 @@ def _row(op: str, layer: Layer, wanted: Measure, left_out: list[LeftOut], trials
         amount / timing.median / 1e9,
         limit.amount / timings["ceiling"].median / 1e9,
     )
-    if wanted.peer is not None and other is None:
-        row.peer_verdict = left_out[-1].verdict
-    if other is not None:
-        row.peer_seconds, row.peer_spread = other.median, other.spread
-        row.ratio = other.median / timing.median
+    failed |= stopped
     if wanted.errors:
-        correct = reference(op, spec, problem.operands)
-        row.error = _error(runs["own"](), correct)
-        row.peer_error = _error(runs["peer"](), correct) if "peer" in runs else None
+        _fill_in_errors(row, problem, runs, failed)
+    _fill_in_peer(row, layer, wanted.peer, timings.get("peer"), failed.get("peer"), found)
     if beside is not None:
         divided = steps.measure(lambda: ready(problem, own.title).run, wanted.seconds)
         row.steps = steps.joined(divided, timings, beside)
     return row
 
 
-def _lost(problem: Problem, wanted: Measure, trials: Trials) -> dict[str, Lost]:
+def _runs(
+    problem: Problem, wanted: Measure, own: Ready, lost: dict[str, Lost]
+) -> tuple[dict[str, Callable[[], Any]], dict[str, Exception]]:
+    """Return what is timed, each run once by now, and the error of a peer that does not run."""
+    runs: dict[str, Callable[[], Any]] = {"own": own.run}
+    runs["own"]()
+    if wanted.peer is not None:
+        try:
+            _refuse(wanted.peer, lost)
+            peer = ready(problem, wanted.peer).run
+            peer()
+        except FAILURES as error:
+            return runs, {"peer": error}
+        runs["peer"] = peer
+    return runs, {}
+
+
+def _fill_in_errors(
+    row: Row, problem: Problem, runs: dict[str, Callable[[], Any]], failed: dict[str, Exception]
+) -> None:
+    correct = reference(problem.op, problem.spec, problem.operands)
+    row.error = _error(runs["own"](), correct)
+    if "peer" in runs and "peer" not in failed:
+        try:
+            row.peer_error = _error(runs["peer"](), correct)
+        except (*FAILURES, ValueError) as error:  # the latter of results that have other shapes
+            failed["peer"] = error
+
+
+def _fill_in_peer(
+    row: Row,
+    layer: Layer,
+    peer: str | None,
+    timing: Timing | None,
+    error: Exception | None,
+    found: Measured,
+) -> None:
+    if peer is not None and error is not None:
+        found.left_out.append(_left_out(row.op, layer, peer, error, peer=True))
+        row.peer_verdict = found.left_out[-1].verdict
+    elif timing is not None:
+        row.peer_seconds, row.peer_spread = timing.median, timing.spread
+        row.ratio = timing.median / row.seconds
+
+
+def _lost(problem: Problem, wanted: Measure, notes: list[str]) -> dict[str, Lost]:
     """Return what must not be run here of plugins, as it has shown in another process, by name."""
     names = [one for one in (wanted.algorithm, wanted.peer) if one is not None and one != "auto"]
-    whole = Job(problem.op, "", problem.spec, tuple(problem.operands))
-    if not list(untried(whole, names, plan=problem.plan)):
-        return {}
-    corner = cropped(whole, TRIAL_SECONDS)
-
-    def correct() -> Arrays:
-        return reference(corner.op, corner.spec, corner.operands)
-
-    found = trials.lost(corner, whole, correct, names, plan=problem.plan)
+    weights = problem.operands[1:] if problem.plan else None
+    asked = trials.Asked(problem.op, problem.spec, problem.plan, weights)  # type: ignore[arg-type]
+    found = trials.lost(asked, [*names, *trials.allowed(problem.op)], notes)
     return {one.algorithm: one for one in found}
 
 
 def _refuse(name: str, lost: dict[str, Lost]) -> None:
     if one := lost.get(name.partition("/")[0]):
-        raise one.error_of
+        raise one.refusal(name)
 
 
 def _left_out(op: str, layer: Layer, algorithm: str, error: Exception, *, peer: bool) -> LeftOut:

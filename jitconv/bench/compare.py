@@ -10,15 +10,16 @@ from functools import cache, partial
 import numpy as np
 
 from jitconv.arrays import Arrays
-from jitconv.bench.guests import Lost, Trials, left_out
+from jitconv.bench.guests import left_out
 from jitconv.bench.jobs import Job, cropped
 from jitconv.bench.measure import NOISY, interleave_able
 from jitconv.bench.trial import FAILURES, tried
 from jitconv.config import current, scope
 from jitconv.errors import AlgorithmError, PluginError, UnsupportedError
-from jitconv.plugins import registry
-from jitconv.selector import Candidate, Explanation, select
+from jitconv.plugins import carefully, registry
+from jitconv.selector import Candidate, Explanation, select, trials
 from jitconv.selector.judge import barred, judge
+from jitconv.selector.trials import Lost
 from jitconv.specs import ConvSpec, Spec
 from jitconv.testing import reference
 
@@ -139,12 +140,11 @@ def compare(
     found = Comparison()
     if names is None:
         registry().load_all()
-    with Trials() as trials:
-        found.notes = trials.notes
-        trials.notes += left_out()
+    with carefully():
+        found.notes += left_out()
         for done, job in enumerate(jobs):
             tell(done, f"{job.op}: {job.label}")
-            found.rows += _rows(job, names, variants, trials)
+            found.rows += _rows(job, names, variants, found.notes)
     if all(row.verdict in ("refused", "quarantined") for row in found.rows):
         reasons = dict.fromkeys(_why_not_run(row) for row in found.rows)
         why = "; ".join(reasons) or f"none of {', '.join(names or ())} computes {', '.join(op_names(jobs))}"
@@ -213,15 +213,16 @@ def _choice(op: str, spec: Spec, notes: list[str] | None) -> Explanation:
             return select(op, spec, "auto", current())
 
 
-def _rows(job: Job, names: Sequence[str] | None, variants: bool, trials: Trials) -> list[Row]:
+def _rows(job: Job, names: Sequence[str] | None, variants: bool, notes: list[str]) -> list[Row]:
     checked = cropped(job, REFERENCE_SECONDS)
 
     @cache
     def wanted() -> Arrays:
         return reference(job.op, checked.spec, checked.operands)
 
-    lost = trials.lost(checked, job, wanted, names)
-    every = candidates(job.op, job.spec, names, variants=variants, notes=trials.notes)
+    its = None if names is None else [*names, *trials.allowed(job.op)]
+    lost = trials.lost(trials.Asked(job.op, job.spec), its, notes, lambda: (checked, job, wanted()))
+    every = candidates(job.op, job.spec, names, variants=variants, notes=notes)
     gone = {one.algorithm for one in lost}
     listed = [one for one in every if one.name.partition("/")[0] not in gone]
     named = None if names is None else {name.partition("/")[0] for name in names}

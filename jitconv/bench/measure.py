@@ -8,7 +8,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from jitconv.selector.stopwatch import IDLE, REST, of_other_threads, settle
 
@@ -47,7 +46,12 @@ class Timing:
 
 
 def interleave(
-    calls: Mapping[str, Callable[[], object]], seconds: float, *, pause: float = 0.0, settled: bool = False
+    calls: Mapping[str, Callable[[], object]],
+    seconds: float,
+    *,
+    pause: float = 0.0,
+    settled: bool = False,
+    failures: tuple[type[Exception], ...] = (),
 ) -> dict[str, Timing]:
     """Time calls in alternating blocks, about `seconds` for each (a slow one still has its laps).
 
@@ -55,6 +59,11 @@ def interleave(
     spins. What a `Prepared` call does before a lap is not in the lap, but in its `seconds`.
 
     Every call is expected to have run once already, so that nothing is left to compile.
+
+    Raises
+    ------
+    BlockFailedError
+        When a call raises one of `failures`; it names the call.
     """
     busy = settled and len(calls) > 1
     laps: dict[str, list[float]] = {name: [] for name in calls}
@@ -65,7 +74,10 @@ def interleave(
             if busy:
                 settle()
             before = of_other_threads()
-            block, took = _block(calls[name])
+            try:
+                block, took = _block(calls[name])
+            except failures as error:
+                raise BlockFailedError(name, error) from error
             busy = settled and len(calls) > 1 and of_other_threads() - before > IDLE * REST
             spent[name] += took
             laps[name] += block[1:] if len(block) > 1 else block
@@ -73,13 +85,17 @@ def interleave(
 
 
 def interleave_able(
-    calls: Mapping[str, Callable[[], object]], seconds: float, failures: tuple[type[Exception], ...]
+    calls: Mapping[str, Callable[[], object]],
+    seconds: float,
+    failures: tuple[type[Exception], ...],
+    *,
+    pause: float = 0.0,
 ) -> tuple[dict[str, Timing], dict[str, Exception]]:
     """Time calls as `interleave` does, settled; one that raises is left out, and the others begin anew.
 
     Parameters
     ----------
-    calls, seconds
+    calls, seconds, pause
         As of `interleave`.
     failures : tuple of types
         The errors that leave out a call; any other is raised.
@@ -93,27 +109,19 @@ def interleave_able(
     failed: dict[str, Exception] = {}
     while left:
         try:
-            laps = {name: partial(_named_lap, name, call, failures) for name, call in left.items()}
-            return interleave(laps, seconds, settled=True), failed
-        except _LapFailed as lap:
-            failed[lap.name] = lap.error
-            del left[lap.name]
+            return interleave(left, seconds, pause=pause, settled=True, failures=failures), failed
+        except BlockFailedError as block:
+            failed[block.name] = block.error
+            del left[block.name]
     return {}, failed
 
 
-class _LapFailed(Exception):  # noqa: N818 (caught in this file)
+class BlockFailedError(Exception):
     """A call raised while it was timed."""
 
     def __init__(self, name: str, error: Exception) -> None:
-        super().__init__(name)
+        super().__init__(f"{name}: {error}")
         self.name, self.error = name, error
-
-
-def _named_lap(name: str, call: Callable[[], object], failures: tuple[type[Exception], ...]) -> None:
-    try:
-        call()
-    except failures as error:
-        raise _LapFailed(name, error) from None
 
 
 class Prepared(ABC):

@@ -4,142 +4,28 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from jitconv.bench.compare import candidates
-from jitconv.bench.measure import Timing, interleave_able
+from jitconv.bench.measure import interleave_able
 from jitconv.bench.sweep_axes import Axis, spec_at
+from jitconv.bench.sweep_points import Entry, Point, Sweep
 from jitconv.config import config, current
 from jitconv.errors import AlgorithmError, JitconvError, ParameterError, ShapeError, UnsupportedError
 from jitconv.jit import team
 from jitconv.ops import prepare
 from jitconv.ops.call import memory
 from jitconv.plugins import BUILTIN
-from jitconv.selector import Candidate, select
+from jitconv.selector import Candidate, select, trials
 from jitconv.specs import Spec
 from jitconv.testing import draw
 
 HOPELESS = 100.0
 """Candidates predicted to take more than this many times the least predicted time are not run: `naive` on a
 large layer would take longer than all other candidates of the whole grid."""
-
-
-@dataclass(slots=True)
-class Entry:
-    """One candidate at one point."""
-
-    algorithm: str
-    plugin: str
-    verdict: str
-    """``ok``, ``skipped`` (`HOPELESS`), ``excluded``, ``refused`` or ``failed``."""
-    reason: str = ""
-    predicted: float | None = None
-    workspace: int | None = None
-    timing: Timing | None = None
-    auto: bool = False
-    """Whether it is what `auto` chooses."""
-    eligible: bool = False
-    """Whether `auto` may choose it."""
-
-    @property
-    def seconds(self) -> float:
-        """The measured median, infinite of one that was not measured."""
-        return float("inf") if self.timing is None else self.timing.median
-
-
-@dataclass(slots=True)
-class Point:
-    """The candidates at one point of the grid; the fastest measured one is the winner."""
-
-    at: dict[str, int]
-    problem: str = ""
-    threads: int = 0
-    chosen: str = ""
-    """What `auto` chooses, also where it is not among the candidates."""
-    entries: list[Entry] = field(default_factory=list)
-    reason: str = ""
-    """Why there is no such problem, or why nothing was measured."""
-
-    @property
-    def measured(self) -> list[Entry]:
-        """What was measured, the fastest first."""
-        return sorted((one for one in self.entries if one.timing), key=lambda one: one.seconds)
-
-    @property
-    def expected(self) -> list[Entry]:
-        """What has a predicted time and may run, the least first; of equal ones what `auto` chooses."""
-        able = [one for one in self.entries if one.verdict in ("ok", "skipped") and one.predicted is not None]
-        return sorted(able, key=lambda one: (one.predicted, not one.auto))
-
-    @property
-    def lead(self) -> float | None:
-        """The second's time over the winner's."""
-        first, second = [*self.measured, None, None][:2]
-        return None if first is None or second is None else second.seconds / first.seconds
-
-    @property
-    def clear(self) -> bool:
-        """Whether the quartiles of the winner and of the second lie apart."""
-        first, second = [*self.measured, None, None][:2]
-        both = first and second and first.timing and second.timing
-        return bool(both) and first.timing.high < second.timing.low  # type: ignore[union-attr]
-
-    @property
-    def expected_lead(self) -> float | None:
-        """The same of predicted times; a variant with but its algorithm's cost is no second to another."""
-        for first in self.expected[:1]:
-            own = first.algorithm.partition("/")[0], first.predicted
-            rest = [
-                one for one in self.expected[1:] if (one.algorithm.partition("/")[0], one.predicted) != own
-            ]
-            if rest and rest[0].predicted and first.predicted:
-                return rest[0].predicted / first.predicted
-        return None
-
-    @property
-    def auto(self) -> Entry | None:
-        """The candidate that `auto` chooses, if it was measured."""
-        return next((one for one in self.measured if one.auto), None)
-
-    @property
-    def regret(self) -> float | None:
-        """The time of what `auto` chooses over the best of what it may choose."""
-        own = self.auto
-        best = min((one.seconds for one in self.measured if one.eligible), default=None)
-        return None if own is None or best is None else own.seconds / best
-
-
-@dataclass(slots=True)
-class Sweep:
-    """All points that were measured, in the order of the grid."""
-
-    op: str
-    base: Spec
-    axes: tuple[Axis, ...]
-    points: list[Point] = field(default_factory=list)
-    complete: bool = True
-    """Whether the whole grid was measured: Ctrl-C ends it earlier."""
-
-    @property
-    def total(self) -> int:
-        """How many points the grid has."""
-        return int(np.prod([len(axis.values) for axis in self.axes]))
-
-    @property
-    def names(self) -> list[str]:
-        """The candidates that were measured, or not run for their predicted time, anywhere; each once."""
-        seen = [one for point in self.points for one in point.entries if one.verdict in ("ok", "skipped")]
-        return list(dict.fromkeys(one.algorithm for one in seen))
-
-    @property
-    def winners(self) -> list[str]:
-        """Those of them that are the fastest anywhere, measured or predicted."""
-        firsts = [both[:1] for point in self.points for both in (point.measured, point.expected)]
-        won = {one.algorithm for some in firsts for one in some}
-        return [name for name in self.names if name in won]
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +129,7 @@ def _measure(point: Point, op: str, spec: Spec, wanted: Wanted) -> None:
     point.chosen = title if title in names and own not in names else own
     point.entries = [_entry(one, point.chosen, named=wanted.algorithms is not None) for one in listed]
     _skip_hopeless(point.entries)
+    _try_guests(op, spec, point.entries)
     operands = draw(op, spec, np.random.default_rng(0))
     calls: dict[str, Callable[[], object]] = {}
     entries = {one.algorithm: one for one in point.entries if one.verdict == "ok"}
@@ -259,6 +146,15 @@ def _measure(point: Point, op: str, spec: Spec, wanted: Wanted) -> None:
         entries[name].timing = timing
     for name, failure in failed.items():
         entries[name].verdict, entries[name].reason = "failed", str(failure) or "not enough memory"
+
+
+def _try_guests(op: str, spec: Spec, entries: Sequence[Entry]) -> None:
+    """Mark what must not be run here, as it has shown in another process."""
+    names = [one.algorithm for one in entries if one.verdict == "ok"]
+    lost = {one.algorithm: one.reason for one in trials.lost(trials.Asked(op, spec), names)}
+    for one in entries:
+        if one.verdict == "ok" and (reason := lost.get(one.algorithm.partition("/")[0])):
+            one.verdict, one.reason = "failed", reason
 
 
 def _distinct(listed: Sequence[Candidate], title: Callable[[Candidate], str]) -> list[Candidate]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from jitconv.bench.sweep import Sweep
+from jitconv.bench.sweep_points import Sweep
 from jitconv.bench.sweep_style import styles
 
 TEMPLATE = "sweep.html"

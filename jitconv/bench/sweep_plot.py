@@ -6,8 +6,8 @@ import io
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from jitconv.bench.sweep import Entry, Point, Sweep
 from jitconv.bench.sweep_axes import Axis
+from jitconv.bench.sweep_points import Entry, Point, Sweep
 from jitconv.bench.sweep_report import ratio
 from jitconv.bench.sweep_style import Style, styles
 

@@ -13,7 +13,8 @@ from rich.text import Text
 from jitconv.bench.compare import geometric_mean
 from jitconv.bench.console import print_whole
 from jitconv.bench.report import duration, finite, machine
-from jitconv.bench.sweep import HOPELESS, Entry, Point, Sweep
+from jitconv.bench.sweep import HOPELESS
+from jitconv.bench.sweep_points import Entry, Point, Sweep
 
 LONGEST = 60
 """Rows of a table; of a larger grid those are printed where `auto` costs most."""

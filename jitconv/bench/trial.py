@@ -38,7 +38,7 @@ class Trial:
         return "; ".join(filter(None, (self.changed, self.wrong)))
 
 
-def tried(algorithm: Algorithm, corner: Job, timed: Job, wanted: Arrays) -> Trial:
+def tried(algorithm: Algorithm, corner: Job, timed: Job, wanted: Arrays, *, plan: bool = False) -> Trial:
     """Judge an algorithm's outputs, and what it does to its operands.
 
     Parameters
@@ -49,6 +49,8 @@ def tried(algorithm: Algorithm, corner: Job, timed: Job, wanted: Arrays) -> Tria
         What is checked, and what the call is to be timed on.
     wanted : arrays
         The right outputs of `corner`.
+    plan : bool
+        Whether it is a plan that holds the weights that is called, of conv_forward.
 
     Raises
     ------
@@ -57,30 +59,37 @@ def tried(algorithm: Algorithm, corner: Job, timed: Job, wanted: Arrays) -> Tria
     """
     watch, changed = Watch(corner.op, corner.operands), ""
     try:
-        call, given = _called(algorithm, corner)
+        call, operands = _ready(corner, algorithm.name, plan)
         plain = call.new
         spoil_outputs(call, wanted)
-        got = call.run(given)
+        got = call.run(operands)
+        _check_shapes(got, wanted)
         changed = watch.restore()
         granted = bound(corner.op, corner.spec, algorithm.error_class, corner.spec.dtype)
         error, wrong = disagreement(corner.op, corner.spec, algorithm, got, wanted, operands=corner.operands)
         call.new = plain
         if timed is not corner:
-            call, given = _called(algorithm, timed)
+            call, operands = _ready(timed, algorithm.name, plan)
             watch = Watch(timed.op, timed.operands)
-        call.run(given)
+        call.run(operands)
     finally:  # whoever comes next gets what was meant for it
         changed = watch.restore() or changed
     return Trial(call, error, granted, wrong, changed)
 
 
-def _called(algorithm: Algorithm, job: Job) -> tuple[Call, Arrays]:
-    """Return a call, and what it is run on: of who must see the weights beforehand a plan's, and `x`."""
-    if algorithm.why_not_weights is None:
-        return prepare(job.op, job.spec, algorithm.name), job.operands
+def _check_shapes(got: Arrays, wanted: Arrays) -> None:
+    """Refuse outputs that have been resized where they are."""
+    for array, other in zip(got, wanted, strict=True):
+        if array is not None and other is not None and array.shape != other.shape:
+            raise ValueError(f"resized an output: its shape must be {other.shape}, and is {array.shape}")
+
+
+def _ready(job: Job, name: str, plan: bool) -> tuple[Call, Arrays]:
+    """Return a call, and the operands that it takes."""
+    if not plan:
+        return prepare(job.op, job.spec, name), job.operands
     x, w, b = job.operands
-    assert w is not None
-    return prepare(job.op, job.spec, algorithm.name, Weights(w, b)), (x,)
+    return prepare(job.op, job.spec, name, Weights(w, b)), (x,)  # type: ignore[arg-type]
 
 
 def spoil_outputs(call: Call, wanted: Arrays) -> None:

@@ -18,7 +18,7 @@ from jitconv.config import current
 from jitconv.jit import cache
 from jitconv.jit.files import cache_root
 from jitconv.ops import Weights, prepare
-from jitconv.selector import promising, select
+from jitconv.selector import promising, select, trials
 from jitconv.specs import Spec
 from jitconv.testing import draw
 
@@ -67,7 +67,7 @@ def warm(
     for done, (op, spec) in enumerate(wanted):
         tell(done, f"{op} {spec}")
         operands = draw(op, spec, np.random.default_rng(0))
-        for name in _promising(op, spec) if algorithm == "all" else [algorithm]:
+        for name in _names(op, spec, algorithm):
             prepare(op, spec, name).run(operands)
             if op == "conv_forward":
                 x, w, b = operands
@@ -76,6 +76,17 @@ def warm(
     tell(len(wanted), "")
     compiled, loaded = (after - one for after, one in zip(cache.counts(), before, strict=True))
     return Warmth(len(wanted), compiled, loaded, time.perf_counter() - start, cache_root())
+
+
+def _names(op: str, spec: Spec, algorithm: str) -> list[str]:
+    """Return what is to be run: of "all" without the plugins' that must not be, as another process has shown.
+
+    One that is named, and is in quarantine by then, says so itself.
+    """
+    names = _promising(op, spec) if algorithm == "all" else [algorithm]
+    its = trials.allowed(op) if algorithm == "auto" else names
+    lost = {one.algorithm for one in trials.lost(trials.Asked(op, spec, plan=op == "conv_forward"), its)}
+    return [one for one in names if algorithm != "all" or one not in lost]
 
 
 def _promising(op: str, spec: Spec) -> list[str]:

@@ -17,7 +17,7 @@ from jitconv.config import MODES
 from jitconv.errors import ParameterError, nearest
 from jitconv.jit import forks, target, variables, workers
 from jitconv.jit.files import source_digest
-from jitconv.plugins import children, registry
+from jitconv.plugins import limits, registry
 from jitconv.plugins.sources import release
 from jitconv.selector import log
 
@@ -44,7 +44,7 @@ VARIABLES = (
 READ: dict[str, Callable[[], Any]] = {
     "JITCONV_LOG": log.asked,
     "JITCONV_MODE": lambda: variables.told("JITCONV_MODE", MODES),
-    "JITCONV_PLUGIN_SECONDS": lambda: children.seconds("run"),
+    "JITCONV_PLUGIN_SECONDS": lambda: limits.seconds("run"),
 }
 """What reads those that no other line of the screen tells of, and raises for a value without a meaning."""
 

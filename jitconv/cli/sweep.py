@@ -85,6 +85,7 @@ def sweep(
     The stride of a pooling whose windows tile follows its window.
     """
     from jitconv.bench import report, sweep_page, sweep_plot, sweep_report
+    from jitconv.bench.guests import left_out
     from jitconv.bench.sweep import Wanted
     from jitconv.bench.sweep import sweep as run
 
@@ -119,6 +120,8 @@ def sweep(
         }
         figures = sweep_report.as_dict(found, about)
         sweep_report.show(found, console)
+        for line in left_out():
+            console.print(line, markup=False, soft_wrap=True)
         write_json(json.dumps(figures, indent=1, allow_nan=False) + "\n")
         saved = {}
         if plot_file:

@@ -22,18 +22,63 @@ from jitconv.plugins import children, quarantine, sources
 AT_ONCE = 2
 """So many plugins are tried at a time."""
 
-_careful: ContextVar[bool] = ContextVar("jitconv_careful", default=False)
-careful = _careful.get
+
+class Children:
+    """Processes of plugins, one of each, until they are closed."""
+
+    def __init__(self) -> None:
+        self._of: dict[Guest, children.Child] = {}
+
+    def ask(self, guest: Guest, function: str, *arguments: Any, memory: int) -> dict[str, Any]:
+        """Have a plugin's process call a function: see `jitconv.plugins.children.Child.ask`.
+
+        Raises
+        ------
+        DiedError
+            When the process ends on the way, does not answer in time, or takes more memory.
+        OSError
+            When no process can be started, or it fails for a reason of its own.
+        """
+        try:
+            if guest not in self._of:
+                self._of[guest] = guest.child(function.partition(":")[0])
+            answer: dict[str, Any] = self._of[guest].ask(function, *arguments, memory=memory)
+        except children.DiedError:
+            if guest in self._of:
+                self._of.pop(guest).close()
+            raise
+        return answer
+
+    def close(self) -> None:
+        """End them all."""
+        while self._of:
+            self._of.popitem()[1].close()
+
+
+_careful: ContextVar[Children | None] = ContextVar("jitconv_careful", default=None)
+
+
+def careful() -> bool:
+    """Whether this is inside of `carefully`."""
+    return _careful.get() is not None
 
 
 @contextlib.contextmanager
-def carefully() -> Iterator[None]:
-    """Have plugins that are not known here tried in a process of their own first, whoever names them."""
-    token = _careful.set(True)
+def carefully() -> Iterator[Children]:
+    """Have plugins that are not known here tried in a process of their own first, whoever names them.
+
+    It gives the processes that kernels are tried in; they end with the outermost such block.
+    """
+    if (outer := _careful.get()) is not None:
+        yield outer
+        return
+    own = Children()
+    token = _careful.set(own)
     try:
-        yield
+        yield own
     finally:
         _careful.reset(token)
+        own.close()
 
 
 @dataclass(eq=False)

@@ -1,7 +1,8 @@
 """What is known of plugins on this machine: which are trusted, which were imported well, which did harm.
 
-It is a file of JSON beside the store of measurements, by the plugin's name and revision. Where there is no
-folder for it, it lasts as long as the process.
+It is a file of JSON beside the store of measurements, by the plugin's name and revision. Processes change it
+in turns, by a lock, each from what the file holds then. Where there is no folder for it, it lasts as long as
+the process.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import contextlib
 import datetime
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -58,24 +59,37 @@ def path() -> Path | None:
 
 def of(name: str, revision: str) -> Known:
     """Return what is known of a plugin's revision."""
-    found = _all().get(name, Known())
+    return _of(_all(), name, revision)
+
+
+def _of(every: Mapping[str, Known], name: str, revision: str) -> Known:
+    found = every.get(name, Known())
     return found if found.revision == revision else Known(revision, trusted=found.trusted)
 
 
 def change(name: str, revision: str, **what: Any) -> Known:
     """Keep something of a plugin's revision; what was known of another one is forgotten."""
-    found = replace(of(name, revision), **what)
     with _changed() as every:
-        every[name] = found
+        every[name] = found = replace(_of(every, name, revision), **what)
     return found
+
+
+def tried(name: str, revision: str, problem: str) -> None:
+    """Keep that a plugin's kernels were right on a problem: see `MOST_TRIED`."""
+    with _changed() as every:
+        known = _of(every, name, revision)
+        kept = (*(one for one in known.tried if one != problem), problem)
+        every[name] = replace(known, tried=kept[-MOST_TRIED:])
 
 
 def quarantine(name: str, revision: str, reason: str) -> Known:
     """Keep why a plugin's revision must not be used; one that is trusted is left alone."""
-    if of(name, revision).trusted:
-        return of(name, revision)
     today = datetime.date.today().isoformat()
-    return change(name, revision, reason=" ".join(reason.split()), date=today)
+    with _changed() as every:
+        found = _of(every, name, revision)
+        if not found.trusted:
+            every[name] = found = replace(found, reason=" ".join(reason.split()), date=today)
+    return found
 
 
 def trust(name: str, trusted: bool) -> None:
@@ -105,14 +119,21 @@ def what_lifts(name: str) -> str:
 
 @contextlib.contextmanager
 def _changed() -> Iterator[dict[str, Known]]:
-    """Give what is known, to be changed; it is written afterwards."""
+    """Give what is known, to be changed; it is written afterwards, and nobody else writes meanwhile."""
     global _in_memory
-    every = dict(_all())
-    yield every
-    _in_memory = every
     file = path()
-    if file is None:
-        return
+    with contextlib.ExitStack() as held:
+        if file is not None:
+            with contextlib.suppress(OSError):  # it cannot be written either, which is told
+                held.enter_context(files.locked(file))
+        every = dict(_all())
+        yield every
+        _in_memory = every
+        if file is not None:
+            _write(file, every)
+
+
+def _write(file: Path, every: Mapping[str, Known]) -> None:
     text = json.dumps({"format": 1, "plugins": {name: asdict(one) for name, one in every.items()}}, indent=1)
     try:
         files.write(file, text.encode() + b"\n")

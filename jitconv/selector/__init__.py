@@ -12,7 +12,7 @@ from jitconv.errors import PluginError, UnknownAlgorithmError, UnsupportedError,
 from jitconv.plugins import BUILTIN, Plugin, Registry, registry
 from jitconv.selector.explanation import VERDICTS, Candidate, Explanation
 from jitconv.selector.judge import GivenWeights, barred, judge, limit_in_words, too_inexact
-from jitconv.selector.measure import measured, promising
+from jitconv.selector.measure import WithdrawnError, measured, promising
 from jitconv.selector.replay import replayed
 from jitconv.specs import Spec
 from jitconv.specs.values import choice
@@ -110,7 +110,10 @@ def select(
     candidates = judged(asked, needed=True)
     rest = [one for one in every if one not in asked]
     if algorithm == "auto":
-        chosen = _best(op, spec, plugins, candidates, settings, prepared, dry, weights)
+        try:
+            chosen = _best(op, spec, plugins, candidates, settings, prepared, dry, weights)
+        except WithdrawnError:  # one candidate less: what it did is told by a warning
+            return select(op, spec, algorithm, settings, prepared=prepared, dry=dry, weights=weights)
     else:
         chosen = _forced(op, spec, candidates[0])
     if chosen is None:

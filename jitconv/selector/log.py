@@ -118,5 +118,5 @@ def _begin() -> None:
         logger.propagate = False
 
 
-class _Stderr(logging.StreamHandler[Any]):
+class _Stderr(logging.StreamHandler):  # type: ignore[type-arg]  # Python 3.10 has no arguments for it
     """Writes messages to stderr."""

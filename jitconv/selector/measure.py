@@ -19,6 +19,7 @@ from jitconv.selector.explanation import Candidate
 from jitconv.selector.judge import GivenWeights, judge
 from jitconv.selector.key import key
 from jitconv.selector.stopwatch import MARGIN, decide, race, seconds
+from jitconv.selector.trials import Asked, lost
 from jitconv.specs import Spec
 from jitconv.specs.values import Operand
 from jitconv.store import Found, Measured, Store, default_path, this_machine
@@ -59,6 +60,13 @@ def measured(
         Whether nothing may be run: then only what was measured before decides.
     weights : tuple of array, optional
         What is given beforehand, to run with; otherwise it is drawn.
+
+    Raises
+    ------
+    WithdrawnError
+        When a candidate's plugin has come into quarantine: what is left must choose anew.
+    AlgorithmError
+        When a candidate fails.
     """
     runners = contenders(spec, able, settings, prepared, weights)
     if len(runners) == 1:
@@ -68,6 +76,7 @@ def measured(
     store, problem = own_store(), key(op, spec, settings, prepared)
     known = _known(store.find(problem), runners)
     if known is None and not dry:
+        _try_guests(Asked(op, spec, prepared, weights), runners)
         _measure(store, problem, op, spec, runners, settings.measure_budget, prepared, weights)
         known = _known(store.find(problem), runners)
     return (
@@ -75,6 +84,23 @@ def measured(
         if known is None
         else _winner(runners, *known)
     )
+
+
+class WithdrawnError(Exception):
+    """A plugin has come into quarantine while its algorithm was a candidate."""
+
+
+def _try_guests(asked: Asked, runners: Sequence[Candidate]) -> None:
+    """Have what was never run on a problem tried in another process."""
+    found = lost(asked, [one.name for one in runners])
+    for one in found:
+        if one.verdict == "failed":  # it harms nobody: it is told, as it would be here
+            raise AlgorithmError(
+                f"{asked.op}: algorithm {one.algorithm!r} of plugin {one.plugin!r} was tried in a process of "
+                f"its own: {one.reason}"
+            )
+    if found:
+        raise WithdrawnError
 
 
 def own_store() -> Store:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jitconv.plugins import registry
+from jitconv.plugins.limits import Limits
 from jitconv.testing import checks, forkserver, stages
 from jitconv.testing.cases import Case
 from jitconv.testing.findings import Findings
-from jitconv.testing.limits import Limits
 from jitconv.testing.process import Process, environment
 from jitconv.testing.subject import Subject
 
@@ -97,9 +97,9 @@ def run(part: Part, findings: Findings, limits: Limits) -> Subject | None:
         process = Process(server, [part], limits)
         try:
             for line in process.lines():
-                if line is None:
+                if isinstance(line, str):
                     findings.ran("hangs")
-                    findings.fail("hangs", f"{check}: {process.silent()}", case)
+                    findings.fail("hangs", f"{check}: {line}", case)
                     break
                 stage = line.get("stage", stage)
                 if "at" in line:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from jitconv.algorithm import OPS
+from jitconv.plugins.limits import CHECK_SECONDS
 from jitconv.testing.cases import Case
 from jitconv.testing.checks import promises
 from jitconv.testing.findings import Result
 from jitconv.testing.kit import RANDOM, Expected, check_algorithm
-from jitconv.testing.limits import SECONDS
 
 
 class KernelConformance:
@@ -45,7 +45,7 @@ class KernelConformance:
     random: ClassVar[int] = RANDOM
     seed: ClassVar[int] = 0
     expected_failures: ClassVar[Expected] = {}
-    seconds: ClassVar[float] = SECONDS
+    seconds: ClassVar[float] = CHECK_SECONDS
     memory: ClassVar[int | None] = None
     apart: ClassVar[bool | None] = None
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jitconv.plugins import limits
 from jitconv.specs import Spec
-from jitconv.testing import limits
 from jitconv.testing.cases import Case
 from jitconv.testing.common import in_common
 

@@ -20,8 +20,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-START_SECONDS = 120.0
-"""So long may a server take until it has imported all and compiled its own."""
+from jitconv.plugins.hearing import START_SECONDS
 
 LINE = 65536
 """Bytes of a message; the longest holds the path of a folder."""

@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from jitconv.algorithm import OPS
 from jitconv.errors import ParameterError, shown
-from jitconv.plugins import BUILTIN, registry
+from jitconv.plugins import BUILTIN, limits, registry
+from jitconv.plugins.limits import Limits
 from jitconv.specs.values import choice
-from jitconv.testing import checks, limits, process, stages
+from jitconv.testing import checks, process, stages
 from jitconv.testing.apart import Part
 from jitconv.testing.apart import run as run_apart
 from jitconv.testing.cases import Case, cases
 from jitconv.testing.findings import Findings, Result
-from jitconv.testing.limits import Limits
 from jitconv.testing.stages import random_cases
 from jitconv.testing.subject import Subject
 
@@ -39,7 +39,7 @@ def check_algorithm(
     seed: int = 0,
     expected_failures: Expected | None = None,
     only: Collection[str] | None = None,
-    seconds: float = limits.SECONDS,
+    seconds: float = limits.CHECK_SECONDS,
     memory: int | None = None,
     apart: bool | None = None,
 ) -> Iterator[Result]:
@@ -90,7 +90,7 @@ def check_algorithm(
     for check in only or ():
         choice("only", check, tuple(checks.PROMISES))
     expected = _by_check(op, expected_failures or {})
-    held = Limits(seconds, limits.usual() if memory is None else memory)
+    held = Limits(seconds, limits.allowance() if memory is None else memory)
     if not (held.seconds > 0 and held.memory > 0):
         raise ParameterError(f"seconds and memory must be more than 0; got {seconds!r}, {memory!r}")
     algorithm = registry().find(op, name)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import mmap
 import os
 import pickle
-import selectors
-import signal
-import sys
 import tempfile
 from collections.abc import Iterator
 from types import ModuleType
@@ -17,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from jitconv.plugins import BUILTIN, installed, registry
+from jitconv.plugins import BUILTIN, hearing, installed, registry
+from jitconv.plugins.limits import Limits
 from jitconv.testing import arena, forkserver
-from jitconv.testing.limits import Limits
 
 MOST_THREADS = 3
 """Of a process between guard pages: more than two, whatever the machine has."""
@@ -68,59 +63,38 @@ class Process:
             given.flush()
             given.seek(0)
             answers, theirs = os.pipe()
-            self._answers = os.fdopen(answers, "rb", buffering=0)
+            self._said = hearing.Lines(os.fdopen(answers, "rb"))
             try:
                 server.fork([control.fileno(), given.fileno(), theirs, self._errors.fileno()])
             finally:
                 os.close(theirs)
 
-    def lines(self) -> Iterator[dict[str, Any] | None]:
-        """Give what it says; None once where it is silent for too long."""
-        rest = b""
-        with selectors.DefaultSelector() as ready:
-            ready.register(self._answers, selectors.EVENT_READ)
-            patience = max(self._limits.seconds, forkserver.START_SECONDS)  # a guest may import much
-            while True:
-                if not ready.select(patience):
-                    yield None
-                    return
+    def lines(self) -> Iterator[dict[str, Any] | str]:
+        """Give what it says; where it is silent for too long, words that say so, and no more."""
+        patience = max(self._limits.seconds, hearing.START_SECONDS)  # a guest may import much
+        try:
+            while (line := self._said.next(patience)) is not None:
                 patience = self._limits.seconds
-                block = self._answers.read(65536)
-                if not block:
-                    return
-                *lines, rest = (rest + block).split(b"\n")
-                for line in lines:
-                    yield json.loads(line)
-
-    def silent(self) -> str:
-        """Say that it took too long."""
-        return f"did not end within {self._limits.seconds:.3g} s"
+                yield line
+        except TimeoutError as silent:
+            yield str(silent)
 
     def end(self) -> tuple[int, str]:
         """Wait until it has ended; return its exit code, and in words how it ended."""
         code = self._server.wait()
-        self._errors.seek(0)
-        last = self._errors.read().decode(errors="replace").strip().splitlines()[-1:]
-        named = ""
-        with contextlib.suppress(ValueError):
-            named = f" ({signal.Signals(-code).name})"
-        return code, f"the process ended with code {code}{named}" + "".join(f": {line}" for line in last)
+        return code, hearing.ending(code, printed=hearing.end_of(self._errors))
 
     def close(self) -> None:
         """End it, if it lives."""
         self._server.kill()
-        self._answers.close()
         self._errors.close()
 
 
 def environment(*, guarded: bool) -> dict[str, str]:
     """Return an environment with the same plugins; between guard pages with threads enough for three."""
     loaded = sorted(installed() & {name for name, _ in registry().objects()})
-    paths = [path or os.getcwd() for path in sys.path]
-    told = {"PYTHONPATH": os.pathsep.join(paths), "JITCONV_PLUGINS": ",".join(loaded)}
-    told |= {"NUMBA_NUM_THREADS": str(MOST_THREADS), "OMP_WAIT_POLICY": "passive"} if guarded else {}
-    left_out = "JITCONV_BLOCK", "PYTEST_CURRENT_TEST"  # the latter is another for each test
-    return {name: value for name, value in os.environ.items() if name not in left_out} | told
+    threads = {"NUMBA_NUM_THREADS": str(MOST_THREADS), "OMP_WAIT_POLICY": "passive"} if guarded else {}
+    return hearing.environment(",".join(loaded), **threads)
 
 
 def _guests() -> list[tuple[str, Any]]:

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from jitconv.plugins.limits import Limits
 from jitconv.testing import arena, forkserver
 from jitconv.testing.cases import Case
-from jitconv.testing.limits import Limits
 from jitconv.testing.process import Process, environment, why_not
 
 __all__ = ["MOST_DEATHS", "Job", "Outcome", "watched", "why_not"]
@@ -87,8 +87,8 @@ def _outcomes(process: Process, jobs: Sequence[Job]) -> Iterator[Outcome]:
     said, done = _Said(), 0
     try:
         for line in process.lines():
-            if line is None:
-                yield Outcome(jobs[done], [("hangs", f"{said.way or 'build'}: {process.silent()}")])
+            if isinstance(line, str):
+                yield Outcome(jobs[done], [("hangs", f"{said.way or 'build'}: {line}")])
                 return
             if "done" in line:
                 yield Outcome(jobs[done], [(check, text) for check, text in line["found"]], said.digest)

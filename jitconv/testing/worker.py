@@ -26,8 +26,8 @@ from jitconv.algorithm import Algorithm
 from jitconv.arrays import Array
 from jitconv.config import config
 from jitconv.jit import kernels
-from jitconv.plugins import builtin_modules, registry
-from jitconv.testing import apart, limits
+from jitconv.plugins import builtin_modules, limits, registry
+from jitconv.testing import apart
 from jitconv.testing.agreement import disagreement
 from jitconv.testing.arena import PATTERNS, Arena
 from jitconv.testing.cases import Case

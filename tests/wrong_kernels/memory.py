@@ -104,12 +104,12 @@ def changes_dy(spec, plan, dy, x, w, dx, dw, db):
     dy /= spec.n
 
 
-@wrong(FORWARD, "memory", told="the process ended with code -6")
+@wrong(FORWARD, "memory", told=r"crashed \(SIGABRT\)")
 def aborts(spec, plan, x, w, b, y):
     os.abort()
 
 
-@wrong(FORWARD, "memory", told="the process ended with code 3")
+@wrong(FORWARD, "memory", told="ended the process with code 3")
 def leaves(spec, plan, x, w, b, y):
     os._exit(3)
 

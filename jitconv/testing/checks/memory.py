@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 
+from jitconv.plugins.limits import Limits
 from jitconv.specs.values import DTYPES
 from jitconv.testing.cases import Case
-from jitconv.testing.limits import Limits
 from jitconv.testing.subject import Subject
 from jitconv.testing.together import together
 from jitconv.testing.watch import Job, Outcome, watched, why_not
