@@ -20,7 +20,6 @@ LONGEST = 2
 SCRIPT = re.compile(r"\.ci/(\w+)\b")
 
 NOT_BY_RUN = {
-    "gate": "two commits are built and measured for ten minutes",
     "nightly": "whole commits are built and measured",
     "history": "it is tried below",
 }

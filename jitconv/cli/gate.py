@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from jitconv.bench.console import plain_console
-from jitconv.bench.options import progress
+from jitconv.bench.options import names_of, progress
 from jitconv.cli.check_places import appended, places, write
 from jitconv.cli.places import json_writer
+from jitconv.specs.values import choice
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,6 +38,8 @@ CODES = {
     "lost": 8,
 }
 """Exit codes; 2 is a mistake in the call. A run that is stopped has 128 and the signal's number."""
+
+PASSABLE = "improvement", "inconclusive"
 
 
 def gate(
@@ -59,6 +62,12 @@ def gate(
             "--instructions/--no-instructions", help="Count instructions, too, where valgrind is installed."
         ),
     ] = True,
+    passing: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pass", help="improvement or inconclusive: exit code 0 for this, too. May be given again."
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the figures here; - is stdout, and nothing else.")
     ] = None,
@@ -83,6 +92,7 @@ def gate(
     from jitconv.bench.gate.sides import SideLost
     from jitconv.bench.gate.table import Compared, as_json, as_markdown, show
 
+    passed = [choice("--pass", one, PASSABLE) for one in names_of(passing) or ()]
     summary = places(json_file, None, markdown_file, github=github)
     repository = build.top(Path.cwd())
     shas = {"base": build.commit(repository, base), "head": build.commit(repository, head)}
@@ -104,7 +114,7 @@ def gate(
         page = as_markdown(found, compared)
         write(markdown_file, page.encode)
         write(summary, lambda: appended(summary, page))
-    raise typer.Exit(CODES[found.verdict])
+    raise typer.Exit(0 if found.verdict in passed else CODES[found.verdict])
 
 
 def _left(words: str, code: str) -> typer.Exit:
@@ -132,8 +142,7 @@ def _rows(head: Place, subset: str, plugin: str | None, pattern: str | None) -> 
     from jitconv.bench.gate import plugins, rows
 
     if plugin is not None:
-        names = plugins.algorithms(head, plugin)
-        every = list(rows.of_plugin(names))
+        every = list(rows.of_plugin(plugins.algorithms(head, plugin)))
     else:
         every = list(rows.full() if subset == "full" else rows.quick())
     return rows.selected(every, pattern)

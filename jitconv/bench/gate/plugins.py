@@ -11,8 +11,8 @@ from jitconv.bench.gate.sides import Place
 from jitconv.errors import ParameterError, nearest
 
 
-def algorithms(head: Place, plugin: str) -> list[str]:
-    """Return the names of a plugin's algorithms, as its head has them.
+def algorithms(head: Place, plugin: str) -> list[tuple[str, str]]:
+    """Return op and name of each of a plugin's algorithms, as its head has them.
 
     Raises
     ------
@@ -26,10 +26,13 @@ def algorithms(head: Place, plugin: str) -> list[str]:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         raise BuildError(f"head does not list its plugins: {done.stderr.strip().splitlines()[-1]}")
-    listed = {one["name"]: [own["name"] for own in one["algorithms"]] for one in json.loads(done.stdout)}
+    listed = {
+        one["name"]: [(own["op"], own["name"]) for own in one["algorithms"]]
+        for one in json.loads(done.stdout)
+    }
     for name, own in listed.items():
-        if plugin in (name, name.removeprefix("jitconv-"), *own):
-            return list(dict.fromkeys(own))
+        if plugin in (name, name.removeprefix("jitconv-"), *(algorithm for _, algorithm in own)):
+            return own
     known = sorted(listed)
     raise ParameterError(
         f"--plugin must name a plugin of the head, {', '.join(known)}; got {plugin!r}{nearest(plugin, known)}"

@@ -91,11 +91,10 @@ def full() -> Iterator[Row]:
         yield Row(name_of(op, problem, "auto", 1), call_of(op, problem, "auto", 1))
 
 
-def of_plugin(names: Sequence[str]) -> Iterator[Row]:
-    """Give rows of algorithms of a plugin: each op and problem; those that it refuses are left out later."""
-    for name in names:
-        problems = [(op, problem) for op, problem, *_ in QUICK if op != PLAN]
-        for op, problem in dict.fromkeys(problems):
+def of_plugin(algorithms: Sequence[tuple[str, str]]) -> Iterator[Row]:
+    """Give rows of a plugin's algorithms on each problem of their op; what they refuse is left out later."""
+    for op, name in algorithms:
+        for problem in dict.fromkeys(problem for its_op, problem, *_ in QUICK if its_op == op):
             call = call_of(op, problem, name, 1, checked=op.startswith("conv"))
             yield Row(name_of(op, problem, name, 1), call)
 

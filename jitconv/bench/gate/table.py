@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections import Counter
 from typing import Any, NamedTuple
 
 from rich.console import Console
@@ -91,8 +92,8 @@ def in_words(found: Found, compared: Compared) -> list[str]:
         if one.verdict not in (RAISED, LEFT_OUT):
             lines += [f"{name}: {note}" for note in one.notes]
         lines += _of_instructions(one)
-    left_out = [one for one in found.rows if one.verdict == LEFT_OUT]
-    lines += [f"{one.row.name} is left out, {'; '.join(one.notes)}" for one in left_out]
+    reasons = Counter(note for one in found.rows if one.verdict == LEFT_OUT for note in one.notes)
+    lines += [f"left out: {count} row{'s' * (count > 1)}, {reason}" for reason, count in reasons.items()]
     if compared.uncounted:
         lines.append(compared.uncounted)
     if not found.rows:

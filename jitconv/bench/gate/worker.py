@@ -53,9 +53,12 @@ def serve(answers: TextIO) -> None:
 
 def described(error: Exception) -> dict[str, str]:
     """Return what an error says; a refusal is none."""
-    words = " ".join(f"{type(error).__name__}: {error}".split())
-    refusals = ("UnsupportedError", "UnknownAlgorithmError")
-    return {"refused" if type(error).__name__ in refusals else "raised": words}
+    words = " ".join(str(error).split())
+    if type(error).__name__ == "UnsupportedError":  # "… refuses (the problem): (the reason); use …"
+        return {"refused": words.partition(" refuses ")[2].partition(": ")[2].partition("; use ")[0] or words}
+    if type(error).__name__ == "UnknownAlgorithmError":
+        return {"refused": "has no such algorithm"}
+    return {"raised": f"{type(error).__name__}: {words}"}
 
 
 def ready(call: dict[str, Any], limits: contextlib.ExitStack) -> tuple[Run, dict[str, Any]]:
