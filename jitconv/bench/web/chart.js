@@ -22,6 +22,18 @@ function logarithmic(low, high, text) {
 // room on both sides of what is drawn
 const apart = (values, by = 1.25) => [Math.min(...values) / by, Math.max(...values) * by];
 
+// the width of a text in a chart, and the text cut to a width
+const pen = el("canvas").getContext("2d");
+function widthOf(text) {
+  pen.font = `12px ${getComputedStyle(document.body).fontFamily}`;
+  return pen.measureText(text).width;
+}
+function cut(text, width) {
+  let found = text;
+  while (found && widthOf(found === text ? text : `${found}…`) > width) found = found.slice(0, -1);
+  return found === text ? text : `${found}…`;
+}
+
 /* draw(one) adds to one.body and returns the points as { x, y, describe }, of which describe gives the tip's parts;
    height is a number, or is told by the width. */
 function chart(name, height, draw) {
@@ -83,9 +95,10 @@ function axes(one, x, y) {
   for (const [value, text] of x.scale.ticks) {
     const at = place.x(value);
     one.body.append(svg("path", { d: `M${at} ${margin.top}V${bottom}`, stroke: "var(--rule)" }));
-    if (at - last < 10 + 6.5 * text.length) continue;
-    last = at;
-    one.body.append(svg("text", { x: at, y: bottom + 15, "text-anchor": "middle" }, text));
+    const half = widthOf(text) / 2, middle = Math.max(half, Math.min(one.width - half, at));
+    if (middle - half < last + 8) continue;
+    last = middle + half;
+    one.body.append(svg("text", { x: middle, y: bottom + 15, "text-anchor": "middle" }, text));
   }
   last = Infinity;
   for (const [value, text] of y ? y.scale.ticks : []) {

@@ -36,6 +36,7 @@ const SHAPES = {
 };
 const marker = (style, x, y) => svg("path", { d: SHAPES[style.marker], transform: `translate(${x} ${y})`,
   fill: style.colour, stroke: "var(--ink)", "stroke-width": 0.7, class: "point" });
+const sign = (style) => svg("svg", { viewBox: "-7 -7 14 14", class: "sign" }, marker(style, 0, 0));
 const swatch = (style) => {
   const found = el("span", { class: "swatch" });
   found.style.background = style ? style.colour : "none";

@@ -12,7 +12,7 @@ function drawCompare(data, root) {
     const rows = jobs.get(choice.value), able = rows.filter((row) => row.seconds && told(row.error) && !row.timed_on);
     const rest = rows.filter((row) => !able.includes(row));
     place.replaceChildren(...(able.length ? [speedChart(choice.value, able, data.styles).root, legend(pick(data.styles, able))] : []));
-    notes(place, rest.map((row) => `${row.algorithm} is not drawn: ${row.timed_on ? "it was timed on a corner of the problem" : row.reason ? `${row.verdict}: it ${row.reason}` : row.verdict}.`));
+    notes(place, rest.map((row) => `${row.algorithm} is not drawn: ${row.timed_on ? "it was timed on a corner of the problem" : row.reason ? `${row.verdict}: ${row.reason}` : row.verdict}.`));
   };
   root.append(el("p", {}, "Error against speed, each algorithm a point: to the right faster, down more exact. A bar above a point is the bound that it must keep."),
     el("div", { class: "bar" }, choice), place);
@@ -34,6 +34,7 @@ function speedChart(name, rows, styles) {
   const order = [...rows].sort((a, b) => speed(a) - speed(b));
   return chart(`Error against speed: ${name}`, (width) => Math.max(280, Math.min(420, width * 0.55)), (one) => {
     const at = axes(one, { scale: x, title: `speed (${unit})` }, { scale: y, title: "relative L2 error" });
+    one.taken = order.map((row) => around(at.x(speed(row)), at.y(row.error || floor * 1.6)));
     return order.map((row) => {
       const place = { x: at.x(speed(row)), y: at.y(row.error || floor * 1.6) };
       if (row.bound > 0) one.body.append(svg("path", { d: `M${place.x - 7} ${at.y(row.bound)}h14`, stroke: styles[row.algorithm].colour, "stroke-width": 2 }),
@@ -47,15 +48,16 @@ function speedChart(name, rows, styles) {
   });
 }
 
-// a name beside a point, unless another name is there
+// a name beside a point, where no other name or point is; else it is left to the tip
+const around = (x, y) => [x - 6, y - 6, x + 6, y + 6];
 function label(one, text, { x, y }) {
-  one.names = one.body.querySelector(".name") ? one.names : [];
-  const width = 6.6 * text.length, left = x + 9 + width > one.width - one.margin.right ? x - 9 - width : x + 9;
-  for (const down of [4, -8, 16]) {
-    const box = [left, y + down - 11, left + width, y + down + 3];
-    if (one.names.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3])) continue;
-    one.names.push(box);
-    one.body.append(svg("text", { x: left, y: y + down, class: "name" }, text));
+  const width = widthOf(text), places = [[x + 9, 4], [x - 9 - width, 4], [x - width / 2, 20], [x - width / 2, -10], [x - width / 2, 33]];
+  for (const [left, down] of places) {
+    const box = [left, y + down - 10, left + width, y + down + 2];
+    const inside = left > one.margin.left && box[2] < one.width - one.margin.right && box[3] < one.height - one.margin.bottom;
+    if (!inside || one.taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3])) continue;
+    one.taken.push(box);
+    one.body.append(svg("text", { x: left, y: y + down, class: "over" }, text));
     return;
   }
 }
@@ -63,7 +65,7 @@ function label(one, text, { x, y }) {
 const compareColumns = (data) => [
   { head: "op", text: (row) => row.op },
   { head: "problem", text: (row) => row.problem },
-  { head: "algorithm", text: (row) => [swatch(data.styles[row.algorithm]), row.algorithm + (row.auto ? " (auto)" : "")], value: (row) => row.algorithm },
+  { head: "algorithm", text: (row) => [sign(data.styles[row.algorithm]), row.algorithm + (row.auto ? " (auto)" : "")], value: (row) => row.algorithm },
   { head: "plugin", text: (row) => row.plugin },
   { head: "verdict", text: (row) => row.verdict, class: (row) => ["wrong", "failed", "quarantined"].includes(row.verdict) ? "bad" : "" },
   { head: "median", n: true, text: (row) => time(row.seconds) + (row.timed_on ? " (crop)" : ""), value: (row) => row.seconds },

@@ -32,10 +32,18 @@ function drawReport() {
   }
 }
 
+function versionsOf({ jitconv, machine = {} }) {
+  const own = ["python", "numba", "llvmlite", "numpy"].filter((name) => machine[name]).map((name) => [name, machine[name]]);
+  return [...(jitconv ? [["jitconv", jitconv]] : []), ...own, ...Object.entries(machine.plugins || {})].map((pair) => pair.join(" ")).join(", ");
+}
+
 function sources() {
   const about = (read) => (one) => read(one.facts.machine || {}) ?? "";
-  const versions = (machine) => ["python", "numba", "llvmlite", "numpy"].filter((name) => machine[name]).map((name) => `${name} ${machine[name]}`)
-    .concat(Object.entries(machine.plugins || {}).map(([name, version]) => `${name} ${version}`)).join(", ");
+  const versions = new Map();
+  for (const one of data.sections) {
+    const words = versionsOf(one.facts);
+    if (words) versions.set(words, [...(versions.get(words) || []), one.file]);
+  }
   return el("section", { id: "sources" }, el("h2", {}, "Where the figures come from"),
     table("Sources", [
       { head: "file", text: (one) => one.file },
@@ -48,6 +56,5 @@ function sources() {
       { head: "load", n: true, text: about((machine) => machine.load?.before ? `${digits(machine.load.before[0])} → ${digits(machine.load.after[0])}` : "") },
       { head: "stolen", n: true, text: about((machine) => told(machine.steal) ? `${(machine.steal * 100).toFixed(1)} %` : ""), value: about((machine) => machine.steal) },
       { head: "governor", text: about((machine) => machine.governor) },
-      { head: "versions", text: (one) => `${one.facts.jitconv ? `jitconv ${one.facts.jitconv}, ` : ""}${versions(one.facts.machine || {})}`, class: "why" },
-    ], data.sections), el("p", { class: "dim" }, `Page of ${data.made.replace("T", " ").replace("+00:00", " UTC")}. Load: processes that ran or waited in the minute before and after. Stolen: the share of the cores' time that the host took.`));
+    ], data.sections), ...[...versions].map(([words, names]) => el("p", { class: "dim" }, `${names.join(", ")}: ${words}`)), el("p", { class: "dim" }, `Page of ${data.made.replace("T", " ").replace("+00:00", " UTC")}. Load: processes that ran or waited in the minute before and after. Stolen: the share of the cores' time that the host took.`));
 }

@@ -2,25 +2,26 @@
 
 const ROW = 20, LEAST_LABELLED = 13, LABELLED = 60;
 
-/* rows are { label, value, low, high, colour, limit, describe }; a bar begins at base, and a row with an interval is a
+/* rows are { label, value, low, high, colour, limit, describe }; a bar begins at base, a dashed line stands at whole, and a row with an interval is a
    point with a line. Labels stand beside the rows, above them where it is narrow, and in the tip of very many. */
-function rowsChart(name, rows, { scale, title, base, interval = false }) {
+function rowsChart(name, rows, { scale, title, base, whole, interval = false }) {
   const many = rows.length > LABELLED;
   const above = (width) => !many && width < 560;
   const size = (width) => many ? Math.max(3, Math.min(ROW, 900 / rows.length)) : above(width) ? 34 : ROW;
   return chart(name, (width) => rows.length * size(width) + MARGIN.top + MARGIN.bottom, (one) => {
     one.flat = true;
     const stacked = above(one.width), step = size(one.width);
-    const longest = Math.max(...rows.map((row) => row.label.length));
-    one.margin.left = many || stacked ? 14 : Math.min(one.width * 0.5, 12 + 6.6 * longest);
+    const longest = many || stacked ? 0 : Math.max(...rows.map((row) => widthOf(row.label)));
+    one.margin.left = Math.min(one.width * 0.5, 14 + longest);
     const place = axes(one, { scale, title }, null), from = place.x(base);
     const bottom = one.height - one.margin.bottom;
     one.body.append(svg("path", { d: `M${from} ${one.margin.top}V${bottom}`, stroke: "var(--ink)" }));
+    if (told(whole)) one.body.append(svg("path", { d: `M${place.x(whole)} ${one.margin.top}V${bottom}`, stroke: "var(--ink)", "stroke-dasharray": "4 3" }));
     return rows.map((row, number) => {
       const top = one.margin.top + number * step, middle = stacked ? top + 25 : top + step / 2;
       const at = place.x(row.value), thick = stacked ? 12 : Math.max(1.5, step * 0.64);
-      if (!many) one.body.append(stacked ? svg("text", { x: one.margin.left + 4, y: top + 15, class: "over" }, row.label)
-        : svg("text", { x: one.margin.left - 6, y: middle + 4, "text-anchor": "end" }, row.label));
+      if (!many) one.body.append(stacked ? svg("text", { x: one.margin.left + 4, y: top + 15, class: "over" }, cut(row.label, one.width - one.margin.left - 8))
+        : svg("text", { x: one.margin.left - 6, y: middle + 4, "text-anchor": "end" }, cut(row.label, one.margin.left - 10)));
       if (interval) one.body.append(...whiskers(place, row, middle));
       else one.body.append(svg("rect", { x: Math.min(from, at), y: middle - thick / 2, width: Math.max(1.5, Math.abs(at - from)), height: thick,
         fill: row.colour, class: "point" }));
@@ -57,7 +58,7 @@ function drawBench(data, root) {
     root.append(el("p", {}, "Share of what the machine can do, measured in the same turns: "
       + (unit === "GB/s" ? "of the rate of a copy." : "of the rate of multiply-adds in registers (a faster algorithm than plain sums may exceed it).")));
     root.append(rowsChart(`${op}: share of the machine's ceiling of each layer`, drawn(rows, (row) => row.share * 100),
-      { scale: linear(0, Math.max(100, ...rows.map((row) => row.share * 105)), (value) => `${value} %`), title: "share of the ceiling (%)", base: 0 }).root);
+      { scale: linear(0, Math.max(100, ...rows.map((row) => row.share * 105)), (value) => `${value} %`), title: "share of the ceiling (%)", base: 0, whole: 100 }).root);
     root.append(legend(Object.fromEntries(Object.entries(data.styles).filter(([name]) => rows.some((row) => row.algorithm === name)))));
     root.append(table(`Layers of ${head}`, benchColumns(data, unit), rows));
   }
@@ -67,7 +68,7 @@ function drawBench(data, root) {
 const benchColumns = (data, unit) => [
   { head: "problem", text: (row) => row.problem },
   { head: "suite", text: (row) => row.suite },
-  { head: "algorithm", text: (row) => [swatch(data.styles[row.algorithm]), row.algorithm], value: (row) => row.algorithm },
+  { head: "algorithm", text: (row) => [sign(data.styles[row.algorithm]), row.algorithm], value: (row) => row.algorithm },
   { head: "median", n: true, text: (row) => time(row.seconds), value: (row) => row.seconds },
   { head: "spread", n: true, text: (row) => percent(row.spread), value: (row) => row.spread },
   { head: unit, n: true, text: (row) => digits(row.rate), value: (row) => row.rate },
