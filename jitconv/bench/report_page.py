@@ -8,7 +8,7 @@ from typing import Any
 
 from jitconv.bench import histories, provenance
 from jitconv.bench.page import page
-from jitconv.bench.results import Result
+from jitconv.bench.results import Result, facts
 from jitconv.bench.sweep_page import styled
 from jitconv.bench.sweep_style import styles
 
@@ -37,18 +37,6 @@ def _section(result: Result, pattern: str | None) -> dict[str, Any]:
     if result.kind == "asv":
         return _histories(result.figures, pattern)
     return SECTIONS[result.kind](result.figures)
-
-
-def facts(result: Result) -> dict[str, Any]:
-    """Return commit, time and machine of a result, as `jitconv.bench.provenance.facts` has them."""
-    told = result.figures
-    if result.kind == "gate":
-        told = {"commit": told["head"], **told["facts"]}
-    if result.kind == "asv":
-        newest = max(told["runs"], key=lambda run: run["date"])
-        return {"commit": newest["commit_hash"], "machine": {"cpu": newest["params"].get("cpu")}}
-    wanted = ("jitconv", "commit", "dirty", "time", "ended", "machine", "dtype", "layout")
-    return {name: told.get(name) for name in wanted}
 
 
 def _compare(figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -57,15 +59,49 @@ def read(places: Sequence[Path]) -> list[Result]:
         if kind == "asv":
             asv.setdefault(_results_folder(file), []).append(figures)
         elif kind in COMMANDS:
-            found.append(Result(file.name, kind, _whole(file, kind, figures)))
+            found.append(Result(str(file), kind, _whole(file, kind, figures)))
         elif kind is None:
             raise ParameterError(f"{file}: expected a file of {_known()}; its content is of no kind known")
     for folder, runs in asv.items():
         figures = {"benchmarks": _json(folder / BENCHMARKS), "runs": runs}
-        found.append(Result(folder.name, "asv", figures))
+        found.append(Result(str(folder), "asv", figures))
     if not found:
         raise ParameterError(f"expected files of results, of {_known()}; got only what asv keeps beside them")
-    return found
+    return _shortly(found)
+
+
+def _shortly(found: Sequence[Result]) -> list[Result]:
+    """Return results by the last part of their place, where no two have the same."""
+    last = [Path(one.name).name for one in found]
+    return [
+        replace(one, name=name) if last.count(name) == 1 else one
+        for one, name in zip(found, last, strict=True)
+    ]
+
+
+def facts(result: Result) -> dict[str, Any]:
+    """Return commit, time and machine of a result, as `jitconv.bench.provenance.facts` has them.
+
+    Of asv those of the newest commit.
+    """
+    told = result.figures
+    if result.kind == "asv":
+        return run_facts(max(told["runs"], key=lambda run: run["date"]))
+    if result.kind == "gate":
+        told = {**told["facts"], "commit": told["head"]}
+    wanted = ("jitconv", "commit", "dirty", "time", "ended", "machine", "dtype", "layout")
+    return {name: told.get(name) for name in wanted}
+
+
+def run_facts(run: dict[str, Any]) -> dict[str, Any]:
+    """Return the same of one commit's results of asv; the time is the commit's."""
+    told = run["params"]
+    date = datetime.fromtimestamp(run["date"] / 1000, timezone.utc)
+    machine = {"cpu": told.get("cpu"), "cores": told.get("num_cpu"), "system": told.get("os")}
+    told_versions = {"python": run["python"], **run["requirements"]}
+    versions = {name: text for name, text in told_versions.items() if re.match(r"\d", text or "")}
+    time = date.isoformat(timespec="seconds")
+    return {"commit": run["commit_hash"], "time": time, "machine": {**machine, "plugins": versions}}
 
 
 def kind_of(figures: Any) -> str | None:

@@ -15,6 +15,7 @@ from jitconv.bench import provenance
 from jitconv.bench.bench import Measure, Measured
 from jitconv.bench.console import print_whole
 from jitconv.bench.given import Given
+from jitconv.bench.jobs import settings_of
 from jitconv.bench.kinds import NEAR, Standing, kind_of, standings
 from jitconv.bench.report import duration, finite
 from jitconv.bench.rows import LeftOut, Row, mean_ratio, worst
@@ -221,6 +222,7 @@ def as_dict(
     return {
         "kind": "bench",
         **provenance.facts(begun),
+        **settings_of([layer.spec for layer in given.layers]),
         "algorithm": wanted.algorithm,
         "peer": wanted.peer,
         "plan": wanted.plan,

@@ -50,6 +50,7 @@ COMMANDS = (
     bench.bench,
     bench.warmup,
     report.report,
+    report.export,
     tune.tune,
     lock.lock,
     train.train,

@@ -88,7 +88,7 @@ def compare(
         else:
             title, jobs = shape, problem_jobs(shape, layout=layout, dtype=dtype)
         jobs = chosen(jobs, ops)
-        settings, begun = settings_of(jobs), provenance.sample()
+        settings, begun = settings_of([job.spec for job in jobs]), provenance.sample()
         console.print(f"{title}; {', '.join(filter(None, settings.values()))}", soft_wrap=True)
         console.print()
         with progress(console, len(jobs)) as tell:

@@ -98,11 +98,11 @@ function drawGate(data, root) {
       { scale: logarithmic(...apart([...ends, 1], 1.1), ratio), title: "time of head ÷ time of base (×)", base: 1, interval: true }).root);
   }
   root.append(table("Rows of the gate", [
-    { head: "benchmark", text: (row) => row.name },
     { head: "verdict", text: (row) => row.verdict, class: (row) => tone(row.verdict) },
+    { head: "ratio", n: true, text: (row) => ratio(row.ratio), value: (row) => row.ratio },
+    { head: "benchmark", text: (row) => row.name },
     { head: "base", n: true, text: (row) => quantity(row.base, row.unit), value: (row) => row.base },
     { head: "head", n: true, text: (row) => quantity(row.head, row.unit), value: (row) => row.head },
-    { head: "ratio", n: true, text: (row) => ratio(row.ratio), value: (row) => row.ratio },
     { head: "interval", n: true, text: (row) => told(row.low) ? `${ratio(row.low)} – ${ratio(row.high)}` : "", value: (row) => row.low },
     { head: "limit", n: true, text: (row) => ratio(row.limit), value: (row) => row.limit },
     { head: "noise", n: true, text: (row) => told(row.noise) ? `${(row.noise * 100).toFixed(1)} %` : "", value: (row) => row.noise },
