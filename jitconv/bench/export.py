@@ -226,7 +226,7 @@ def otava_settings(found: Sequence[Run], file: str) -> str:
         "type": "csv",
         "file": file,
         "time_column": "time",
-        "attributes": [name for name in flat({}) if name != "time"],
+        "attributes": ["commit"],
         "metrics": {
             _column(one): {"column": _column(one), "direction": -1 if one.measure in SMALLER else 1}
             for one in all_have
