@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -79,26 +78,16 @@ def _values(
         if benchmark is None or told.get("version") != benchmark["version"]:
             continue
         values = told.get("result") or []
-        words = itertools.product(*(told.get("params") or []))
+        parameters = itertools.product(*(told.get("params") or []))
         lows, highs = (told.get(one) or [None] * len(values) for one in (LOW, HIGH))
-        for one, value, low, high in zip(words, values, lows, highs, strict=False):
-            if value is not None and math.isfinite(value):
-                yield (
-                    name,
-                    ", ".join(word.strip("'") for word in one),
-                    _short(value),
-                    _bound(low),
-                    _bound(high),
-                )
+        for one, value, low, high in zip(parameters, values, lows, highs, strict=False):
+            if value is not None:
+                words = ", ".join(word.strip("'") for word in one)
+                yield name, words, _short(value), low and _short(low), high and _short(high)
 
 
 def _short(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
-
-
-def _bound(value: float | None) -> float | None:
-    """Return an end of an interval; asv's may be infinite where it has few samples."""
-    return None if value is None or not math.isfinite(value) else _short(value)
 
 
 def detector() -> Callable[[History], list[tuple[int, int, float]]] | None:

@@ -73,8 +73,9 @@ def export(
     if output == STDOUT:
         print(text, end="")
         return
-    files.write(output, text.encode())
+    saved = {output: text}
     if settings is not None:
-        files.write(settings, otava_settings(found, str(output)).encode())
-    saved = [output, *([settings] if settings else [])]
+        saved[settings] = otava_settings(found, str(output))
+    for file, content in saved.items():
+        files.write(file, content.encode())
     plain_console().print(f"Saved {', '.join(map(str, saved))}", soft_wrap=True)
