@@ -73,9 +73,7 @@ def report(tmp_path_factory):
 
 def drawn(page, section):
     """Return how many points each chart of a section has."""
-    page.wait_for_function(
-        "[...document.querySelectorAll('figure svg')].every((one) => one.childElementCount)"
-    )
+    playwright.expect(page.locator("figure svg:not(:has(*))")).to_have_count(0)
     charts = f"[...document.querySelectorAll('#{section} figure svg')]"
     return page.evaluate(f"{charts}.map((one) => one.querySelectorAll('.point').length)")
 
@@ -152,6 +150,9 @@ def test_points_tell_their_numbers_to_pointer_and_keys(opened, report):
     assert page.locator("#tip").text_content() != first
     assert "99 % interval" in first
     chart.press("Escape")
+    assert not page.locator("#tip").is_visible()
+    chart.press("ArrowRight")
+    page.locator("h1").click()
     assert not page.locator("#tip").is_visible()
 
 

@@ -57,6 +57,7 @@ function showTip(parts, x, y) {
   tip.style.top = Math.max(4, Math.min(y + 14, innerHeight - box.height - 4)) + "px";
 }
 const hideTip = () => { tip.style.display = "none"; };
+document.addEventListener("pointerdown", (event) => { if (!event.target.closest("figure")) hideTip(); });
 
 // a table: columns are { head, text, value, n, class }; text gives what a cell shows, value what it is sorted by
 const MOST = 200;  // rows that are drawn at first

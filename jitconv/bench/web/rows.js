@@ -1,13 +1,14 @@
 // Charts with a row for each layer or benchmark: bars of shares and ratios, intervals of the gate.
 
-const ROW = 20, LEAST_LABELLED = 13, LABELLED = 60;
+// pixels of a row, of the least and of all rows together; so many rows have labels
+const ROW = 20, LEAST = 2, TALL = 560, LABELLED = 40;
 
 /* rows are { label, value, low, high, colour, limit, describe }; a bar begins at base, a dashed line stands at whole, and a row with an interval is a
    point with a line. Labels stand beside the rows, above them where it is narrow, and in the tip of very many. */
 function rowsChart(name, rows, { scale, title, base, whole, interval = false }) {
   const many = rows.length > LABELLED;
   const above = (width) => !many && width < 560;
-  const size = (width) => many ? Math.max(3, Math.min(ROW, 900 / rows.length)) : above(width) ? 34 : ROW;
+  const size = (width) => many ? Math.max(LEAST, Math.min(ROW, TALL / rows.length)) : above(width) ? 34 : ROW;
   return chart(name, (width) => rows.length * size(width) + MARGIN.top + MARGIN.bottom, (one) => {
     one.flat = true;
     const stacked = above(one.width), step = size(one.width);

@@ -9,11 +9,7 @@ function drawSweep(data, root) {
 
   // what is said of the whole
   const about = data.machine, varied = data.axes.map((axis) => axis.name), id = unique("sweep");
-  const parts = Object.fromEntries(["zoomIn", "zoomOut", "whole"].map((name) => [name, el("button")]));
-  for (const [name, text, label] of [["zoomIn", "+", "Zoom in"], ["zoomOut", "−", "Zoom out"], ["whole", "Whole", "Whole"]]) {
-    parts[name].textContent = text;
-    parts[name].setAttribute("aria-label", label);
-  }
+  const parts = { zoomIn: el("button", { "aria-label": "Zoom in" }, "+"), zoomOut: el("button", { "aria-label": "Zoom out" }, "−"), whole: el("button", {}, "Whole") };
   const plots = el("div", { class: "charts crosshair" }), keys = el("div", { class: "bar legend" });
   root.append(
     el("p", { class: "dim" }, [
