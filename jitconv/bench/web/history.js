@@ -8,26 +8,27 @@ function drawHistory(data, root) {
   const place = el("div");
   function show(one) {
     place.replaceChildren(el("h3", {}, title(one)), el("p", { class: "dim" }, one.machine), historyChart(title(one), one, data.commits).root);
-    // the chart is drawn when it has a width
   }
   const machines = new Set(data.benchmarks.map((one) => one.machine)).size;
   root.append(el("p", {}, `${data.benchmarks.length} benchmarks over ${data.commits.length} commits. `
     + (data.detector ? `Levels and steps as ${data.detector} detects them.` : "No steps are marked: asv, whose detection they need, is not installed (pip install 'jitconv[bench]').")),
     place, table("Benchmarks of asv", [
+      { head: "last step", n: true, text: (one) => change(last(one)), value: last, class: (one) => last(one) === null ? "" : verdict(last(one), one.unit) },
+      { head: "newest", n: true, text: (one) => quantity(one.points.at(-1)[1], one.unit), value: (one) => one.points.at(-1)[1] },
       { head: "benchmark", text: (one) => {
         const button = el("button", { class: "link" }, one.name);
         button.onclick = () => { show(one); place.scrollIntoView({ block: "nearest" }); };
         return [button];
       }, value: (one) => one.name },
       { head: "parameters", text: (one) => one.parameters },
-      { head: "newest", n: true, text: (one) => quantity(one.points.at(-1)[1], one.unit), value: (one) => one.points.at(-1)[1] },
       { head: "commits", n: true, text: (one) => one.points.length },
       { head: "steps", n: true, text: (one) => one.steps ? Math.max(0, one.steps.length - 1) : "" },
-      { head: "last step", n: true, text: (one) => change(last(one)), value: last, class: (one) => last(one) === null ? "" : last(one) > 1 ? "bad" : "good" },
       ...(machines > 1 ? [{ head: "machine", text: (one) => one.machine }] : []),
     ], data.benchmarks));
   show(data.benchmarks.reduce((best, one) => size(one) > size(best) ? one : best));
 }
+// more is worse of times and bytes; of other units nothing is known
+const verdict = (times, unit) => !["seconds", "bytes"].includes(unit) ? "" : times > 1 ? "bad" : "good";
 const change = (value) => told(value) ? `${value >= 1 ? "+" : "−"}${Math.abs((value - 1) * 100).toFixed(0)} %` : "";
 
 function historyChart(name, history, commits) {
@@ -47,7 +48,7 @@ function historyChart(name, history, commits) {
       draw("path", { d: `M${from - 8} ${at.y(level)}H${to + 8}`, stroke: "var(--ink)", "stroke-width": 2, class: "level" });
       if (!number) return;
       const before = steps[number - 1], between = (at.x(points[before[1] - 1][0]) + from) / 2, times = level / before[2];
-      const colour = times > 1 ? "var(--bad)" : "var(--good)";
+      const colour = `var(--${verdict(times, unit) || "ink"})`;
       draw("path", { d: `M${between} ${one.margin.top}V${one.height - one.margin.bottom}`, stroke: colour, "stroke-dasharray": "4 3", class: "step" });
       const words = svg("text", { x: between - 5, y: one.margin.top + 14, "text-anchor": "end" }, change(times));
       words.style.fill = colour;

@@ -63,16 +63,16 @@ function label(one, text, { x, y }) {
 }
 
 const compareColumns = (data) => [
+  { head: "algorithm", text: (row) => [sign(data.styles[row.algorithm]), row.algorithm + (row.auto ? " (auto)" : "")], value: (row) => row.algorithm },
+  { head: "median", n: true, text: (row) => time(row.seconds) + (row.timed_on ? " (crop)" : ""), value: (row) => row.seconds },
+  { head: "error", n: true, text: (row) => rounding(row.error), value: (row) => row.error },
   { head: "op", text: (row) => row.op },
   { head: "problem", text: (row) => row.problem },
-  { head: "algorithm", text: (row) => [sign(data.styles[row.algorithm]), row.algorithm + (row.auto ? " (auto)" : "")], value: (row) => row.algorithm },
   { head: "plugin", text: (row) => row.plugin },
   { head: "verdict", text: (row) => row.verdict, class: (row) => ["wrong", "failed", "quarantined"].includes(row.verdict) ? "bad" : "" },
-  { head: "median", n: true, text: (row) => time(row.seconds) + (row.timed_on ? " (crop)" : ""), value: (row) => row.seconds },
   { head: "spread", n: true, text: (row) => percent(row.spread), value: (row) => row.spread },
   { head: "GFLOP/s", n: true, text: (row) => told(row.gflops) ? digits(row.gflops) : "", value: (row) => row.gflops },
   { head: "GB/s", n: true, text: (row) => told(row.gigabytes) ? digits(row.gigabytes) : "", value: (row) => row.gigabytes },
   { head: "workspace", n: true, text: (row) => mebibytes(row.workspace), value: (row) => row.workspace },
-  { head: "error", n: true, text: (row) => rounding(row.error), value: (row) => row.error },
   { head: "why", text: (row) => row.reason || "", class: "why" },
 ];

@@ -66,19 +66,18 @@ function drawBench(data, root) {
   notes(root, [...(data.left_out || []).map((one) => `${one.algorithm} ${one.verdict} ${one.problem}: ${one.reason}`), ...(data.notes || [])]);
 }
 
+const tone = (value) => !value ? "" : value < 0.95 ? "bad" : value > 1.05 ? "good" : "";
 const benchColumns = (data, unit) => [
   { head: "problem", text: (row) => row.problem },
-  { head: "suite", text: (row) => row.suite },
+  ...(data.peer ? [{ head: "ratio", n: true, text: (row) => ratio(row.ratio), value: (row) => row.ratio, class: (row) => tone(row.ratio) }] : []),
+  { head: "share", n: true, text: (row) => percent(row.share), value: (row) => row.share },
   { head: "algorithm", text: (row) => [sign(data.styles[row.algorithm]), row.algorithm], value: (row) => row.algorithm },
   { head: "median", n: true, text: (row) => time(row.seconds), value: (row) => row.seconds },
+  ...(data.peer ? [{ head: data.peer, n: true, text: (row) => row.ratio ? time(row.peer_seconds) : row.peer_verdict, value: (row) => row.peer_seconds }] : []),
   { head: "spread", n: true, text: (row) => percent(row.spread), value: (row) => row.spread },
   { head: unit, n: true, text: (row) => digits(row.rate), value: (row) => row.rate },
-  { head: "share", n: true, text: (row) => percent(row.share), value: (row) => row.share },
-  ...(data.peer ? [
-    { head: data.peer, n: true, text: (row) => row.ratio ? time(row.peer_seconds) : row.peer_verdict, value: (row) => row.peer_seconds },
-    { head: "ratio", n: true, text: (row) => ratio(row.ratio), value: (row) => row.ratio, class: (row) => row.ratio ? row.ratio < 0.95 ? "bad" : row.ratio > 1.05 ? "good" : "" : "" },
-  ] : []),
   ...(data.rows.some((row) => told(row.error)) ? [{ head: "error", n: true, text: (row) => rounding(row.error), value: (row) => row.error }] : []),
+  { head: "suite", text: (row) => row.suite },
   { head: "noise", text: (row) => row.noisy ? "noisy" : "" },
 ];
 
@@ -87,8 +86,8 @@ const VERDICTS = { regression: "var(--bad)", error: "var(--bad)", improvement: "
 function drawGate(data, root) {
   const rows = data.rows.filter((row) => told(row.ratio));
   const colour = (row) => VERDICTS[row.verdict] || "var(--dim)";
-  const tone = (verdict) => ({ "var(--bad)": "bad", "var(--good)": "good" }[VERDICTS[verdict]] || "");
-  const word = el("strong", { class: tone(data.verdict) }, data.verdict);
+  const colouring = (verdict) => ({ "var(--bad)": "bad", "var(--good)": "good" }[VERDICTS[verdict]] || "");
+  const word = el("strong", { class: colouring(data.verdict) }, data.verdict);
   root.append(el("p", {}, "Verdict: ", word, `: ${sha(data.head)} against ${sha(data.base)}. Right of 1 the new commit is slower; dashed: each row's own limit.`));
   if (rows.length) {
     const ends = rows.flatMap((row) => [row.ratio, row.low, row.high, row.limit, told(row.limit) ? 1 / row.limit : null]).filter((one) => one > 0);
@@ -99,7 +98,7 @@ function drawGate(data, root) {
       { scale: logarithmic(...apart([...ends, 1], 1.1), ratio), title: "time of head ÷ time of base (×)", base: 1, interval: true }).root);
   }
   root.append(table("Rows of the gate", [
-    { head: "verdict", text: (row) => row.verdict, class: (row) => tone(row.verdict) },
+    { head: "verdict", text: (row) => row.verdict, class: (row) => colouring(row.verdict) },
     { head: "ratio", n: true, text: (row) => ratio(row.ratio), value: (row) => row.ratio },
     { head: "benchmark", text: (row) => row.name },
     { head: "base", n: true, text: (row) => quantity(row.base, row.unit), value: (row) => row.base },
