@@ -33,7 +33,8 @@ if CHROMIUM is None:
 @pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as driver:
-        sandbox = [] if os.geteuid() else ["--no-sandbox"]  # Chromium refuses root one
+        root = hasattr(os, "geteuid") and os.geteuid() == 0
+        sandbox = ["--no-sandbox"] if root else []  # Chromium refuses root one
         running = driver.chromium.launch(executable_path=CHROMIUM, args=sandbox)
         yield running
         running.close()

@@ -13,7 +13,7 @@ from jitconv.bench.histories import histories
 from jitconv.bench.results import Result, facts, run_facts
 from jitconv.errors import ParameterError
 
-SMALLER = "latency", "error", "workspace"
+SMALLER = "latency", "error", "workspace", "memory"
 """The measures of which less is better; of the others more is."""
 
 
@@ -109,7 +109,7 @@ def _of_unit(unit: str) -> tuple[str, str]:
     """Return measure and unit of a figure of which the unit is all that is told."""
     if unit in ("s", "seconds"):
         return "latency", "s"
-    return ("workspace", "B") if unit == "bytes" else ("value", unit)
+    return ("memory", "B") if unit == "bytes" else ("value", unit)
 
 
 def _asv(result: Result) -> list[Run]:
