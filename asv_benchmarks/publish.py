@@ -1,4 +1,5 @@
 """`asv publish`, with the scripts that its pages load from elsewhere put beside them: they need no network.
+The page of `jitconv report` on the same results lies beside them, as `report.html`.
 
     python asv_benchmarks/publish.py [options of asv publish]
 
@@ -157,6 +158,9 @@ def publish(folder: Path, options: Sequence[str]) -> None:
     new = index.with_suffix(".part")
     new.write_text(page, encoding="utf-8")
     new.replace(index)
+    report = [sys.executable, "-m", "jitconv.cli", "report", "results", f"--output={html / 'report.html'}"]
+    if code := subprocess.run(report, cwd=folder, check=False).returncode:
+        raise SystemExit(code)
     print(f"publish: {index} and {len(names)} scripts beside it; asv preview shows it")
 
 

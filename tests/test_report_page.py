@@ -269,5 +269,6 @@ def test_asv_pages_need_no_network(opened, published):
     regressions.wait_for_selector("td:has-text('max_pool_forward')")
     factors = regressions.locator("tbody td:nth-child(4)").all_text_contents()
     assert all(float(one.rstrip("x")) > 1.2 for one in factors if one)
+    assert drawn(opened(f"{published}report.html"), "asv") == [10]
     benchmarks = opened(f"{published}#summarylist")
     benchmarks.wait_for_selector("td:has-text('max_pool_forward')")
