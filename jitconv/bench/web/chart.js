@@ -94,11 +94,11 @@ function axes(one, x, y) {
   let last = -Infinity;
   for (const [value, text] of x.scale.ticks) {
     const at = place.x(value);
-    one.body.append(svg("path", { d: `M${at} ${margin.top}V${bottom}`, stroke: "var(--rule)" }));
     const half = widthOf(text) / 2, middle = Math.max(half, Math.min(one.width - half, at));
     if (middle - half < last + 8) continue;
     last = middle + half;
-    one.body.append(svg("text", { x: middle, y: bottom + 15, "text-anchor": "middle" }, text));
+    one.body.append(svg("path", { d: `M${at} ${margin.top}V${bottom}`, stroke: "var(--rule)" }),
+      svg("text", { x: middle, y: bottom + 15, "text-anchor": "middle" }, text));
   }
   last = Infinity;
   for (const [value, text] of y ? y.scale.ticks : []) {
