@@ -12,7 +12,7 @@ from sweep_helpers import read_back
 from jitconv.bench.console import plain_console
 from jitconv.bench.measure import Timing
 from jitconv.bench.sweep_axes import Axis
-from jitconv.bench.sweep_page import page
+from jitconv.bench.sweep_page import sweep_page
 from jitconv.bench.sweep_plot import plot
 from jitconv.bench.sweep_points import Entry, Point, Sweep
 from jitconv.bench.sweep_report import as_dict, show, summary
@@ -94,7 +94,7 @@ def test_the_page_holds_all_figures_and_needs_nothing_else(axes):
     found = made_up(*axes, names=("direct", "</script><b>", "naive"))
     found.points.append(Point(dict.fromkeys((axis.name for axis in axes), 9), reason="<i>"))
     figures = as_dict(found, {"dtype": "float32", "layout": "NHWC"})
-    text = page(found, figures)
+    text = sweep_page(figures)
     held = read_back(text)
     assert held.pop("styles").keys() == {"direct", "</script><b>", "naive"}
     assert held == json.loads(json.dumps(figures))

@@ -121,11 +121,10 @@ def chosen(jobs: Sequence[Job], ops: Sequence[str]) -> list[Job]:
     return found
 
 
-def settings_of(jobs: Sequence[Job]) -> dict[str, str | None]:
-    """Return dtype and layout of jobs, as their problems have them; windows alone have no layout."""
-    specs = [job.spec for job in jobs]
+def settings_of(specs: Sequence[Spec]) -> dict[str, str | None]:
+    """Return dtype and layout of problems; windows alone have no layout."""
     layouts = [spec.layout for spec in specs if not isinstance(spec, WindowSpec)]
-    return {"dtype": specs[0].dtype, "layout": layouts[0] if layouts else None}
+    return {"dtype": specs[0].dtype if specs else None, "layout": layouts[0] if layouts else None}
 
 
 def cropped(job: Job, seconds: float) -> Job:

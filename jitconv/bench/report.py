@@ -6,11 +6,8 @@ import csv
 import io
 import json
 import math
-import os
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +16,12 @@ from rich.table import Table
 from rich.text import Text
 
 from jitconv.algorithm import OPS
+from jitconv.bench import provenance
 from jitconv.bench.compare import Comparison, Row, geometric_mean
 from jitconv.bench.console import print_whole
 from jitconv.bench.measure import NOISY
+from jitconv.bench.provenance import Sample
 from jitconv.errors import ParameterError
-from jitconv.jit import team
 from jitconv.plugins.quarantine import what_lifts
 
 COLUMNS = {"algorithm": 9, "plugin": 13, "median": 8, "spread": 6, "rate": 13, "workspace": 9, "error": 8}
@@ -145,11 +143,12 @@ def contents(found: Comparison, csv_file: Path | None, plot_file: Path | None) -
     return files
 
 
-def as_json(found: Comparison, about: Mapping[str, Any]) -> str:
+def as_json(found: Comparison, about: Mapping[str, Any], begun: Sample | None = None) -> str:
     """Return all figures, with the machine they come from; what is not finite is null."""
     regrets = [{"op": op, "label": label, "regret": value} for (op, label), value in found.regrets().items()]
     facts = {
-        **machine(),
+        "kind": "compare",
+        **provenance.facts(begun),
         **about,
         "agree": not found.bad,
         "notes": found.notes,
@@ -169,27 +168,6 @@ def finite(figures: Mapping[str, Any]) -> dict[str, Any]:
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in figures.items()
     }
-
-
-def machine() -> dict[str, Any]:
-    """Return the versions and the machine that figures come from."""
-    return {
-        "jitconv": version("jitconv"),
-        "machine": {
-            "python": platform.python_version(),
-            "numba": version("numba"),
-            "numpy": version("numpy"),
-            "processor": _processor(),
-            "cores": os.cpu_count(),
-            "threads": team(),
-        },
-    }
-
-
-def _processor() -> str:
-    import llvmlite.binding
-
-    return f"{platform.machine()} {llvmlite.binding.get_host_cpu_name()}"
 
 
 def as_csv(found: Comparison) -> bytes:

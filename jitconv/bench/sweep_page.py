@@ -1,35 +1,29 @@
-"""A sweep as one HTML file that needs nothing else: figures, style and script are inside."""
+"""A sweep as one HTML file that needs nothing else."""
 
 from __future__ import annotations
 
-import html
-import json
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
-from jitconv.bench.sweep_points import Sweep
+from jitconv.bench.page import page
 from jitconv.bench.sweep_style import styles
 
-TEMPLATE = "sweep.html"
-TITLE, DATA = "{{title}}", "{{data}}"
-"""What the template has in their place."""
+
+def sweep_page(figures: Mapping[str, Any]) -> str:
+    """Return the page of a sweep's figures, as `jitconv.bench.sweep_report.as_dict` returns them."""
+    title = f"{figures['op']} {figures['problem']}"
+    return page(title, styled(figures), ["sweep.js"], 'drawSweep(data, byId("main"));')
 
 
-def page(found: Sweep, figures: Mapping[str, Any]) -> str:
-    """Return the page.
-
-    Parameters
-    ----------
-    found : Sweep
-    figures : mapping
-        As `jitconv.bench.sweep_report.as_dict` returns them; the page's script reads nothing else.
+def styled(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures with a style for each candidate that has a time, or was not run for its predicted
+    one.
     """
-    first = found.winners if len(found.axes) > 1 else []  # who has a cell has the plainest colour
-    names = list(dict.fromkeys([*first, *found.names]))
-    style = {name: one._asdict() for name, one in styles(names).items()}
-    # "<" begins no tag inside JSON's strings then, whatever a plugin's reason says
-    data = json.dumps({**figures, "styles": style}, allow_nan=False).replace("<", "\\u003c")
-    template = files("jitconv.bench").joinpath(TEMPLATE).read_text(encoding="utf-8")
-    before, _, rest = template.partition(DATA)
-    return before.replace(TITLE, html.escape(f"{found.op} {found.base}")) + data + rest
+    entries = [one for point in figures["points"] for one in point["candidates"]]
+    names = dict.fromkeys(one["algorithm"] for one in entries if one["verdict"] in ("ok", "skipped"))
+    first: list[str] = []
+    if len(figures["axes"]) > 1:  # who has a cell has the plainest colour
+        won = {point[word] for point in figures["points"] for word in ("winner", "predicted_winner")}
+        first = [name for name in names if name in won]
+    ordered = list(dict.fromkeys([*first, *names]))
+    return {**figures, "styles": {name: one._asdict() for name, one in styles(ordered).items()}}

@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from jitconv.bench import provenance
 from jitconv.bench.compare import geometric_mean
 from jitconv.bench.console import print_whole
-from jitconv.bench.report import duration, finite, machine
+from jitconv.bench.report import duration, finite
 from jitconv.bench.sweep import HOPELESS
 from jitconv.bench.sweep_points import Entry, Point, Sweep
 
@@ -149,7 +150,7 @@ def _runs(measured: list[Point]) -> list[str]:
     return [f"{name} at {first}" + (f" to {last}" if last != first else "") for name, first, last in found]
 
 
-def as_dict(found: Sweep, about: Mapping[str, Any]) -> dict[str, Any]:
+def as_dict(found: Sweep, about: Mapping[str, Any], begun: provenance.Sample | None = None) -> dict[str, Any]:
     """Return all figures, with the machine they come from.
 
     Parameters
@@ -157,9 +158,12 @@ def as_dict(found: Sweep, about: Mapping[str, Any]) -> dict[str, Any]:
     found : Sweep
     about : mapping
         What was asked for besides: the settings of the run.
+    begun : Sample, optional
+        The state of the machine before the run.
     """
     return {
-        **machine(),
+        "kind": "sweep",
+        **provenance.facts(begun),
         "op": found.op,
         "problem": str(found.base),
         **about,

@@ -11,11 +11,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from jitconv.bench import provenance
 from jitconv.bench.bench import Measure, Measured
 from jitconv.bench.console import print_whole
 from jitconv.bench.given import Given
+from jitconv.bench.jobs import settings_of
 from jitconv.bench.kinds import NEAR, Standing, kind_of, standings
-from jitconv.bench.report import duration, finite, machine
+from jitconv.bench.report import duration, finite
 from jitconv.bench.rows import LeftOut, Row, mean_ratio, worst
 from jitconv.bench.steps import Steps
 from jitconv.specs import parse
@@ -205,7 +207,9 @@ def ceilings(rows: Sequence[Row]) -> str:
     return f"share: of {what} in the same turns, {low:.3g} to {high:.3g} {unit}, median {median:.3g}"
 
 
-def as_dict(found: Measured, wanted: Measure, given: Given) -> dict[str, Any]:
+def as_dict(
+    found: Measured, wanted: Measure, given: Given, begun: provenance.Sample | None = None
+) -> dict[str, Any]:
     """Return all figures for JSON."""
     ops = {}
     for op in dict.fromkeys(row.op for row in found.rows):
@@ -216,7 +220,10 @@ def as_dict(found: Measured, wanted: Measure, given: Given) -> dict[str, Any]:
             "kinds": [one._asdict() for one in standings(rows)],
         }
     return {
-        **machine(),
+        "kind": "bench",
+        **provenance.facts(begun),
+        **settings_of([layer.spec for layer in given.layers]),
+        "algorithm": wanted.algorithm,
         "peer": wanted.peer,
         "plan": wanted.plan,
         "cold": wanted.cold,

@@ -97,7 +97,7 @@ def bench(
     plugin first runs in a process of its own: see jitconv plugins. Exit code 2: a mistake, or no layer was
     measured.
     """
-    from jitconv.bench import tables
+    from jitconv.bench import provenance, tables
     from jitconv.bench.bench import Measure
     from jitconv.bench.bench import bench as run
     from jitconv.bench.given import Sources, gather, having, sampled
@@ -120,11 +120,11 @@ def bench(
         for note in given.notes:
             console.print(note, soft_wrap=True)
         total = sum(one in layer.ops for layer in given.layers for one in ops)
-        wanted = Measure(algorithm, peer, seconds, errors, plan, cold, steps)
+        wanted, begun = Measure(algorithm, peer, seconds, errors, plan, cold, steps), provenance.sample()
         with progress(console, total) as tell:
             found = run(given.layers, ops, wanted, tell)
         tables.show(found, tables.View(peer, by is not None, worst), console)
-        write_json(json.dumps(tables.as_dict(found, wanted, given), indent=1) + "\n")
+        write_json(json.dumps(tables.as_dict(found, wanted, given, begun), indent=1) + "\n")
         if json_file not in (None, STDOUT):
             console.print(f"Saved {json_file}", soft_wrap=True)
 

@@ -62,7 +62,7 @@ def compare(
     Exit code 2: anything else, such as a mistake, no algorithm that ran, or one in quarantine that
     --algorithms names. (Other plugins in quarantine are told, and change no exit code.)
     """
-    from jitconv.bench import picture, report
+    from jitconv.bench import picture, provenance, report
     from jitconv.bench.compare import compare as run
     from jitconv.bench.jobs import chosen, picture_jobs, problem_jobs, settings_of
 
@@ -88,13 +88,13 @@ def compare(
         else:
             title, jobs = shape, problem_jobs(shape, layout=layout, dtype=dtype)
         jobs = chosen(jobs, ops)
-        settings = settings_of(jobs)
+        settings, begun = settings_of([job.spec for job in jobs]), provenance.sample()
         console.print(f"{title}; {', '.join(filter(None, settings.values()))}", soft_wrap=True)
         console.print()
         with progress(console, len(jobs)) as tell:
             found = run(jobs, names, tell, variants=variants)
         report.show(found, console)
-        text = report.as_json(found, {"title": title, **settings})
+        text = report.as_json(found, {"title": title, **settings}, begun)
         saved = {figures: text.encode(), **report.contents(found, csv_file, plot_file)}
         if shape is None:
             saved[edges] = picture.edge_sheet(pixels)

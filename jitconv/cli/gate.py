@@ -91,9 +91,11 @@ def gate(
     from jitconv.bench.gate import build
     from jitconv.bench.gate.sides import SideLost
     from jitconv.bench.gate.table import Compared, as_json, as_markdown, show
+    from jitconv.bench.provenance import sample
 
     passed = [choice("--pass", one, PASSABLE) for one in names_of(passing) or ()]
     summary = places(json_file, None, markdown_file, github=github)
+    begun = sample()
     repository = build.top(Path.cwd())
     shas = {"base": build.commit(repository, base), "head": build.commit(repository, head)}
     words = ["jitconv", "gate", base, head, *(["--plugin", plugin] if plugin else [])]
@@ -110,7 +112,7 @@ def gate(
             raise _left(f"{lost}: nothing is judged", "lost") from None
         compared = Compared(shas["base"], shas["head"], shlex.join(words), uncounted)
         show(found, compared, console)
-        write_json(as_json(found, compared))
+        write_json(as_json(found, compared, begun))
         page = as_markdown(found, compared)
         write(markdown_file, page.encode)
         write(summary, lambda: appended(summary, page))

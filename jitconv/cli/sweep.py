@@ -84,7 +84,7 @@ def sweep(
 
     The stride of a pooling whose windows tile follows its window.
     """
-    from jitconv.bench import report, sweep_page, sweep_plot, sweep_report
+    from jitconv.bench import provenance, report, sweep_page, sweep_plot, sweep_report
     from jitconv.bench.guests import left_out
     from jitconv.bench.sweep import Wanted
     from jitconv.bench.sweep import sweep as run
@@ -104,7 +104,7 @@ def sweep(
         axes = axes_of(vary, op, base)
         if threads is not None and "threads" in {axis.name for axis in axes}:
             raise ParameterError("--threads and --vary threads=... are two ways to say it: give one of them")
-        console = plain_console()
+        console, begun = plain_console(), provenance.sample()
         total = 1
         for axis in axes:
             total *= len(axis.values)
@@ -118,7 +118,7 @@ def sweep(
             "allow": allowed,
             "seconds": seconds,
         }
-        figures = sweep_report.as_dict(found, about)
+        figures = sweep_report.as_dict(found, about, begun)
         sweep_report.show(found, console)
         for line in left_out():
             console.print(line, markup=False, soft_wrap=True)
@@ -127,7 +127,7 @@ def sweep(
         if plot_file:
             saved[plot_file] = sweep_plot.plot(found, plot_file.suffix.lstrip("."))
         if html_file:
-            saved[html_file] = sweep_page.page(found, figures).encode()
+            saved[html_file] = sweep_page.sweep_page(figures).encode()
         for file, content in saved.items():
             files.write(file, content)
         named = [*saved, *([json_file] if json_file not in (None, STDOUT) else [])]

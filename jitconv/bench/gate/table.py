@@ -14,7 +14,8 @@ from rich.table import Table
 from jitconv.bench.console import print_whole
 from jitconv.bench.gate.run import LEFT_OUT, RAISED, Found, Measured
 from jitconv.bench.gate.verdicts import SLOWER, UNSURE
-from jitconv.bench.report import duration, machine
+from jitconv.bench.provenance import Sample, facts
+from jitconv.bench.report import duration
 
 COLUMNS = ("row", "base", "head", "times", "between", "noise", "instructions", "")
 
@@ -64,13 +65,13 @@ def as_markdown(found: Found, compared: Compared) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_json(found: Found, compared: Compared) -> str:
-    """Return all figures."""
+def as_json(found: Found, compared: Compared, begun: Sample) -> str:
+    """Return all figures; `begun` is the state of the machine before them."""
     told = {
         "kind": "gate",
         "base": compared.base,
         "head": compared.head,
-        **machine(),
+        "facts": facts(begun),
         "verdict": found.verdict,
         "rows": [_figures(one, compared) for one in found.rows],
     }
