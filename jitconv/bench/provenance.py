@@ -130,7 +130,7 @@ def _processor() -> str:
 
 def _plugins() -> dict[str, str]:
     """Return the versions of the plugins that are loaded, and of the libraries that they need."""
-    loaded = {one.name: one.version for one in registry().plugins if one.state == "loaded"}
+    loaded = {one.name: one.version for one in registry().known if one.state == "loaded"}  # and load no more
     found = {name: told for name, told in loaded.items() if name != "jitconv"}
     for name in list(found):
         with contextlib.suppress(PackageNotFoundError):
