@@ -1,18 +1,26 @@
 """Rows of `jitconv bench` beside those of a file that it wrote before on the same machine.
 
 What is compared is each row's share of the machine's ceiling, which is measured in the same turns: the rate
-of a core moves from one day to the next, and seconds move with it. That holds as far as a layer's speed and
-the ceiling move together. They do less so for layers that wait for memory, for the smallest, whose time is
-dispatch, and beside a busy process; and of another processor, or of other threads, a share says nothing.
+of a core moves from one day to the next, and seconds move with it. A row above the limit is measured again in
+later turns. It is slower if every measurement says so, if the quartiles of its calls lie apart from those of
+the file, and if it is not the ceiling alone that rose: a row that runs on one thread keeps its time where a
+neighbour takes the other cores, and the ceiling, which is of all threads, does not. What leaves doubt is
+noisy.
 
-A row above the limit is measured again in later turns. It is slower if every measurement says so, and if the
-quartiles of its calls lie apart from those of the file. The file's own figure is one measurement, which
-nothing repeats: a row that was lucky in it is slower ever after, so that a file is best made with more
-seconds. A row within the limit is not proved to be as fast: a change smaller than its spread may hide in it.
+What that does not tell:
+
+- A row within the limit is not proved to be as fast. A change smaller than its spread may hide in it, and any
+  where the ceiling fell, and not the row's own speed with it: beside a busy process.
+- The file's own figure is one measurement, which nothing repeats: a row that was lucky in it seems slower
+  ever after. More seconds make a better file.
+- Layers that wait for memory, and the smallest, whose time is dispatch, follow the ceiling less than others.
+- Where the ceiling's own kernels changed in between, all rows seem to.
+- Of another processor, or of other threads, a share says nothing.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +61,7 @@ class Before(NamedTuple):
     seconds: float
     share: float
     spread: float
+    ceiling: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +104,17 @@ class Compared:
         return (1 + self.before.spread / 2) * (1 + self.now.spread / 2)
 
     @property
+    def moved(self) -> float:
+        """The ceiling now over that before."""
+        return self.now.ceiling / self.before.ceiling
+
+    @property
     def verdict(self) -> str:
         """`SLOWER`, `NOISY` or `WITHIN`."""
         if self.ratio <= self.limit:
             return WITHIN
-        return SLOWER if min(self.ratios) > self.limit and self.ratio > self.doubt else NOISY
+        sure = min(min(self.ratios), self.ratio / self.moved) > self.limit and self.ratio > self.doubt
+        return SLOWER if sure else NOISY
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +163,10 @@ def read(file: Path) -> Baseline:
 
 def _row(told: dict[str, Any]) -> tuple[Key, Before]:
     parse(told["problem"])
-    numbers = [float(told[name]) for name in ("seconds", "share", "spread")]
-    if not all(0 <= one < float("inf") for one in numbers) or numbers[1] == 0:
-        raise ValueError(f"seconds, share and spread of {told['problem']} are {shown(numbers)}")
+    numbers = [float(told[name]) for name in Before._fields[1:]]
+    seconds, share, _, limit = numbers
+    if not all(0 <= one < math.inf for one in numbers) or 0 in (seconds, share, limit):
+        raise ValueError(f"seconds, share, spread and ceiling of {told['problem']} are {shown(numbers)}")
     return (str(told["op"]), told["problem"]), Before(str(told["algorithm"]), *numbers)
 
 

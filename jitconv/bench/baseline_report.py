@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jitconv.bench.baseline import NOISY, SLOWER, WITHIN, Baseline, Compared, Comparison, Key, named
+from jitconv.bench.baseline import NOISY, SLOWER, WITHIN, Baseline, Before, Compared, Comparison, Key, named
 from jitconv.bench.report import duration
 
 NAMED = 5
@@ -37,6 +38,9 @@ def lines(found: Comparison, repeat: Callable[[Key], str]) -> list[str]:
         f"beside {file}{_made(found.baseline)}: {counts[SLOWER]} of {len(found.rows)} rows slower, "
         f"{counts[NOISY]} too noisy to say, {counts[WITHIN]} within {found.limit:g} times the time before"
     )
+    moved = [one.moved for one in found.rows.values()]
+    low, middle, high = (f"{one:.2f}" for one in (min(moved), statistics.median(moved), max(moved)))
+    told.append(f"the machine's ceiling is {low} to {high} times what it was then, median {middle}")
     return told
 
 
@@ -52,7 +56,7 @@ def _how_much(one: Compared) -> str:
     before, now = one.before, one.now
     each = ", ".join(f"{ratio:.2f}" for ratio in one.ratios)
     words = (
-        f"{one.ratio:.2f} times as long ({each}): {now.share:.3g} of the ceiling, {before.share:.3g} before; "
+        f"{one.ratio:.2f} times as long ({each}): {now.share:.1%} of the ceiling, {before.share:.1%} before; "
         f"{duration(now.seconds)}, {duration(before.seconds)} before"
     )
     if now.algorithm != before.algorithm:
@@ -63,6 +67,10 @@ def _how_much(one: Compared) -> str:
 def _why_noisy(one: Compared) -> str:
     if min(one.ratios) <= one.limit:
         return f"not every measurement is above {one.limit:g}"
+    if (rest := one.ratio / one.moved) <= one.limit:
+        return (
+            f"the ceiling is {one.moved:.2f} times what it was, without which it is {rest:.2f} times as long"
+        )
     return (
         f"calls vary by {one.now.spread:.0%}, before by {one.before.spread:.0%}, by which up to "
         f"{one.doubt:.2f} says nothing"
@@ -96,12 +104,11 @@ def _key(key: Key) -> dict[str, str]:
 
 
 def _figures(key: Key, one: Compared) -> dict[str, Any]:
-    names = "algorithm", "seconds", "share", "spread"
     return {
         **_key(key),
         "verdict": one.verdict,
         "ratio": one.ratio,
         "ratios": one.ratios,
         "before": one.before._asdict(),
-        "now": {name: getattr(one.now, name) for name in names},
+        "now": {name: getattr(one.now, name) for name in Before._fields},
     }

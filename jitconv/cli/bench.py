@@ -111,9 +111,9 @@ def bench(
     plugin first runs in a process of its own: see jitconv plugins.
 
     --baseline compares shares of the machine's ceiling, which is measured in the same turns. A row above
-    --fail-above is measured twice more, and is slower if all three say so and its spread leaves no doubt;
-    where it does, the row is told as noisy, and fails nothing. Rows within the limit are not proved to be as
-    fast.
+    --fail-above is measured twice more. It is slower if all three say so, and neither its spread nor a
+    ceiling that moved leaves a doubt; where one does, the row is told as noisy, and fails nothing. A row
+    within the limit is not proved to be as fast.
 
     Exit code 1: with --baseline, a row is slower. 2: a mistake, or no layer was measured, or none of FILE.
     """
