@@ -10,7 +10,18 @@ from test_bench_run import Picky
 
 from jitconv import ParameterError
 from jitconv.bench import ceiling, measure
-from jitconv.bench.baseline import AGAIN, NOISY, SLOWER, WITHIN, Baseline, Before, Compared, Settings, compare
+from jitconv.bench.baseline import (
+    AGAIN,
+    NOISY,
+    SLOWER,
+    WITHIN,
+    Baseline,
+    Before,
+    Compared,
+    Settings,
+    compare,
+    read,
+)
 from jitconv.bench.baseline_report import NAMED, as_dict, lines
 from jitconv.bench.provenance import Processor
 from jitconv.bench.rows import Row
@@ -188,6 +199,14 @@ def test_rows_that_are_not_slower_end_with_0(bench, changed, tmp_path):
     told = json.loads((tmp_path / "new.json").read_text())["baseline"]
     assert told["rows"][0]["verdict"] == WITHIN
     assert json.loads((tmp_path / "now.json").read_text())["baseline"] is None
+
+
+def test_of_a_problem_that_a_file_has_several_times_the_median_counts(changed, tmp_path):
+    def thrice(told):
+        told["rows"] = [{**told["rows"][0], "share": share} for share in (0.1, 0.3, 0.2)]
+
+    changed(thrice)
+    assert [one.share for one in read(tmp_path / "old.json").rows.values()] == [0.2]
 
 
 def setting(name, value, *, machine=False):
