@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jitconv
 from jitconv.jit import team
@@ -41,6 +41,13 @@ class Sample:
     """The time of all cores since the machine began, idle or not."""
     stolen: int | None
     """The part of it that the host of a virtual machine gave to others."""
+
+
+class Processor(NamedTuple):
+    """What LLVM calls a processor, and its model as the system tells it."""
+
+    processor: str
+    cpu: str | None
 
 
 def sample(stat: Path = Path("/proc/stat")) -> Sample:
@@ -70,8 +77,7 @@ def facts(begun: Sample | None = None) -> dict[str, Any]:
         "time": begun.time,
         "ended": ended.time,
         "machine": {
-            "processor": _processor(),
-            "cpu": cpu_model() or platform.processor() or None,
+            **processor()._asdict(),
             "cores": os.cpu_count(),
             "threads": team(),
             "governor": _governor(),
@@ -122,10 +128,12 @@ def _governor() -> str | None:
     return None
 
 
-def _processor() -> str:
+def processor() -> Processor:
+    """Return which processor this is."""
     import llvmlite.binding
 
-    return f"{platform.machine()} {llvmlite.binding.get_host_cpu_name()}"
+    name = f"{platform.machine()} {llvmlite.binding.get_host_cpu_name()}"
+    return Processor(name, cpu_model() or platform.processor() or None)
 
 
 def _plugins() -> dict[str, str]:

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from jitconv.bench import provenance
+from jitconv.bench import baseline_report, provenance
+from jitconv.bench.baseline import SLOWER, Comparison, key_of
 from jitconv.bench.bench import Measure, Measured
 from jitconv.bench.console import print_whole
 from jitconv.bench.given import Given
@@ -46,11 +47,14 @@ class View:
     worst : int, optional
         So many of the worst rows have a table of their own; by default there is one where `by_kind` is, and
         where a table of all rows would be too long.
+    compared : Comparison, optional
+        The rows beside those of a file that was written before.
     """
 
     peer: str | None
     by_kind: bool = False
     worst: int | None = None
+    compared: Comparison | None = None
 
 
 def show(found: Measured, view: View, console: Console) -> None:
@@ -71,10 +75,10 @@ def _show_rows(rows: Sequence[Row], without: Sequence[LeftOut], view: View, cons
     listed = first if long or len(first) == len(rows) else rows
     if long:
         console.print(f"the worst {len(listed)} of {len(rows)} rows; --json has all", soft_wrap=True)
-    print_whole(_table(listed, view.peer, without if listed is rows else ()), console)
+    print_whole(_table(listed, view, without if listed is rows else ()), console)
     if first and len(first) < len(listed):
         console.print(f"\nthe worst {len(first)}:")
-        print_whole(_table(first, view.peer), console)
+        print_whole(_table(first, view), console)
     for told in division(listed):
         console.print(told, soft_wrap=True)
     if view.by_kind:
@@ -149,20 +153,22 @@ def left_out_lines(found: Measured, peer: str | None) -> list[str]:
     return lines
 
 
-def _table(rows: Sequence[Row], peer: str | None, without: Sequence[LeftOut] = ()) -> Table:
+def _table(rows: Sequence[Row], view: View, without: Sequence[LeftOut] = ()) -> Table:
     """Return a table of rows, and of layers that were not run, without figures."""
+    peer, compared = view.peer, view.compared
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     unit = "GFLOP/s" if isinstance(parse(rows[0].problem), ConvSpec) else "GB/s"
     for heading in ("problem", "algorithm"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("median", "spread", unit, "share", *((peer, "ratio") if peer else ())):
+    headings = ["median", "spread", unit, "share", *((peer, "ratio") if peer else ())]
+    for heading in [*headings, *(BESIDE if compared else ())]:
         table.add_column(heading, no_wrap=True, justify="right")
     if any(row.error is not None for row in rows):
         table.add_column("error", no_wrap=True, justify="right")
         table.add_column(f"{peer or ''} error", no_wrap=True, justify="right")
     table.add_column("", no_wrap=True)
     for row in rows:
-        cells: list[str] = [
+        cells: list[str | Text] = [
             row.problem + (f" ×{row.times:g}" if row.times != 1 else ""),
             row.algorithm,
             duration(row.seconds),
@@ -173,12 +179,25 @@ def _table(rows: Sequence[Row], peer: str | None, without: Sequence[LeftOut] = (
         if peer:
             cells.append("" if row.peer_seconds is None else duration(row.peer_seconds))
             cells.append(row.peer_verdict if row.ratio is None else f"{row.ratio:.2f}")
+        if compared:
+            cells += _beside(row, compared)
         if row.error is not None:
             cells += [f"{row.error:.1e}", "" if row.peer_error is None else f"{row.peer_error:.1e}"]
         table.add_row(*cells, Text("noisy", "yellow") if row.noisy else "")
     for one in without:
         table.add_row(Text(one.problem, "dim"), one.algorithm, Text(one.verdict, "yellow"))
     return table
+
+
+BESIDE = "before", "times as long"
+"""Headings of what stands beside a row of a file: its seconds, and the ratio by shares of the ceiling."""
+
+
+def _beside(row: Row, compared: Comparison) -> list[str | Text]:
+    one = compared.rows.get(key_of(row))
+    if one is None:
+        return ["", ""]
+    return [duration(one.before.seconds), Text(f"{one.ratio:.2f}", "red" if one.verdict == SLOWER else "")]
 
 
 def summary(rows: Sequence[Row], peer: str | None) -> list[Text]:
@@ -208,7 +227,11 @@ def ceilings(rows: Sequence[Row]) -> str:
 
 
 def as_dict(
-    found: Measured, wanted: Measure, given: Given, begun: provenance.Sample | None = None
+    found: Measured,
+    wanted: Measure,
+    given: Given,
+    begun: provenance.Sample | None = None,
+    compared: Comparison | None = None,
 ) -> dict[str, Any]:
     """Return all figures for JSON."""
     ops = {}
@@ -232,6 +255,7 @@ def as_dict(
         "rows": [_figures(row) for row in found.rows],
         "left_out": [asdict(one) for one in found.left_out],
         "notes": found.notes,
+        "baseline": None if compared is None else baseline_report.as_dict(compared),
     }
 
 

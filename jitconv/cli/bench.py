@@ -88,19 +88,40 @@ def bench(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the figures here; - is stdout, and nothing else.")
     ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            help="What --json wrote before on this machine; exit code 1 if a row is slower now.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    fail_above: Annotated[
+        float | None,
+        typer.Option(
+            help="With --baseline: so many times as long a row may take (1.05).", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Measure the layers of networks, against a peer in the same process.
 
     Layers come from suites, --file and --onnx. Of more than 60 the worst are printed; --json has all.
 
     A layer that an algorithm refuses, or fails on, is told, and is in no mean. A kernel of an installed
-    plugin first runs in a process of its own: see jitconv plugins. Exit code 2: a mistake, or no layer was
-    measured.
+    plugin first runs in a process of its own: see jitconv plugins.
+
+    --baseline compares shares of the machine's ceiling, which is measured in the same turns. A row above
+    --fail-above is measured twice more. It is slower if all three say so, and neither its spread nor a
+    ceiling that moved leaves a doubt; where one does, the row is told as noisy, and fails nothing. A row
+    within the limit is not proved to be as fast.
+
+    Exit code 1: with --baseline, a row is slower. 2: a mistake, or no layer was measured, or none of FILE.
     """
     from jitconv.bench import provenance, tables
     from jitconv.bench.bench import Measure
     from jitconv.bench.bench import bench as run
     from jitconv.bench.given import Sources, gather, having, sampled
+    from jitconv.cli import bench_baseline
 
     ops = ops_of(op or ["conv_forward"])
     if peer is not None:
@@ -111,6 +132,7 @@ def bench(
         raise ParameterError("--by kind tells means of ratios to a peer: give --peer too")
     if seed is not None and sample is None:
         raise ParameterError("--seed is that of --sample: give a number of layers to draw too")
+    limit = bench_baseline.limit_of(baseline, fail_above, json_file)
     check_places(("--json", json_file))
     with json_writer(json_file) as write_json, config(threads=threads, allow=names_of(allow)):
         console = plain_console()
@@ -119,14 +141,19 @@ def bench(
             given = sampled(given, sample, seed or 0)
         for note in given.notes:
             console.print(note, soft_wrap=True)
-        total = sum(one in layer.ops for layer in given.layers for one in ops)
-        wanted, begun = Measure(algorithm, peer, seconds, errors, plan, cold, steps), provenance.sample()
-        with progress(console, total) as tell:
+        keys = [(one, str(layer.spec)) for layer in given.layers for one in layer.ops if one in ops]
+        wanted = Measure(algorithm, peer, seconds, errors, plan, cold, steps)
+        asked = bench_baseline.Asked(baseline, limit, wanted, threads, names_of(allow))
+        before = bench_baseline.opened(asked, keys)
+        begun = provenance.sample()
+        with progress(console, len(keys)) as tell:
             found = run(given.layers, ops, wanted, tell)
-        tables.show(found, tables.View(peer, by is not None, worst), console)
-        write_json(json.dumps(tables.as_dict(found, wanted, given, begun), indent=1) + "\n")
+        found, compared = bench_baseline.beside(before, found, asked, given.layers, console)
+        tables.show(found, tables.View(peer, by is not None, worst, compared), console)
+        write_json(json.dumps(tables.as_dict(found, wanted, given, begun, compared), indent=1) + "\n")
         if json_file not in (None, STDOUT):
             console.print(f"Saved {json_file}", soft_wrap=True)
+        bench_baseline.end(compared, asked, console)
 
 
 def warmup(
