@@ -1,5 +1,8 @@
 """Borrowed buffers and large outputs: used again, never shared, and not kept without bound."""
 
+import platform
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -110,3 +113,32 @@ def test_a_public_result_lives_as_long_as_it_is_seen():
     w = np.ones((1, 1, 1, 2), np.float32)
     results = [jitconv.conv_forward(x * i, w, algorithm="direct") for i in range(4)]
     assert [float(y[0, 5, 5, 1]) for y in results] == [0.0, 1.0, 2.0, 3.0]
+
+
+BLOCKS = """
+import resource
+import numpy as np
+from jitconv.jit.workspace import keep_freed_memory
+
+def call():
+    blocks = [np.ones(2**23, np.uint8) for _ in range(4)]
+
+def faults():
+    for _ in range(3):
+        call()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        call()
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 10
+
+plain = faults()
+keep_freed_memory()
+print(plain, faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the rule is that of glibc's allocator")
+def test_what_a_call_frees_is_there_for_the_next():
+    done = subprocess.run([sys.executable, "-c", BLOCKS], capture_output=True, text=True, check=True)
+    plain, kept = map(float, done.stdout.split())
+    assert kept < 100, f"{plain} pages are taken anew without, {kept} with it"

@@ -57,6 +57,7 @@ class Call:
     def __init__(
         self, op: str, spec: Spec, algorithm: str, settings: Settings, weights: Weights | None = None
     ) -> None:
+        workspace.keep_freed_memory()
         self.op = op
         self.spec = spec
         self.weights = None if weights is None else weights.copied()
