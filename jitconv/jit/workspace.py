@@ -48,8 +48,8 @@ def keep_freed_memory() -> None:
     """Have glibc's allocator keep what is freed, once in a process.
 
     It gives memory back to the system where more than twice the largest block that was ever freed lies free
-    at its end (malloc.c, "dynamic threshold"; mallopt(3)). A call with several buffers may then take new pages
-    each time: 241 for a Winograd call of 28x28x64, 540 µs instead of 230 (Xeon, one thread), in one
+    at its end (malloc.c, "dynamic threshold"; mallopt(3)). A call with several buffers may then take new
+    pages each time: 241 for a Winograd call of 28x28x64, 540 µs instead of 230 (Xeon, one thread), in one
     environment and not in another, whose imports had freed something larger. A large block of which no page
     is touched ends that; from then on at most twice its size lies free. Other allocators do as they do.
     """
