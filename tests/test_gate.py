@@ -6,14 +6,16 @@ import random
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from gate_helpers import SMALL, around, place, row
 
 import jitconv
-from jitconv.bench.gate import build, rows, run, turns, verdicts, worker
+from jitconv.bench.console import plain_console
+from jitconv.bench.gate import build, instructions, rows, run, turns, verdicts, worker
 from jitconv.bench.gate.calls import PLAN, Call, call_of
-from jitconv.bench.gate.sides import Side, SideLost
+from jitconv.bench.gate.sides import Side, SideLost, amid
 from jitconv.bench.gate.table import Compared, as_json, as_markdown, in_words
 from jitconv.bench.gate.turns import Round
 from jitconv.bench.provenance import sample
@@ -75,6 +77,19 @@ def test_a_verdict_follows_the_ratio(times, verdict):
     assert judged.time.low < times < judged.time.high
 
 
+def test_a_slow_down_is_found_though_a_round_of_each_launch_was_disturbed():
+    found = launches(1.2)
+    for rounds in found:
+        rounds[0] = rounds[0]._replace(base=2 * rounds[0].base)
+    assert verdicts.judge(found).verdict == "slower"
+
+
+def test_a_shift_within_the_noise_is_measured_again():
+    shifted = verdicts.Judged("same", verdicts.Interval(1.04, 1.08, 1.12), noise=0.1)
+    assert shifted.doubtful
+    assert not shifted._replace(time=verdicts.Interval(0.97, 1.01, 1.12)).doubtful
+
+
 def test_what_noise_may_hide_is_unsure():
     assert verdicts.judge(launches(1.2, noise=0.1, apart=0.3)).verdict == "unsure"
 
@@ -97,7 +112,7 @@ def test_none_of_many_pairs_of_the_same_commit_is_called_slower():
     assert {one.verdict for one in found} <= {"same", "unsure"}
 
 
-TOLD = {"choice": "direct", "workspace": 0, "allocated": 10_000, "error": 1e-7}
+TOLD = {"seconds": 0.001, "choice": "direct", "workspace": 0, "allocated": 10_000, "error": 1e-7}
 
 
 @pytest.mark.parametrize(
@@ -138,6 +153,29 @@ def test_a_side_answers_calls_turns_and_refusals():
             side.ask(turn=0.001)
 
 
+def test_a_side_that_answers_no_json_is_lost(tmp_path):
+    lost = "the process of head must answer in JSON; got b'welcome"
+    with Side("head", place(tmp_path, "print('welcome')")) as side, pytest.raises(SideLost, match=lost):
+        side.ask(turn=0.0)
+
+
+def test_a_side_that_raises_what_it_ran_before_is_lost(tmp_path):
+    planted = around("calls.append(1); assert len(calls) < 5, 'planted'")
+    with Side("head", place(tmp_path, f"calls = []\n{planted}")) as side:
+        assert "choice" in side.again(call=row().call._asdict())
+        lost = "head ran it before, and now says: AssertionError: planted, amid a row"
+        with pytest.raises(SideLost, match=lost), amid("a row"):
+            side.again(turn=0.0)
+
+
+def test_what_was_chosen_has_a_name_where_explanations_have_no_titles():
+    explanation = jitconv.explain("conv_forward", (1, 8, 8, 4), (3, 3, 4, 4), algorithm="direct")
+    older = SimpleNamespace(choice=explanation.choice)
+    assert worker.title(older) == "direct"
+    told = {"base": TOLD | {"choice": "direct"}, "head": TOLD | {"choice": worker.title(explanation)}}
+    assert verdicts.beside_time(told, alone=True) == ([], [])
+
+
 @pytest.fixture
 def short(monkeypatch):
     """Have few rounds."""
@@ -149,7 +187,8 @@ def short(monkeypatch):
 def gated(capsys, monkeypatch, head, *words, base=None):
     """Run the command on sides that are given; return its exit code and what it printed."""
     sides = {"base": base or place(), "head": head}
-    monkeypatch.setattr(build, "by_asv", lambda repository, side, sha: sides[side])
+    monkeypatch.setattr(build, "by_asv", lambda file, side, sha: sides[side])
+    monkeypatch.setattr(build, "configuration", lambda repository: repository / "pyproject.toml")
     monkeypatch.setattr(rows, "quick", lambda: iter([row()]))
     monkeypatch.setattr(sys, "argv", ["jitconv", "gate", "HEAD", "HEAD", "--no-instructions", *words])
     from jitconv.cli import main
@@ -188,9 +227,10 @@ def test_a_planted_slow_down_is_a_regression(short, repository, tmp_path, capsys
     assert (tmp_path / "gate.md").read_text().startswith("### jitconv gate: regression\n")
 
 
-def test_a_planted_gain_is_an_improvement(short, repository, tmp_path, capsys, monkeypatch):
-    slow = place(tmp_path, around("time.sleep(0.002)"))
-    code, said = gated(capsys, monkeypatch, place(), base=slow)
+def test_a_gain_is_an_improvement(short, repository, capsys, monkeypatch):
+    faster = {row().name: launches(1 / 1.3, 1)[0]}
+    monkeypatch.setattr(run, "launch", lambda places, rows, tell: faster)
+    code, said = gated(capsys, monkeypatch, place())
     assert code == command.CODES["improvement"], said
 
 
@@ -203,7 +243,56 @@ def test_a_row_that_raises_is_told(short, repository, tmp_path, capsys, monkeypa
 def test_a_side_that_dies_is_told(short, repository, tmp_path, capsys, monkeypatch):
     code, said = gated(capsys, monkeypatch, place(tmp_path, around("os._exit(3)")))
     assert code == command.CODES["lost"]
-    assert "the process of head ended with exit code 3: nothing is judged" in said.err
+    row_of_it = f"amid conv_forward {SMALL} direct 1 thread"
+    assert f"the process of head ended with exit code 3, {row_of_it}: nothing is judged" in said.err
+
+
+def test_what_head_refuses_and_base_runs_is_a_regression(repository, tmp_path, capsys, monkeypatch):
+    refuses = "raise jitconv.UnsupportedError('conv_forward: direct refuses (the problem): planted; use any')"
+    code, said = gated(capsys, monkeypatch, place(tmp_path, around(refuses)))
+    assert code == command.CODES["regression"]
+    assert "direct 1 thread is worse: head refuses what base runs: planted. Again: jitconv gate" in said.out
+
+
+def test_a_base_that_lacks_a_function_leaves_out_its_rows(repository, tmp_path, capsys, monkeypatch):
+    older = place(tmp_path, "import jitconv\ndel jitconv.conv_forward")
+    code, said = gated(capsys, monkeypatch, place(), base=older)
+    assert code == command.CODES["nothing measured"]
+    assert "left out: 1 row, base: AttributeError: module 'jitconv' has no attribute" in said.out
+
+
+@pytest.mark.parametrize(("before", "worse", "notes"), [(0.01, 1, 0), (90.0, 0, 1)])
+def test_a_call_of_minutes_is_not_measured_in_turns(before, worse, notes):
+    one = run._ready(row(), {"base": TOLD | {"seconds": before}, "head": TOLD | {"seconds": 100.0}})
+    assert one.verdict == run.LEFT_OUT
+    assert (len(one.worse), len(one.notes)) == (worse, notes)
+    assert run.Found([one]).verdict == ("regression" if worse else "nothing measured")
+
+
+def test_changes_that_are_not_committed_are_told(repository, capsys, monkeypatch):
+    words = "changes that are not committed are not measured"
+    assert words not in gated(capsys, monkeypatch, place(), "--rows", "none")[1].err
+    (repository / "pyproject.toml").write_text("")
+    assert words in gated(capsys, monkeypatch, place(), "--rows", "none")[1].err
+
+
+def test_one_gate_at_a_time_has_the_environments(repository, capsys, monkeypatch):
+    with build.alone(repository / "pyproject.toml"):
+        code, said = gated(capsys, monkeypatch, place())
+    assert code == 2
+    assert "another gate is at work with" in said.err
+
+
+def test_instructions_that_cannot_be_counted_leave_the_times(monkeypatch):
+    counted = row()._replace(counted=True)
+    found = run.Found([run.Measured(counted, "same", verdicts.judge(launches(1.0)), (1.0, 1.0))])
+    monkeypatch.setattr(run, "run", lambda places, rows, bar: found)
+    monkeypatch.setattr(instructions, "why_not", lambda: None)
+    monkeypatch.setattr(instructions, "_valgrind", lambda out: ("false",))
+    both = {"base": place(), "head": place()}
+    told, why = command._run(both, [counted], True, plain_console())
+    assert told is found
+    assert why.startswith("instructions are not counted further: the process of ")
 
 
 def test_nothing_selected_is_nothing_measured(repository, capsys, monkeypatch):
@@ -230,7 +319,8 @@ def test_a_commit_that_does_not_install_is_told(repository, capsys, monkeypatch)
 def test_a_mistake_is_told(words, said, repository, capsys, monkeypatch):
     pytest.importorskip("asv", reason="asv builds the commits: pip install 'jitconv[bench]'")
     if "--rows" in words:
-        monkeypatch.setattr(build, "by_asv", lambda repository, side, sha: place())
+        monkeypatch.setattr(build, "by_asv", lambda file, side, sha: place())
+        monkeypatch.setattr(build, "configuration", lambda repository: repository / "pyproject.toml")
     monkeypatch.setattr(sys, "argv", ["jitconv", "gate", *words])
     from jitconv.cli import main
 
@@ -246,7 +336,7 @@ def test_outside_of_a_repository_it_says_so(tmp_path):
 
 
 def test_a_run_that_is_stopped_says_so(capsys):
-    with pytest.raises(SystemExit) as left, command._stoppable():
+    with pytest.raises(SystemExit) as left, command._stoppable(), build._quietly():
         signal.raise_signal(signal.SIGTERM)
     assert left.value.code == 128 + signal.SIGTERM
     assert "stopped by SIGTERM: nothing is judged" in capsys.readouterr().err

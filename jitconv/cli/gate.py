@@ -7,7 +7,8 @@ import shlex
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -83,10 +84,10 @@ def gate(
     A row is slower when the whole interval of its ratio lies above what two processes of the base differ by,
     the ratio is 1.05 or more, and new processes say so once more.
 
-    Exit code 0: the same; 1: a row is slower, needs more memory or is less accurate; 3: none is, and one is
-    faster; 4: a row's change may be as large as a fifth, or none; 5: nothing was measured; 6: a commit does
-    not install; 7: a row raises; 8: a process that measures was killed; 2: a mistake. When it is stopped:
-    130 by Ctrl-C, 143 by SIGTERM.
+    Exit code 0: the same; 1: a row is slower, needs more memory, is less accurate or is refused; 3: none is,
+    and one is faster; 4: a row's change may be as large as a fifth, or none; 5: nothing was measured; 6: a
+    commit does not install; 7: a row raises; 8: a process that measures was killed; 2: a mistake. When it is
+    stopped: 130 by Ctrl-C, 143 by SIGTERM.
     """
     from jitconv.bench.gate import build
     from jitconv.bench.gate.sides import SideLost
@@ -99,11 +100,13 @@ def gate(
     repository = build.top(Path.cwd())
     shas = {"base": build.commit(repository, base), "head": build.commit(repository, head)}
     words = ["jitconv", "gate", base, head, *(["--plugin", plugin] if plugin else [])]
-    with json_writer(json_file) as write_json, tempfile.TemporaryDirectory() as folder:
+    if build.uncommitted(repository):
+        print("jitconv: changes that are not committed are not measured: commits are", file=sys.stderr)
+    with json_writer(json_file) as write_json, contextlib.ExitStack() as stack:
         console = plain_console()
         try:
             with _stoppable():
-                built = _built(repository, shas, plugin, Path(folder), console)
+                built = _built(repository, shas, plugin, stack, console)
                 rows = _rows(built["head"], subset, plugin, pattern)
                 found, uncounted = _run(built, rows, instructions, console)
         except build.BuildError as failed:
@@ -125,18 +128,27 @@ def _left(words: str, code: str) -> typer.Exit:
 
 
 def _built(
-    repository: Path, shas: dict[str, str], plugin: str | None, folder: Path, console: Console
+    repository: Path,
+    shas: dict[str, str],
+    plugin: str | None,
+    stack: contextlib.ExitStack,
+    console: Console,
 ) -> dict[str, Place]:
+    """Install both commits, for as long as the stack is open."""
     from jitconv.bench.gate import build
 
+    install: Callable[[str, str], Place]
+    if plugin is None:
+        file = build.configuration(repository)
+        stack.enter_context(build.alone(file))
+        install = partial(build.by_asv, file)
+    else:
+        install = partial(build.by_pip, repository, Path(stack.enter_context(tempfile.TemporaryDirectory())))
     found = {}
     with progress(console, len(shas)) as tell:
         for done, (side, sha) in enumerate(shas.items()):
             tell(done, f"installing {side}")
-            if plugin is None:
-                found[side] = build.by_asv(repository, side, sha)
-            else:
-                found[side] = build.by_pip(repository, side, sha, folder)
+            found[side] = install(side, sha)
     return found
 
 
@@ -156,6 +168,7 @@ def _run(
     """Return what was found, and why no instructions were counted though they were asked for."""
     from jitconv.bench.gate import instructions as counting
     from jitconv.bench.gate.run import run
+    from jitconv.bench.gate.sides import SideLost
 
     found = run(built, rows, lambda total: progress(console, total))
     by_name: dict[str, Measured] = {one.row.name: one for one in found.rows}
@@ -164,9 +177,12 @@ def _run(
         return found, None
     if (reason := counting.why_not()) is not None:
         return found, reason
-    with progress(console, len(counted)) as tell:
-        for name, both in counting.count(built, counted, tell).items():
-            by_name[name].instructions = both
+    try:
+        with progress(console, len(counted)) as tell:
+            for name, both in counting.count(built, counted, tell):
+                by_name[name].instructions = both
+    except SideLost as lost:  # the times stand
+        return found, f"instructions are not counted further: {lost}"
     return found, None
 
 
@@ -175,14 +191,14 @@ def _stoppable() -> Iterator[None]:
     """Say in a line that nothing is judged when the run is stopped."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        print("jitconv: stopped by SIGTERM: nothing is judged", file=sys.stderr, flush=True)
         raise SystemExit(128 + number)
 
     before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
-    except KeyboardInterrupt:
-        print("jitconv: stopped by Ctrl-C: nothing is judged", file=sys.stderr, flush=True)
+    except (KeyboardInterrupt, SystemExit) as stopped:  # while asv builds, stderr is not the terminal's
+        by = "Ctrl-C" if isinstance(stopped, KeyboardInterrupt) else "SIGTERM"
+        print(f"jitconv: stopped by {by}: nothing is judged", file=sys.stderr, flush=True)
         raise
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -54,13 +54,53 @@ def _git(folder: Path, *words: str) -> str | None:
     return told.stdout.strip() if told.returncode == 0 else None
 
 
-def by_asv(repository: Path, side: str, sha: str) -> Place:
+def uncommitted(repository: Path) -> bool:
+    """Return whether files that git knows differ from the last commit."""
+    return bool(_git(repository, "status", "--porcelain", "--untracked-files=no"))
+
+
+def configuration(repository: Path) -> Path:
+    """Return the file of asv's configuration.
+
+    Raises
+    ------
+    ParameterError
+        When there is none.
+    """
+    files = [repository / one for one in CONFIGS if (repository / one).exists()]
+    if not files:
+        raise ParameterError(f"gate reads asv's configuration, {' or '.join(CONFIGS)}; {repository} has none")
+    return files[0]
+
+
+@contextlib.contextmanager
+def alone(file: Path) -> Iterator[None]:
+    """Have no other gate meanwhile: it would install its commits in the same environments.
+
+    Raises
+    ------
+    ParameterError
+        When there is one.
+    """
+    import fcntl  # which Windows lacks
+
+    with file.open("rb") as held:  # until this process ends, however that may be
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ParameterError(
+                f"another gate is at work with {file} and its environments: wait until it has ended"
+            ) from None
+        yield
+
+
+def by_asv(file: Path, side: str, sha: str) -> Place:
     """Install a commit of jitconv by asv's configuration, in an environment that asv makes and keeps.
 
     Raises
     ------
     ParameterError
-        When asv is not installed, or the repository has no configuration of it.
+        When asv is not installed, or its configuration has it make no environment.
     BuildError
         When the commit does not install.
     """
@@ -71,14 +111,13 @@ def by_asv(repository: Path, side: str, sha: str) -> Place:
         from asv.util import ProcessError, UserError
     except ImportError:
         raise ParameterError("gate builds commits by asv: python -m pip install 'jitconv[bench]'") from None
-    files = [repository / one for one in CONFIGS if (repository / one).exists()]
-    if not files:
-        raise ParameterError(f"gate reads asv's configuration, {' or '.join(CONFIGS)}; {repository} has none")
-    with _inside(files[0].parent), _quietly() as said:
+    with _inside(file.parent), _quietly() as said:
         try:
-            conf = Config.load(files[0].name)
+            conf = Config.load(file.name)
             conf.env_dir = os.path.join(conf.env_dir, "gate", side)  # each side has its own
-            environment = next(iter(get_environments(conf, ())))
+            environment = next(iter(get_environments(conf, ())), None)
+            if environment is None or environment.tool_name == "existing":
+                raise ParameterError(f"{file} must have asv make environments: {_last(said.getvalue())}")
             environment.create()
             environment.install_project(conf, get_repo(conf), sha)
             return Place(Path(environment.find_executable("python")), {"PYTHONPATH": ""})
@@ -87,7 +126,7 @@ def by_asv(repository: Path, side: str, sha: str) -> Place:
             raise BuildError(f"{side}, {sha[:10]}, does not install: {why}") from None
 
 
-def by_pip(repository: Path, side: str, sha: str, folder: Path) -> Place:
+def by_pip(repository: Path, folder: Path, side: str, sha: str) -> Place:
     """Install a commit of a plugin beside this environment, which has jitconv and all else that it needs.
 
     Raises

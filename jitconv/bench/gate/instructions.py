@@ -9,12 +9,12 @@ from __future__ import annotations
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from jitconv.bench.gate.rows import Row
-from jitconv.bench.gate.sides import Place, Side
+from jitconv.bench.gate.sides import Place, Side, amid
 from jitconv.bench.gate.turns import BASE, HEAD
 
 TIMES = 3
@@ -42,8 +42,14 @@ def why_not() -> str | None:
 
 def count(
     places: Mapping[str, Place], rows: Sequence[Row], tell: Callable[[int, str], None]
-) -> dict[str, tuple[int, int]]:
-    """Return the instructions of a call on both sides, by row; both sides are counted at once."""
+) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Give the instructions of a call on both sides, with the row's name; both sides are counted at once.
+
+    Raises
+    ------
+    SideLost
+        When a side ends: valgrind may know an instruction less than the CPU.
+    """
     compiled = {one: places[one]._replace(environment=_environment(places[one])) for one in (BASE, HEAD)}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -52,17 +58,16 @@ def count(
             one: stack.enter_context(Side(one, place._replace(under=_valgrind(folder / one))))
             for one, place in compiled.items()
         }
-        found = {}
         for done, row in enumerate(able):
             tell(done, row.name)
-            for asked in (_call(row), {"count": TIMES}):
-                for side in sides.values():
-                    side.send(**asked)
-                for side in sides.values():
-                    side.answer()
+            with amid(row.name):
+                for asked in (_call(row), {"count": TIMES}):
+                    for side in sides.values():
+                        side.send(**asked)
+                    for side in sides.values():
+                        side.answer_again()
             base, head = (_counted(folder / one, done + 1) // TIMES for one in (BASE, HEAD))
-            found[row.name] = base, head
-    return found
+            yield row.name, (base, head)
 
 
 def _environment(place: Place) -> dict[str, str]:
@@ -80,9 +85,10 @@ def _ready(places: Mapping[str, Place], rows: Sequence[Row], tell: Callable[[int
         sides = [stack.enter_context(Side(name, place)) for name, place in places.items()]
         for done, row in enumerate(rows):
             tell(done, row.name)
-            for side in sides:
-                side.send(**_call(row))
-            answers = [side.answer() for side in sides]
+            with amid(row.name):
+                for side in sides:
+                    side.send(**_call(row))
+                answers = [side.answer() for side in sides]
             if all("choice" in one for one in answers):
                 able.append(row)
     return able

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -9,13 +10,21 @@ from functools import partial
 from typing import Any
 
 from jitconv.bench.gate.rows import Row
-from jitconv.bench.gate.sides import Place, SideLost
+from jitconv.bench.gate.sides import Place
 from jitconv.bench.gate.turns import BASE, HEAD, Launch, launch, prepare
-from jitconv.bench.gate.verdicts import FASTER, SAME, SLOWER, UNSURE, Judged, beside_time, confirmed, judge
+from jitconv.bench.gate.verdicts import FASTER, SLOWER, UNSURE, Judged, beside_time, confirmed, judge
+from jitconv.bench.report import duration
 
-LAUNCHES, MORE_LAUNCHES = 3, 5
+LAUNCHES, MORE_LAUNCHES = 4, 8
 """Of each side for all rows, and again for those that seem changed. A choice: one takes the quick rows some
-30 s."""
+30 s; by simulation (docs/gate.md) 3 and 5 find 74 % of rows that are slower by a fifth where processes
+differ by 5 %, these 93 %."""
+
+LONGEST_CALL = 5.0
+"""Seconds of a call that is not measured in turns. A choice: twelve sets of turns would take an hour."""
+
+MUCH_SLOWER = 2
+"""Times what the base takes: such a call is slower without being measured in turns. A choice."""
 
 RAISED, LEFT_OUT = "raises", "left out"
 """Verdicts of rows that were not measured."""
@@ -35,7 +44,7 @@ class Measured:
     seconds: tuple[float, float] | None = None
     """Of a call of base and head."""
     worse: list[str] = field(default_factory=list)
-    """What else got worse: memory, error."""
+    """What else got worse: memory, error, what the head refuses to run."""
     notes: list[str] = field(default_factory=list)
     instructions: tuple[int, int] | None = None
     """Of a call of base and head."""
@@ -58,10 +67,10 @@ class Found:
         verdicts = {one.verdict for one in self.rows}
         if RAISED in verdicts:
             return "error"
-        if verdicts <= {LEFT_OUT}:
-            return "nothing measured"
         if any(one.regressed for one in self.rows):
             return "regression"
+        if verdicts <= {LEFT_OUT}:
+            return "nothing measured"
         if UNSURE in verdicts:
             return "inconclusive"
         return "improvement" if FASTER in verdicts else "same"
@@ -82,7 +91,7 @@ def run(places: Mapping[str, Place], rows: Sequence[Row], bar: Bar) -> Found:
     Raises
     ------
     SideLost
-        When a side's process ends amid a row that it could run before.
+        When a side's process ends, or can no longer run a row that it could run before.
     """
     if not rows:
         return Found([])
@@ -92,7 +101,7 @@ def run(places: Mapping[str, Place], rows: Sequence[Row], bar: Bar) -> Found:
     able = [row for row in rows if not found[row.name].verdict]
     first = _launches(places, able, LAUNCHES, bar)
     verdicts = {name: judge(launches) for name, launches in first.items()}
-    doubtful = [row for row in able if verdicts[row.name].verdict != SAME]
+    doubtful = [row for row in able if verdicts[row.name].doubtful]
     more = _launches(places, doubtful, MORE_LAUNCHES, bar)
     for row in able:
         one, launches = found[row.name], first[row.name]
@@ -111,11 +120,18 @@ def _ready(row: Row, told: Mapping[str, Mapping[str, Any]]) -> Measured:
     base, head = told[BASE], told[HEAD]
     if "raised" in head:
         return Measured(row, RAISED, notes=[f"head: {head['raised']}"])
+    if "refused" in head and "choice" in base:
+        return Measured(row, LEFT_OUT, worse=[f"head refuses what base runs: {head['refused']}"])
     for side, one in told.items():
         if reason := one.get("refused", one.get("raised")):
             return Measured(row, LEFT_OUT, notes=[f"{side}: {reason}"])
-    assert "choice" in base
-    return Measured(row, "")
+    before, after = base["seconds"], head["seconds"]
+    if max(before, after) <= LONGEST_CALL:
+        return Measured(row, "")
+    took = f"a call takes {duration(after)}, {duration(before)} before"
+    if after > MUCH_SLOWER * before:
+        return Measured(row, LEFT_OUT, worse=[took])
+    return Measured(row, LEFT_OUT, notes=[f"{took}: too long to be measured in turns"])
 
 
 def _launches(
@@ -129,9 +145,6 @@ def _launches(
             step = partial(_further, tell, number * len(rows))
             for name, rounds in launch(places, rows, step).items():
                 found[name].append(rounds)
-    for name, launches in found.items():
-        if not launches:
-            raise SideLost(f"{name} could be run while it was compiled, and then no more")
     return found
 
 
@@ -140,6 +153,7 @@ def _further(tell: Callable[[int, str], None], before: int, done: int, name: str
 
 
 def _seconds(launches: Sequence[Launch]) -> tuple[float, float]:
-    """Return the least time of base and head: what is told beside the ratio."""
+    """Return the median times of base and head: what is told beside the ratio, which is of medians, too."""
     every = [one for rounds in launches for one in rounds]
-    return min(min(one.base, one.again) for one in every), min(one.head for one in every)
+    bases = [seconds for one in every for seconds in (one.base, one.again)]
+    return statistics.median(bases), statistics.median(one.head for one in every)

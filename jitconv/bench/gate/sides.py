@@ -7,7 +7,7 @@ import json
 import os
 import select
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -30,7 +30,16 @@ class Place(NamedTuple):
 
 
 class SideLost(Exception):  # noqa: N818 (a side that has ended is no error of its caller's)
-    """A side's process has ended, or gives no answer."""
+    """A side's process has ended, or gives no answer that can be used."""
+
+
+@contextlib.contextmanager
+def amid(row: str) -> Iterator[None]:
+    """Have the loss of a side say which row it was at."""
+    try:
+        yield
+    except SideLost as lost:
+        raise SideLost(f"{lost}, amid {row}") from None
 
 
 class Side:
@@ -80,25 +89,46 @@ class Side:
         Raises
         ------
         SideLost
-            When the process has ended, or takes too long.
+            When the process has ended, takes too long, or answers what is no JSON.
         """
         assert self._process.stdout is not None
         if not select.select([self._process.stdout], [], [], READY_SECONDS)[0]:
             raise SideLost(f"the process of {self.name} gave no answer within {READY_SECONDS:.0f} s")
         if not (line := self._process.stdout.readline()):
             raise self._lost()
-        return json.loads(line)
+        try:
+            return json.loads(line)
+        except ValueError:
+            raise SideLost(f"the process of {self.name} must answer in JSON; got {line[:60]!r}") from None
+
+    def answer_again(self) -> Any:
+        """Return the answer to what it could do before.
+
+        Raises
+        ------
+        SideLost
+            Also when it refuses now, or raises.
+        """
+        answer = self.answer()
+        if isinstance(answer, dict) and (reason := answer.get("refused", answer.get("raised"))):
+            raise SideLost(f"{self.name} ran it before, and now says: {reason}")
+        return answer
 
     def ask(self, **asked: Any) -> Any:
         """Ask, and return the answer."""
         self.send(**asked)
         return self.answer()
 
+    def again(self, **asked: Any) -> Any:
+        """Ask for what it could do before, and return the answer; see `answer_again`."""
+        self.send(**asked)
+        return self.answer_again()
+
     def close(self) -> None:
         """End the process, which may be amid a turn."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.terminate()
+        self._process.kill()  # it may have a handler of SIGTERM
         self._process.wait()
         self._process.stdout.close()
         with contextlib.suppress(BrokenPipeError):

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 from jitconv.bench.gate.rows import Row
-from jitconv.bench.gate.sides import Place, Side
+from jitconv.bench.gate.sides import Place, Side, amid
 
 BASE, HEAD, AGAIN = "base", "head", "again"
 """The sides; the last is the base once more, and tells how far two processes of one commit differ."""
@@ -52,9 +52,10 @@ def prepare(
         sides = {one: stack.enter_context(Side(one, places[one])) for one in (BASE, HEAD)}
         for done, row in enumerate(rows):
             tell(done, row.name)
-            for side in sides.values():
-                side.send(call=row.call._asdict())
-            told[row.name] = {name: side.answer() for name, side in sides.items()}
+            with amid(row.name):
+                for side in sides.values():
+                    side.send(call=row.call._asdict())
+                told[row.name] = {name: side.answer() for name, side in sides.items()}
     return told
 
 
@@ -72,7 +73,9 @@ def launch(
         for done, row in enumerate(rows):
             tell(done, row.name)
             call = row.call._replace(checked=False)._asdict()
-            if all("choice" in side.ask(call=call) for side in sides.values()):
+            with amid(row.name):
+                for side in sides.values():
+                    side.again(call=call)
                 found[row.name] = [_round(sides) for _ in range(ROUNDS)]
     return found
 
@@ -81,5 +84,5 @@ def _round(sides: Mapping[str, Side]) -> Round:
     forwards = [BASE, HEAD, AGAIN]
     logs: dict[str, list[float]] = {name: [] for name in forwards}
     for name in forwards + forwards[::-1]:
-        logs[name].append(math.log(statistics.median(sides[name].ask(turn=TURN))))
+        logs[name].append(math.log(statistics.median(sides[name].again(turn=TURN))))
     return Round(**{name: math.exp(statistics.fmean(each)) for name, each in logs.items()})

@@ -55,14 +55,16 @@ class Judged(NamedTuple):
         """What the whole interval of a slower row is above."""
         return 1 + max(LEAST_NOISE, self.noise)
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether it is to be measured again: it may have changed, or seems to have, if within the limit."""
+        low, ratio, high = self.time
+        shifted = (low > 1 and ratio >= 1 + EFFECT) or (high < 1 and ratio <= 1 / (1 + EFFECT))
+        return self.verdict != SAME or shifted
+
 
 def judge(launches: Sequence[Launch], seed: int = 0) -> Judged:
-    """Judge a row by its launches.
-
-    Launches are drawn with replacement, and of each its rounds (the bootstrap of nested samples: Davison and
-    Hinkley, Bootstrap Methods and their Application, 1997, section 3.8): two processes of one commit may
-    differ in all their rounds by where their memory lies.
-    """
+    """Judge a row by its launches."""
     rng = np.random.default_rng(seed)
     time = interval([[one.ratio for one in rounds] for rounds in launches], rng)
     null = interval([[one.null for one in rounds] for rounds in launches], rng)
@@ -83,16 +85,17 @@ def _verdict(judged: Judged) -> str:
 
 
 def interval(launches: Sequence[Sequence[float]], rng: np.random.Generator) -> Interval:
-    """Return the mean of the launches' medians of logarithms, as a ratio, and its bootstrapped interval."""
-    values = np.array(launches)
-    count, rounds = values.shape
-    drawn = rng.integers(count, size=(RESAMPLED, count, 1))
-    means = np.median(values[drawn, rng.integers(rounds, size=(RESAMPLED, count, rounds))], axis=2).mean(
-        axis=1
-    )
+    """Return the mean of the launches' medians of logarithms, as a ratio, and its bootstrapped interval.
+
+    Launches are drawn with replacement, each with all its rounds (of nested samples the outer alone: Davison
+    and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8): two processes of one commit may
+    differ in all their rounds by where their memory lies. Were rounds drawn, too, one disturbed in five
+    would be the median of a draw often enough to be the interval's end.
+    """
+    medians = np.median(launches, axis=1)
+    means = rng.choice(medians, size=(RESAMPLED, len(medians))).mean(axis=1)
     low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    middle = float(np.median(values, axis=1).mean())
-    return Interval(math.exp(low), math.exp(middle), math.exp(high))
+    return Interval(math.exp(low), math.exp(medians.mean()), math.exp(high))
 
 
 def confirmed(first: Judged, launches: Sequence[Launch], more: Sequence[Launch]) -> Judged:
@@ -125,6 +128,6 @@ def beside_time(told: Mapping[str, Mapping[str, Any]], *, alone: bool) -> tuple[
             worse.append(f"{words} {after:,} bytes, {before:,} before")
     if "error" in base and "error" in head and head["error"] > LESS_ACCURATE * base["error"]:
         worse.append(f"its error is {head['error']:.2g}, {base['error']:.2g} before")
-    if base["choice"] != head["choice"]:
+    if base["choice"] not in (head["choice"], head["choice"].partition("/")[0]):  # or had no variants yet
         notes.append(f"{base['choice']} before, now {head['choice']}")
     return worse, notes

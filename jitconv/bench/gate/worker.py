@@ -4,7 +4,8 @@ This file is run by the path it has in the jitconv that gates, and imports that 
 be of any commit. It answers lines of JSON on stdin with one each on stdout; what others print goes to stderr.
 
 - ``{"call": {…}}``, the fields of a `Call`, makes it ready, by running it; the answer is a dict of what was
-  chosen, the bytes of its workspace, those that a call allocates and, if asked for, its error;
+  chosen, the seconds of a call, the bytes of its workspace, those that a call allocates and, if asked for,
+  its error;
 - ``{"turn": seconds}`` runs it for so long; the answer is a list of the seconds of each call but the first;
 - ``{"count": n}`` runs it so many times while callgrind counts, has it write what it counted, and answers
   with the number.
@@ -66,7 +67,8 @@ def ready(call: dict[str, Any], limits: contextlib.ExitStack) -> tuple[Run, dict
     import jitconv
 
     if call["op"] == "process":
-        return process(*call["arguments"]), {"choice": "", "workspace": 0, "allocated": 0}
+        run = process(*call["arguments"])
+        return run, {"seconds": turn(run, 0.0)[0], "choice": "", "workspace": 0, "allocated": 0}
     if call["threads"] is not None:
         limits.enter_context(jitconv.config(threads=call["threads"]))
     arguments = drawn(call["arguments"])
@@ -77,24 +79,26 @@ def ready(call: dict[str, Any], limits: contextlib.ExitStack) -> tuple[Run, dict
     else:
         run = functools.partial(getattr(jitconv, call["op"]), *arguments, **options)
         explanation = jitconv.explain(call["op"], *arguments, **options)
-    for _ in range(2):
-        made = run()
-    choice = explanation.choice
     told = {
-        "choice": explanation.title(choice),
-        "workspace": choice.workspace,
+        "seconds": turn(run, 0.0)[0],
+        "choice": title(explanation),
+        "workspace": explanation.choice.workspace,
         "allocated": allocated(run),
     }
     if call["checked"]:
-        told["error"] = error(made, reference(call["op"], arguments, options))
+        told["error"] = error(run(), reference(call["op"], arguments, options))
     return run, told
 
 
+def title(explanation: Any) -> str:
+    """Return what was chosen; before algorithms had variants explanations had no titles."""
+    of_variants = getattr(explanation, "title", None)
+    return of_variants(explanation.choice) if of_variants else explanation.choice.name
+
+
 def process(lines: str) -> Run:
-    """Return what runs a new interpreter, which has run once: what it compiles is on disk."""
-    run = functools.partial(subprocess.run, [sys.executable, "-c", lines], check=True, stdout=2)
-    run()
-    return run
+    """Return what runs a new interpreter."""
+    return functools.partial(subprocess.run, [sys.executable, "-c", lines], check=True, stdout=2)
 
 
 def held(arguments: list[Any], options: dict[str, Any]) -> Any:
