@@ -182,6 +182,12 @@ def test_the_action_has_what_is_better_when_smaller(exported):
         assert word in bench["extra"]
 
 
+def test_rows_of_the_gate_without_figures_are_left_out_and_the_commit_is_heads(exported, tmp_path):
+    lines = list(csv.DictReader(io.StringIO(exported("csv", write_gate(tmp_path)))))
+    assert [line["name"] for line in lines] == [row["name"] for row in gate()["rows"][:3]]
+    assert {line["commit"] for line in lines} == {"b" * 40}
+
+
 def test_otava_has_a_line_for_each_commit_and_its_settings(command, exported, tmp_path):
     lines = list(csv.DictReader(io.StringIO(exported("otava", ASV))))
     assert [one["time"] for one in lines] == sorted(one["time"] for one in lines)

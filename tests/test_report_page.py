@@ -104,6 +104,14 @@ def test_every_chart_is_drawn(opened, report):
     assert drawn(page, "asv") == [10]
 
 
+def test_rows_of_the_gate_have_the_colour_of_their_verdict_with_figures_or_without(opened, report):
+    page = opened(report)
+    cells = page.locator("#gate tbody tr td:nth-child(1)")
+    found = cells.evaluate_all("every => every.map((one) => [one.textContent, one.className])")
+    assert found == [["slower", "bad"], ["faster", "good"], ["same", ""], ["raises", "bad"], ["left out", ""]]
+    assert column(page, "gate", 2)[3:] == ["", ""]
+
+
 def test_a_history_shows_its_steps(opened, report):
     page = opened(report)
     assert drawn(page, "asv") == [10]

@@ -92,7 +92,7 @@ def _sweep(figures: dict[str, Any]) -> Iterator[Record]:
 
 def _gate(figures: dict[str, Any]) -> Iterator[Record]:
     for row in figures["rows"]:
-        if row["head"] is not None:
+        if row.get("head") is not None:  # one that was left out, or raised, has none
             measure, unit = _of_unit(row["unit"])
             yield Record(row["name"], measure, unit, row["head"])
 

@@ -82,7 +82,7 @@ const benchColumns = (data, unit) => [
 ];
 
 // what the gate found
-const VERDICTS = { regression: "var(--bad)", error: "var(--bad)", improvement: "var(--good)" };
+const VERDICTS = { regression: "var(--bad)", error: "var(--bad)", slower: "var(--bad)", raises: "var(--bad)", improvement: "var(--good)", faster: "var(--good)" };
 function drawGate(data, root) {
   const rows = data.rows.filter((row) => told(row.ratio));
   const colour = (row) => VERDICTS[row.verdict] || "var(--dim)";
