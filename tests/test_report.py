@@ -84,6 +84,15 @@ def test_mistakes_are_one_line_and_2(command, arguments, words):
     assert re.search(words, done.stderr)
 
 
+def test_where_asv_keeps_results_and_that_it_kept_none_are_told(command, tmp_path):
+    (tmp_path / ".asv" / "results").mkdir(parents=True)
+    (tmp_path / ".asv" / "results" / "benchmarks.json").write_bytes((ASV / "benchmarks.json").read_bytes())
+    assert "did you mean .asv/results?" in command("report", ".asv").stderr
+    done = command("report", ".asv/results")
+    assert done.returncode == 2
+    assert "asv run --python=same --set-commit-hash $(git rev-parse HEAD)" in done.stderr
+
+
 def test_the_page_holds_all_figures_and_needs_nothing_else(command, tmp_path):
     done = command("report", *OURS, ASV, write_gate(tmp_path), "-o", "page.html", "--title", "<b>")
     assert (done.returncode, done.stdout) == (0, "Saved page.html\n"), done.stderr

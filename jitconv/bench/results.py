@@ -31,6 +31,10 @@ BENCHMARKS, MACHINE = "benchmarks.json", "machine.json"
 """asv's files beside those of commits: what the benchmarks are, and what the machine is."""
 
 
+KEEPS = "asv run --python=same --set-commit-hash $(git rev-parse HEAD)"
+"""What measures what is installed, and keeps it; without a commit's hash `--python=same` keeps nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """One file of ours, or all that asv has of one folder."""
@@ -131,10 +135,13 @@ def _files(place: Path) -> list[Path]:
     if not place.is_dir():
         return [place]
     if not (place / BENCHMARKS).is_file():
-        raise ParameterError(f"{place}: expected a file, or a folder of asv's results with {BENCHMARKS}")
+        inside = place / "results"
+        meant = f"; did you mean {inside}?" if (inside / BENCHMARKS).is_file() else ""
+        expected = f"expected a file, or a folder of asv's results with {BENCHMARKS}"
+        raise ParameterError(f"{place}: {expected}{meant}")
     files = sorted(one for one in place.glob("*/*.json") if one.name != MACHINE)
     if not files:
-        raise ParameterError(f"{place}: expected results of asv; no machine has a commit there: run asv run")
+        raise ParameterError(f"{place}: expected results of asv; no machine has a commit there: run {KEEPS}")
     return files
 
 

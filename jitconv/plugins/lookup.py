@@ -202,7 +202,7 @@ class Registry(Providers):
                 self._note(Plugin(guest.name, guest.release, "installed"))
 
     def _loaded(self, guest: Guest, hindrance: guests.Outcome | None) -> tuple[Plugin, Plugin]:
-        """Load a plugin if nothing hinders; return what was noted of it, and the same with what it printed."""
+        """Load a plugin if nothing hinders; return what was noted of it, and that with what it printed."""
         name, release = guest.name, guest.release
         with printing.captured() as printed:
             if found := hindrance:

@@ -84,8 +84,8 @@ def check_algorithm(
 
     Notes
     -----
-    Where a kernel touches what is not its own, dies, or hangs, the checks after that are not run. An algorithm
-    of a plugin in quarantine is checked, too, unless the plugin did harm at import.
+    Where a kernel touches what is not its own, dies, or hangs, the checks after that are not run.
+    An algorithm of a plugin in quarantine is checked, too, unless the plugin did harm at import.
     """
     choice("op", op, OPS)
     for check in only or ():
