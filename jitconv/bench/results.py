@@ -86,7 +86,8 @@ def _shortly(found: Sequence[Result]) -> list[Result]:
 def facts(result: Result) -> dict[str, Any]:
     """Return commit, time and machine of a result, as `jitconv.bench.provenance.facts` has them.
 
-    Of asv those of the newest commit.
+    Of asv those of the newest commit. Where jitconv came from no checkout, the commit is that of the
+    repository that the command ran in.
     """
     told = result.figures
     if result.kind == "asv":
@@ -94,7 +95,8 @@ def facts(result: Result) -> dict[str, Any]:
     if result.kind == "gate":
         told = {**told["facts"], "commit": told["head"]}
     wanted = ("jitconv", "commit", "dirty", "time", "ended", "machine", "dtype", "layout")
-    return {name: told.get(name) for name in wanted}
+    found = {name: told.get(name) for name in wanted}
+    return found if found["commit"] else {**found, **(told.get("repository") or {})}
 
 
 def run_facts(run: dict[str, Any]) -> dict[str, Any]:
