@@ -110,6 +110,11 @@ def test_what_it_says_of_asv_keeps_results_where_report_reads_them(package):
     assert ours[1] in written["pyproject.toml"]
 
 
+def test_what_its_commands_write_is_not_committed(package):
+    ignored = files(package)[".gitignore"].split()
+    assert {"times.png", "bench.json", "gate.json", "report.html", "jitconv-compare/", ".asv/"} <= {*ignored}
+
+
 def test_another_op_has_a_kernel_of_its_own(command, registry, monkeypatch):
     assert command("plugin", "new", "my_conv", "--op", "max_pool_forward").returncode == 0
     package = Path("jitconv-my-conv")

@@ -213,7 +213,7 @@ def test_otava_has_a_line_for_each_commit_and_its_settings(command, exported, tm
 def test_otava_needs_runs_of_the_same(command, tmp_path):
     done = command("export", *OURS, "--format", "otava", "-o", "h.csv")
     assert done.returncode == 2
-    assert "no figure is in all of them" in done.stderr
+    assert "no figure is in all of them: give files of one command" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

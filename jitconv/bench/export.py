@@ -221,7 +221,10 @@ def otava_settings(found: Sequence[Run], file: str) -> str:
     """Return Otava's YAML (as JSON, which is YAML, too) of that table: the figures that every run has."""
     all_have = [one for one in found[0].records if all(_has(run, one) for run in found)]
     if not all_have:
-        raise ParameterError("expected runs of the same benchmarks for Otava; no figure is in all of them")
+        raise ParameterError(
+            "expected runs of the same benchmarks for Otava; no figure is in all of them: "
+            "give files of one command"
+        )
     test = {
         "type": "csv",
         "file": file,

@@ -36,7 +36,7 @@ LARGE = 2.0
 """From this regret on a noisy row is named, so that somebody looks at it. A choice."""
 
 
-LIFTS = f"Of plugins in quarantine: {what_lifts('NAME')}."
+LIFTS = f"Quarantine: {what_lifts('NAME')}."
 
 
 def show(found: Comparison, console: Console) -> None:
