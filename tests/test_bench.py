@@ -71,7 +71,8 @@ def test_means_are_geometric_and_weighted_by_how_often_a_layer_occurs():
 def test_the_summary_names_the_worst_layers_and_the_noisy_rows():
     rows = [row(str(ratio), ratio, spread=0.2) for ratio in (3.0, 0.5, 2.0, 1.0)]
     lines = [str(line) for line in summary([*rows, row("refused", None)], "torch")]
-    assert "in the geometric mean of 4 layers" in lines[0]
+    assert lines[0].startswith("torch time ÷ jitconv time: 1.32 in the geometric mean of 4 layers")
+    assert str(summary(rows, "torch", "mine")[0]).startswith("torch time ÷ mine time: ")
     assert lines[1] == "worst: 0.5 0.50, 1.0 1.00, 2.0 2.00"
     assert "4 rows vary by more than 15 %" in lines[2]
 

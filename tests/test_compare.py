@@ -262,6 +262,16 @@ def test_regret_is_told_from_quiet_rows_alone():
     assert [row["noisy"] for row in figures["rows"]] == [False, False, True, False, True]
 
 
+def test_a_large_regret_is_named_though_the_row_is_noisy():
+    noisy = [timed("direct", 6.0, spread=0.2, auto=True), timed("fft", 2.0)]
+    named = "as times vary by more than 15 %; one noisy row may be 3.0 times: conv_forward, a."
+    assert summary(Comparison(noisy)).endswith(f"no regret of auto is told, {named}")
+    quiet = [timed("direct", 3.0, label="b", auto=True)]
+    assert summary(Comparison([*noisy, *quiet])).endswith(f"1 of 2 left out, {named}")
+    less = [timed("direct", 3.9, spread=0.2, auto=True), timed("fft", 2.0)]
+    assert "may be" not in summary(Comparison(less))
+
+
 def test_a_wrong_algorithm_is_no_better_choice():
     rows = [timed("direct", 3.0, auto=True), timed("wrong", 1.0, verdict="wrong", error=float("inf"))]
     found = Comparison(rows)

@@ -126,6 +126,8 @@ def test_a_plugin_in_quarantine_is_told_to_who_names_it_and_left_out_of_auto(hos
     assert "jitconv plugins clear exits_at_import" in error
     with pytest.raises(jitconv.PluginError, match="code 3 at import"):
         jitconv.create_mask(X, algorithm="exits_at_import")
+    code, _, error = command("check", "exits_at_import", "--shape", "n5h4w4")  # which would end this process
+    assert (code, "code 3 at import" in error) == (2, True)
     with jitconv.config(allow="exits_at_import"), pytest.warns(RuntimeWarning, match="`auto` leaves out"):
         assert jitconv.explain("create_mask", X).choice.name == "direct"
 

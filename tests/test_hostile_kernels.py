@@ -9,6 +9,10 @@ from hostile import AT_RUN, CARELESS
 from plugin_helpers import X, imported, state, still_works
 
 import jitconv
+from jitconv.jit.files import cache_root
+from jitconv.plugins import quarantine
+from jitconv.store import place
+from jitconv.testing import process
 from jitconv.testing.findings import Failure, Result
 
 SMALL = ("--shape", "n5h4w4", "--op", "create_mask")
@@ -160,3 +164,25 @@ def test_a_check_puts_what_is_wrong_in_quarantine_and_says_what_lifts_it(
     assert ("plugin 'harmless' has been in quarantine since" in printed) == harmful
     assert ("jitconv plugins clear harmless" in printed) == harmful
     assert (state(registry, "harmless").state == "quarantined") == harmful
+
+
+@pytest.mark.skipif(process.why_not() is not None, reason=str(process.why_not()))
+def test_what_is_in_quarantine_is_checked_as_ever_and_stays_there(hostile, command, tmp_path, monkeypatch):
+    (tmp_path / "own").mkdir()  # a file of plugins that the processes of a check read, too
+    (tmp_path / "own" / "kernels").symlink_to(cache_root())
+    monkeypatch.setenv("JITCONV_CACHE_DIR", str(tmp_path / "own"))
+    file = place.default_path().with_name(f"plugins-{place.this_machine()}.json")
+    monkeypatch.setattr(quarantine, "path", lambda: file)
+    registry = imported(hostile("is_wrong", "harmless"), "is_wrong", "harmless")
+    for name in ("is_wrong", "harmless"):
+        registry.guest(name).quarantine("was wrong before")
+    code, printed, error = command("check", "is_wrong", "--shape", "n5h4w4")
+    assert (code, error) == (1, "")
+    assert re.search(r"agreement +failed +1", printed)
+    code, printed, error = command("check", "harmless", "--shape", "n5h4w4")
+    assert (code, error) == (0, "")
+    assert "was wrong before; " in printed
+    assert "jitconv plugins clear harmless" in printed
+    assert {state(registry, name).state for name in ("is_wrong", "harmless")} == {"quarantined"}
+    with pytest.raises(jitconv.PluginError, match="in quarantine"):
+        jitconv.create_mask(X, algorithm="harmless")

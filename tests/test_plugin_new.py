@@ -17,6 +17,8 @@ import jitconv
 from jitconv.cli import app
 from jitconv.testing import Case, check_agreement
 
+ROOT = Path(__file__).parent.parent
+
 WRITTEN = {
     ".github/workflows/check.yml",
     ".gitignore",
@@ -80,6 +82,37 @@ def test_the_kernel_is_right_and_refuses_in_words(package, registry, monkeypatch
         pictures = x.transpose(0, 3, 1, 2) if "layout" in options else x
         with pytest.raises(jitconv.UnsupportedError, match=reason):
             jitconv.conv_forward(pictures, weights, algorithm="my_conv", **options)
+
+
+def test_its_benchmark_draws_and_compiles_once(package, registry, monkeypatch):
+    registry.register("jitconv-my-conv", load(package, monkeypatch))
+    place = importlib.util.spec_from_file_location("forward", package / "benchmarks" / "forward.py")
+    module = importlib.util.module_from_spec(place)
+    place.loader.exec_module(module)
+    problem, algorithm = "n1h4w4c1 k3x3f1 s1 p1", "my_conv"
+    one = module.Forward()
+    one.setup(problem, algorithm)
+    call, operands = one.call, one.operands
+    one.setup(problem, algorithm)  # as asv does before each call that it times
+    assert (one.call is call, one.operands is operands) == (True, True)
+    one.time_forward(problem, algorithm)
+    with pytest.raises(NotImplementedError, match="needs one group, got 2"):
+        module.Forward().setup("n1h4w4c2 k3x3f2 s1 p1 g2", algorithm)
+
+
+def test_what_it_says_of_asv_keeps_results_where_report_reads_them(package):
+    written = files(package)
+    readme = written["README.md"]
+    assert "asv run --python=same --set-commit-hash $(git rev-parse HEAD)" in readme
+    assert "jitconv report jitconv-compare/figures.json .asv/results" in readme
+    assert '"results_dir": ".asv/results"' in written["asv.conf.json"]
+    ours = re.search(r'bench = \["(asv>=[\d.]+)"\]', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert ours[1] in written["pyproject.toml"]
+
+
+def test_what_its_commands_write_is_not_committed(package):
+    ignored = files(package)[".gitignore"].split()
+    assert {"times.png", "bench.json", "gate.json", "report.html", "jitconv-compare/", ".asv/"} <= {*ignored}
 
 
 def test_another_op_has_a_kernel_of_its_own(command, registry, monkeypatch):

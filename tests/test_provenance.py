@@ -3,12 +3,16 @@
 import os
 import subprocess
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from jitconv.bench import provenance
+import jitconv
+from jitconv.bench import provenance, results
 from jitconv.bench.provenance import Sample
+from jitconv.bench.results import Result
 
 
 def test_figures_carry_where_and_when_they_were_measured():
@@ -40,13 +44,15 @@ def test_stolen_time_is_read_from_the_line_of_all_cores(tmp_path):
     assert (absent.ticks, absent.stolen) == (None, None)
 
 
+def run_git(folder, *words):
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    done = subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True)
+    return done.stdout.decode().strip()
+
+
 @pytest.mark.parametrize("changed", [False, True])
 def test_the_commit_of_a_checkout(tmp_path, changed):
-    def git(*words):
-        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-        done = subprocess.run(["git", *identity, *words], cwd=tmp_path, check=True, capture_output=True)
-        return done.stdout.decode().strip()
-
+    git = partial(run_git, tmp_path)
     assert provenance.commit(tmp_path) == {"commit": None, "dirty": None}
     git("init", "-q")
     assert provenance.commit(tmp_path) == {"commit": None, "dirty": None}  # nothing is committed yet
@@ -57,3 +63,21 @@ def test_the_commit_of_a_checkout(tmp_path, changed):
         (tmp_path / "file").write_text("2")
     (tmp_path / "other").write_text("not the repository's")
     assert provenance.commit(tmp_path) == {"commit": git("rev-parse", "HEAD"), "dirty": changed}
+
+
+def test_the_repository_of_the_working_directory_is_told_beside_jitconvs(tmp_path, monkeypatch):
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path / "deep")
+    assert provenance.facts()["repository"] is None
+    run_git(tmp_path, "init", "-q")
+    run_git(tmp_path, "commit", "-q", "--allow-empty", "-m", "first")
+    head = run_git(tmp_path, "rev-parse", "HEAD")
+    told = provenance.facts()
+    assert told["repository"] == {"commit": head, "dirty": False}
+    assert told["commit"] != head
+    assert provenance.repository(Path(jitconv.__file__).parent) is None
+    file = {**told, "dtype": "float32", "layout": "NHWC"}
+    assert results.facts(Result("a", "bench", file))["commit"] == (told["commit"] or head)
+    installed = {**file, "commit": None, "dirty": None}
+    shown = results.facts(Result("a", "bench", installed))
+    assert (shown["commit"], shown["dirty"]) == (head, False)

@@ -84,6 +84,15 @@ def test_mistakes_are_one_line_and_2(command, arguments, words):
     assert re.search(words, done.stderr)
 
 
+def test_where_asv_keeps_results_and_that_it_kept_none_are_told(command, tmp_path):
+    (tmp_path / ".asv" / "results").mkdir(parents=True)
+    (tmp_path / ".asv" / "results" / "benchmarks.json").write_bytes((ASV / "benchmarks.json").read_bytes())
+    assert "did you mean .asv/results?" in command("report", ".asv").stderr
+    done = command("report", ".asv/results")
+    assert done.returncode == 2
+    assert "asv run --python=same --set-commit-hash $(git rev-parse HEAD)" in done.stderr
+
+
 def test_the_page_holds_all_figures_and_needs_nothing_else(command, tmp_path):
     done = command("report", *OURS, ASV, write_gate(tmp_path), "-o", "page.html", "--title", "<b>")
     assert (done.returncode, done.stdout) == (0, "Saved page.html\n"), done.stderr
@@ -182,6 +191,12 @@ def test_the_action_has_what_is_better_when_smaller(exported):
         assert word in bench["extra"]
 
 
+def test_rows_of_the_gate_without_figures_are_left_out_and_the_commit_is_heads(exported, tmp_path):
+    lines = list(csv.DictReader(io.StringIO(exported("csv", write_gate(tmp_path)))))
+    assert [line["name"] for line in lines] == [row["name"] for row in gate()["rows"][:3]]
+    assert {line["commit"] for line in lines} == {"b" * 40}
+
+
 def test_otava_has_a_line_for_each_commit_and_its_settings(command, exported, tmp_path):
     lines = list(csv.DictReader(io.StringIO(exported("otava", ASV))))
     assert [one["time"] for one in lines] == sorted(one["time"] for one in lines)
@@ -198,7 +213,7 @@ def test_otava_has_a_line_for_each_commit_and_its_settings(command, exported, tm
 def test_otava_needs_runs_of_the_same(command, tmp_path):
     done = command("export", *OURS, "--format", "otava", "-o", "h.csv")
     assert done.returncode == 2
-    assert "no figure is in all of them" in done.stderr
+    assert "no figure is in all of them: give files of one command" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -104,6 +104,29 @@ def test_every_chart_is_drawn(opened, report):
     assert drawn(page, "asv") == [10]
 
 
+def test_rows_of_the_gate_have_the_colour_of_their_verdict_with_figures_or_without(opened, report):
+    page = opened(report)
+    cells = page.locator("#gate tbody tr td:nth-child(1)")
+    found = cells.evaluate_all("every => every.map((one) => [one.textContent, one.className])")
+    assert found == [["slower", "bad"], ["faster", "good"], ["same", ""], ["raises", "bad"], ["left out", ""]]
+    assert column(page, "gate", 2)[3:] == ["", ""]
+
+
+def test_a_single_row_is_one_and_the_algorithm_is_named(opened, tmp_path):
+    bench = figures("bench")
+    row = bench["rows"][0]
+    one = {"algorithm": "mine", "rows": [row], "ops": {row["op"]: bench["ops"][row["op"]]}}
+    (tmp_path / "mine.json").write_text(json.dumps({**bench, **one}))
+    found = read([tmp_path / "mine.json"])
+    (tmp_path / "report.html").write_text(report_page(found, "Mine"), encoding="utf-8")
+    page = opened((tmp_path / "report.html").as_uri())
+    text = page.locator("#bench").text_content()
+    assert "torch time ÷ mine time" in text
+    assert "Right of 1 mine is the faster." in text
+    assert "the geometric mean of 1 layer," in text
+    assert page.locator("#bench .rows .bar .dim").all_text_contents() == ["1 row"]
+
+
 def test_a_history_shows_its_steps(opened, report):
     page = opened(report)
     assert drawn(page, "asv") == [10]

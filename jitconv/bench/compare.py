@@ -100,7 +100,11 @@ class Comparison:
 
         None where one of the two is noisy.
         """
-        found: dict[tuple[str, str], float | None] = {}
+        return {key: None if noisy else ratio for key, (ratio, noisy) in self.ratios().items()}
+
+    def ratios(self) -> dict[tuple[str, str], tuple[float, bool]]:
+        """Return the same, and whether one of the two is noisy."""
+        found: dict[tuple[str, str], tuple[float, bool]] = {}
         for rows in self.jobs():
             timed = {row.algorithm: row.seconds for row in rows if row.seconds and row.verdict == "ok"}
             able = [row for row in rows if row.algorithm in timed and row.candidate and not row.timed_on]
@@ -108,7 +112,7 @@ class Comparison:
             if picked is not None:
                 best = min(able, key=lambda row: timed[row.algorithm])
                 ratio = timed[picked.algorithm] / timed[best.algorithm]
-                found[picked.op, picked.label] = None if picked.noisy or best.noisy else ratio
+                found[picked.op, picked.label] = ratio, picked.noisy or best.noisy
         return found
 
 

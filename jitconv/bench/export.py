@@ -92,7 +92,7 @@ def _sweep(figures: dict[str, Any]) -> Iterator[Record]:
 
 def _gate(figures: dict[str, Any]) -> Iterator[Record]:
     for row in figures["rows"]:
-        if row["head"] is not None:
+        if row.get("head") is not None:  # one that was left out, or raised, has none
             measure, unit = _of_unit(row["unit"])
             yield Record(row["name"], measure, unit, row["head"])
 
@@ -221,7 +221,10 @@ def otava_settings(found: Sequence[Run], file: str) -> str:
     """Return Otava's YAML (as JSON, which is YAML, too) of that table: the figures that every run has."""
     all_have = [one for one in found[0].records if all(_has(run, one) for run in found)]
     if not all_have:
-        raise ParameterError("expected runs of the same benchmarks for Otava; no figure is in all of them")
+        raise ParameterError(
+            "expected runs of the same benchmarks for Otava; no figure is in all of them: "
+            "give files of one command"
+        )
     test = {
         "type": "csv",
         "file": file,

@@ -74,6 +74,7 @@ def facts(begun: Sample | None = None) -> dict[str, Any]:
     return {
         "jitconv": version("jitconv"),
         **commit(),
+        "repository": repository(),
         "time": begun.time,
         "ended": ended.time,
         "machine": {
@@ -107,6 +108,22 @@ def commit(root: Path | None = None) -> dict[str, Any]:
         changed = _git(root, "status", "--porcelain", "--untracked-files=no")
         return {"commit": _git(root, "rev-parse", "HEAD"), "dirty": bool(changed)}
     return unknown
+
+
+def repository(folder: Path | None = None) -> dict[str, Any] | None:
+    """Return the same of the git repository that a folder is in, as a plugin's; None of jitconv's own.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        By default the working directory.
+    """
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        root = Path(_git(folder or Path.cwd(), "rev-parse", "--show-toplevel"))
+        found = commit(root)
+        if found["commit"] and not root.samefile(Path(jitconv.__file__).parents[1]):
+            return found
+    return None
 
 
 def _git(root: Path, *words: str) -> str:

@@ -32,7 +32,11 @@ BAD = "wrong", "failed", "quarantined"
 """The verdicts that are told in red."""
 
 
-LIFTS = f"Of plugins in quarantine: {what_lifts('NAME')}."
+LARGE = 2.0
+"""From this regret on a noisy row is named, so that somebody looks at it. A choice."""
+
+
+LIFTS = f"Quarantine: {what_lifts('NAME')}."
 
 
 def show(found: Comparison, console: Console) -> None:
@@ -112,19 +116,28 @@ def summary(found: Comparison) -> str:
     """Return one line: how many agree, and the regret of auto's choices."""
     able = [row for row in found.rows if row.verdict not in ("refused", "quarantined")]
     line = f"{len(able) - len(found.bad)} of {len(able)} results agree with naive in float64"
-    regrets = found.regrets()
-    if not regrets:
+    ratios = found.ratios()
+    if not ratios:
         return f"{line}; no choice of auto was measured."
-    quiet = {key: value for key, value in regrets.items() if value is not None}
-    varying = f"times vary by more than {100 * NOISY:.0f} %"
+    quiet = {key: ratio for key, (ratio, noisy) in ratios.items() if not noisy}
+    varying = f"times vary by more than {100 * NOISY:.0f} %{_may_be(found)}"
     if not quiet:
         return f"{line}; no regret of auto is told, as {varying}."
     (op, label), worst = max(quiet.items(), key=lambda item: item[1])
     mean = geometric_mean(list(quiet.values()))
     line += f"; regret of auto: {mean:.2f} in the mean"
     line += f", {worst:.2f} at worst ({op}, {label})" if worst > 1 else ": always the fastest"
-    left_out = len(regrets) - len(quiet)
-    return f"{line}; {left_out} of {len(regrets)} left out, as {varying}." if left_out else f"{line}."
+    left_out = len(ratios) - len(quiet)
+    return f"{line}; {left_out} of {len(ratios)} left out, as {varying}." if left_out else f"{line}."
+
+
+def _may_be(found: Comparison) -> str:
+    """Return the end of a line that names the noisy row of the largest regret, if that is large."""
+    noisy = {key: ratio for key, (ratio, noisy) in found.ratios().items() if noisy and ratio >= LARGE}
+    if not noisy:
+        return ""
+    (op, label), worst = max(noisy.items(), key=lambda item: item[1])
+    return f"; one noisy row may be {worst:.1f} times: {op}, {label}"
 
 
 def wrong(found: Comparison) -> str:

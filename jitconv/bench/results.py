@@ -31,6 +31,10 @@ BENCHMARKS, MACHINE = "benchmarks.json", "machine.json"
 """asv's files beside those of commits: what the benchmarks are, and what the machine is."""
 
 
+KEEPS = "asv run --python=same --set-commit-hash $(git rev-parse HEAD)"
+"""What measures what is installed, and keeps it; without a commit's hash `--python=same` keeps nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """One file of ours, or all that asv has of one folder."""
@@ -82,7 +86,8 @@ def _shortly(found: Sequence[Result]) -> list[Result]:
 def facts(result: Result) -> dict[str, Any]:
     """Return commit, time and machine of a result, as `jitconv.bench.provenance.facts` has them.
 
-    Of asv those of the newest commit.
+    Of asv those of the newest commit. Where jitconv came from no checkout, the commit is that of the
+    repository that the command ran in.
     """
     told = result.figures
     if result.kind == "asv":
@@ -90,7 +95,8 @@ def facts(result: Result) -> dict[str, Any]:
     if result.kind == "gate":
         told = {**told["facts"], "commit": told["head"]}
     wanted = ("jitconv", "commit", "dirty", "time", "ended", "machine", "dtype", "layout")
-    return {name: told.get(name) for name in wanted}
+    found = {name: told.get(name) for name in wanted}
+    return found if found["commit"] else {**found, **(told.get("repository") or {})}
 
 
 def run_facts(run: dict[str, Any]) -> dict[str, Any]:
@@ -131,10 +137,13 @@ def _files(place: Path) -> list[Path]:
     if not place.is_dir():
         return [place]
     if not (place / BENCHMARKS).is_file():
-        raise ParameterError(f"{place}: expected a file, or a folder of asv's results with {BENCHMARKS}")
+        inside = place / "results"
+        meant = f"; did you mean {inside}?" if (inside / BENCHMARKS).is_file() else ""
+        expected = f"expected a file, or a folder of asv's results with {BENCHMARKS}"
+        raise ParameterError(f"{place}: {expected}{meant}")
     files = sorted(one for one in place.glob("*/*.json") if one.name != MACHINE)
     if not files:
-        raise ParameterError(f"{place}: expected results of asv; no machine has a commit there: run asv run")
+        raise ParameterError(f"{place}: expected results of asv; no machine has a commit there: run {KEEPS}")
     return files
 
 

@@ -49,12 +49,15 @@ class View:
         where a table of all rows would be too long.
     compared : Comparison, optional
         The rows beside those of a file that was written before.
+    algorithm : str
+        Whose ratios to the peer these are.
     """
 
     peer: str | None
     by_kind: bool = False
     worst: int | None = None
     compared: Comparison | None = None
+    algorithm: str = "auto"
 
 
 def show(found: Measured, view: View, console: Console) -> None:
@@ -83,7 +86,7 @@ def _show_rows(rows: Sequence[Row], without: Sequence[LeftOut], view: View, cons
         console.print(told, soft_wrap=True)
     if view.by_kind:
         print_whole(_kinds_table(standings(rows)), console)
-    for line in [*summary(rows, view.peer), ceilings(rows)]:
+    for line in [*summary(rows, view.peer, view.algorithm), ceilings(rows)]:
         console.print(line, soft_wrap=True)
 
 
@@ -200,7 +203,7 @@ def _beside(row: Row, compared: Comparison) -> list[str | Text]:
     return [duration(one.before.seconds), Text(f"{one.ratio:.2f}", "red" if one.verdict == SLOWER else "")]
 
 
-def summary(rows: Sequence[Row], peer: str | None) -> list[Text]:
+def summary(rows: Sequence[Row], peer: str | None, algorithm: str = "auto") -> list[Text]:
     """Return the lines below a table: means of the ratios, and the worst three layers."""
     mean = mean_ratio(rows, weighted=False)
     if mean is None:
@@ -210,11 +213,16 @@ def summary(rows: Sequence[Row], peer: str | None) -> list[Text]:
     noisy = sum(row.noisy for row in rows)
     measured = sum(row.ratio is not None for row in rows)
     mean_line = Text.assemble(
-        (f"{peer} time ÷ jitconv time: {mean:.2f}", "bold"),
+        (f"{peer} time ÷ {whose(algorithm)} time: {mean:.2f}", "bold"),
         f" in the geometric mean of {measured} layers, {weighted:.2f} weighted by how often each occurs",
     )
     lines = [mean_line, Text(f"worst: {named}")]
     return lines + [Text(f"{noisy} rows vary by more than 15 % and are marked noisy", "yellow")] * (noisy > 0)
+
+
+def whose(algorithm: str) -> str:
+    """Return who is compared with a peer: an algorithm by its name, the choices of ``auto`` as jitconv."""
+    return "jitconv" if algorithm == "auto" else algorithm
 
 
 def ceilings(rows: Sequence[Row]) -> str:

@@ -149,7 +149,7 @@ def bench(
         with progress(console, len(keys)) as tell:
             found = run(given.layers, ops, wanted, tell)
         found, compared = bench_baseline.beside(before, found, asked, given.layers, console)
-        tables.show(found, tables.View(peer, by is not None, worst, compared), console)
+        tables.show(found, tables.View(peer, by is not None, worst, compared, algorithm), console)
         write_json(json.dumps(tables.as_dict(found, wanted, given, begun, compared), indent=1) + "\n")
         if json_file not in (None, STDOUT):
             console.print(f"Saved {json_file}", soft_wrap=True)

@@ -85,12 +85,13 @@ def check(
     Exit code 2: anything else, such as a mistake, or too few problems that ran to prove anything; with
     --strict also a plugin that is not loaded, and a check that cannot run here.
     """
+    from jitconv.plugins import registry
     from jitconv.testing import check_algorithm, report
 
     summary = places(json_file, junit_file, markdown_file, github=github)
-    if strict:
-        _plugins_are_loaded()
-    with json_writer(json_file) as write_json:
+    with registry().readmitted(name), json_writer(json_file) as write_json:
+        if strict:
+            _plugins_are_loaded()
         console = Console(emoji=False, highlight=False)
         results: list[Result] = []
         took: dict[str, float] = {}
@@ -258,3 +259,16 @@ def _end(name: str, results: Sequence[Result], console: Console, *, strict: bool
     expected = sum(result.verdict == "expected" for result in results)
     told = f", of which {expected} failed as expected" if expected else ""
     console.print(f"\n[green]nothing is wrong[/]: {ran} problems were run, in {len(results)} checks{told}")
+    if words := _still(name, results):
+        console.print(words, markup=False, soft_wrap=True)
+
+
+def _still(name: str, results: Sequence[Result]) -> str:
+    """Return that the plugin of what was checked is in quarantine, and what lifts that; or nothing."""
+    from jitconv.plugins import quarantine, registry
+
+    plugin = registry().provider(registry().find(results[0].op, name))
+    guest = registry().guest(plugin)
+    if guest is None or not guest.known.quarantined:
+        return ""
+    return f"{quarantine.in_words(plugin, guest.known)}; {quarantine.what_lifts(plugin)}"

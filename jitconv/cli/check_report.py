@@ -45,7 +45,7 @@ def show(results: Sequence[Result], seconds: float, console: Console, *, feature
         _show_features(results, console)
     for result in results:
         if result.verdict in ("failed", "expected") or result.notes:
-            console.print(f"\n{result}", markup=False, highlight=False)
+            console.print(f"\n{result}", markup=False, highlight=False, soft_wrap=True)  # commands stay whole
         elif result.figures:
             told = "; ".join(f"{what} {value:.3g}" for what, value in result.figures.items())
             console.print(f"{result.check}: {told}", markup=False, highlight=False)

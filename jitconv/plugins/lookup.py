@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from jitconv.algorithm import OPS, Algorithm
@@ -58,7 +60,7 @@ class Registry(Providers):
             place = next(n for n, one in enumerate(self.known) if one.name == name)
             waiting = self.known.pop(place)
             try:
-                noted, found = self._loaded(guest)
+                noted, found = self._loaded(guest, guests.hindrance(guest))
             except BaseException:  # Ctrl-C: it is as it was
                 self._waiting[name] = guest
                 self.known.insert(place, waiting)
@@ -77,6 +79,40 @@ class Registry(Providers):
                 if there():
                     return
                 self.load_plugin(guest.name)
+
+    @contextlib.contextmanager
+    def readmitted(self, name: str, ops: Sequence[str] = OPS) -> Iterator[None]:
+        """Have an algorithm of a plugin in quarantine here while it is checked: see `readmit`."""
+        back = [lost for op in ops if (lost := self.readmit(op, name))]
+        try:
+            yield
+        finally:
+            there = {one.name for one in self.known if one.state == "loaded"}
+            for lost in back:
+                if lost.name in there:
+                    self.withdraw(lost.name, lost.error or "")
+
+    def readmit(self, op: str, name: str) -> Plugin | None:
+        """Load the plugin in quarantine that provides an algorithm, and return what was noted of it.
+
+        One that did harm at import is left where it is.
+        """
+        own = name.partition("/")[0] if isinstance(name, str) else ""
+        if own and own not in self._by_op[op]:
+            self.load_algorithm(own, op)
+        lost = self.in_quarantine(own, op) if own else None
+        guest = None if lost is None else self._guests.get(lost.name)
+        if lost is None or guest is None or not guest.known.imported:
+            return None
+        with forks.compiling:
+            self.known.remove(lost)
+            try:
+                noted, found = self._loaded(guest, None)
+            except BaseException:  # Ctrl-C: it is as it was
+                self.known.append(lost)
+                raise
+            self.known[self.known.index(noted)] = found
+        return lost
 
     def guest(self, name: str) -> Guest | None:
         """Return the entry point of an installed plugin, or None of one that was registered by hand."""
@@ -165,11 +201,11 @@ class Registry(Providers):
                 self._waiting[guest.name] = self._guests[guest.name] = guest
                 self._note(Plugin(guest.name, guest.release, "installed"))
 
-    def _loaded(self, guest: Guest) -> tuple[Plugin, Plugin]:
-        """Load a plugin; return what was noted of it, and the same with what it has printed."""
+    def _loaded(self, guest: Guest, hindrance: guests.Outcome | None) -> tuple[Plugin, Plugin]:
+        """Load a plugin if nothing hinders; return what was noted of it, and that with what it printed."""
         name, release = guest.name, guest.release
         with printing.captured() as printed:
-            if found := guests.hindrance(guest):
+            if found := hindrance:
                 noted = self._note(
                     Plugin(name, release, found.state, error=found.error, names=guest.known.algorithms)
                 )

@@ -111,10 +111,7 @@ def in_words(name: str, known: Known) -> str:
 
 def what_lifts(name: str) -> str:
     """Say what takes a plugin out of quarantine."""
-    return (
-        f"once it has changed it is tried anew; `jitconv plugins clear {name}` forgets what it did, and "
-        f"`jitconv plugins trust {name}` has it used whatever it does"
-    )
+    return f"`jitconv plugins clear {name}` lifts it"
 
 
 @contextlib.contextmanager

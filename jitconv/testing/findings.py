@@ -16,6 +16,9 @@ from jitconv.testing.common import in_common
 FAILURES_KEPT = 20
 """Of one check; the others are counted."""
 
+TOLD = 3
+"""Of these, in words; reports in JSON have all that are kept. A choice."""
+
 DIAGNOSED = 6
 """Of one check: what more of them would be right for is not tried."""
 
@@ -119,10 +122,10 @@ class Result:
             *(f"  {name}: {value:.3g}" for name, value in self.figures.items()),
             *(f"  note: {one}" for one in self.notes),
         ]
-        lines += [f"  {one}" for one in self.failures]
-        more = self.failed + sum(self.as_expected.values()) - len(self.failures)
+        lines += [f"  {one}" for one in self.failures[:TOLD]]
+        more = self.failed + sum(self.as_expected.values()) - len(self.failures[:TOLD])
         if more > 0:
-            lines.append(f"  … and {more} failures more")
+            lines.append(f"  … and {more} more")
         return "\n".join(lines)
 
 

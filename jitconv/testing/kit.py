@@ -85,6 +85,7 @@ def check_algorithm(
     Notes
     -----
     Where a kernel touches what is not its own, dies, or hangs, the checks after that are not run.
+    An algorithm of a plugin in quarantine is checked, too, unless the plugin did harm at import.
     """
     choice("op", op, OPS)
     for check in only or ():
@@ -93,15 +94,16 @@ def check_algorithm(
     held = Limits(seconds, limits.allowance() if memory is None else memory)
     if not (held.seconds > 0 and held.memory > 0):
         raise ParameterError(f"seconds and memory must be more than 0; got {seconds!r}, {memory!r}")
-    algorithm = registry().find(op, name)
-    if apart is None:
-        apart = registry().provider(algorithm) != BUILTIN
-    findings = Findings(op, name, checks.promises(op), expected)
-    part = _part(op, name, problems, random, seed, expected, only)
-    if apart and process.why_not() is None:
-        _apart(part, findings, held)
-    else:
-        _here(part, findings, held)
+    with registry().readmitted(name, (op,)):
+        algorithm = registry().find(op, name)
+        if apart is None:
+            apart = registry().provider(algorithm) != BUILTIN
+        findings = Findings(op, name, checks.promises(op), expected)
+        part = _part(op, name, problems, random, seed, expected, only)
+        if apart and process.why_not() is None:
+            _apart(part, findings, held)
+        else:
+            _here(part, findings, held)
     yield from (one for one in findings.results() if only is None or one.check in only or one.failures)
 
 

@@ -252,6 +252,7 @@ def main(control: int, todo: int, answers: int, errors: int, *, guarded: bool) -
     for one in listed:
         found: list[Finding] = []
         try:
+            plugins.readmit(one.op, one.algorithm)  # a check is how an author finds out
             if worker is None:
                 apart.serve(one, say)
             else:

@@ -28,6 +28,8 @@ const percent = (value) => told(value) ? `${Math.round(value * 100)} %` : "";
 const rounding = (value) => !told(value) ? "" : value === 0 ? "0" : value.toExponential(1);
 const mebibytes = (value) => told(value) ? `${(value / 2 ** 20).toFixed(1)} MiB` : "";
 
+const counted = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
+
 // markers, by the names of Matplotlib's
 const SHAPES = {
   s: "M-4-4h8v8h-8z", D: "M0-5.5L5.5 0 0 5.5-5.5 0z", "^": "M0-5.5L5 4h-10z", v: "M0 5.5L5-4h-10z",
@@ -93,8 +95,8 @@ function table(name, columns, rows, { sorted = null, down = false } = {}) {
       const kind = typeof column.class === "function" ? column.class(row) : column.class || "";
       return el("td", { class: `${column.n ? "n" : ""} ${kind}`.trim() }, ...(Array.isArray(shown) ? shown : [String(shown ?? "")]));
     }))));
-    count.textContent = found.length === rows.length && drawn.length === rows.length ? `${rows.length} rows`
-      : `${drawn.length} of ${rows.length} rows`;
+    count.textContent = found.length === rows.length && drawn.length === rows.length ? counted(rows.length, "row")
+      : `${drawn.length} of ${counted(rows.length, "row")}`;
     more.hidden = drawn.length === found.length;
     heads.forEach((head, place) => head.setAttribute("aria-sort", place !== state.by ? "none" : state.down ? "descending" : "ascending"));
   }

@@ -10,7 +10,7 @@ function drawHistory(data, root) {
     place.replaceChildren(el("h3", {}, title(one)), el("p", { class: "dim" }, one.machine), historyChart(title(one), one, data.commits).root);
   }
   const machines = new Set(data.benchmarks.map((one) => one.machine)).size;
-  root.append(el("p", {}, `${data.benchmarks.length} benchmarks over ${data.commits.length} commits. `
+  root.append(el("p", {}, `${counted(data.benchmarks.length, "benchmark")} over ${counted(data.commits.length, "commit")}. `
     + (data.detector ? `Levels and steps as ${data.detector} detects them.` : "No steps are marked: asv, whose detection they need, is not installed (pip install 'jitconv[bench]').")),
     place, table("Benchmarks of asv", [
       { head: "last step", n: true, text: (one) => change(last(one)), value: last, class: (one) => last(one) === null ? "" : verdict(last(one), one.unit) },

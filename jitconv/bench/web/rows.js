@@ -40,6 +40,7 @@ function whiskers(place, row, middle) {
 
 // what jitconv bench found: ratio to the peer, and share of the machine's ceiling
 function drawBench(data, root) {
+  const who = data.algorithm && data.algorithm !== "auto" ? data.algorithm : "jitconv";  // auto's choices are jitconv's
   for (const op of Object.keys(data.ops)) {
     const rows = data.rows.filter((row) => row.op === op), unit = /^conv/.test(op) ? "GFLOP/s" : "GB/s";
     const rated = rows.filter((row) => row.ratio), head = `${op}${data.plan ? ", plans" : ""}${data.cold ? ", out of the caches" : ""}`;
@@ -51,10 +52,10 @@ function drawBench(data, root) {
     root.append(el("h3", {}, head));
     if (rated.length) {
       const values = rated.map((row) => row.ratio);
-      root.append(el("p", {}, `${data.peer} time ÷ jitconv time: ${ratio(data.ops[op].mean)} in the geometric mean of ${rated.length} layers`
-        + `, ${ratio(data.ops[op].weighted_mean)} weighted by how often each occurs. Right of 1 jitconv is the faster.`));
+      root.append(el("p", {}, `${data.peer} time ÷ ${who} time: ${ratio(data.ops[op].mean)} in the geometric mean of ${counted(rated.length, "layer")}`
+        + `, ${ratio(data.ops[op].weighted_mean)} weighted by how often each occurs. Right of 1 ${who} is the faster.`));
       root.append(rowsChart(`${op}: ratio to ${data.peer} of each layer`, drawn(rated, (row) => row.ratio),
-        { scale: logarithmic(...apart([...values, 1], 1.15), ratio), title: `${data.peer} time ÷ jitconv time (×)`, base: 1 }).root);
+        { scale: logarithmic(...apart([...values, 1], 1.15), ratio), title: `${data.peer} time ÷ ${who} time (×)`, base: 1 }).root);
     }
     root.append(el("p", {}, "Share of what the machine can do, measured in the same turns: "
       + (unit === "GB/s" ? "of the rate of a copy." : "of the rate of multiply-adds in registers (a faster algorithm than plain sums may exceed it).")));
@@ -82,7 +83,7 @@ const benchColumns = (data, unit) => [
 ];
 
 // what the gate found
-const VERDICTS = { regression: "var(--bad)", error: "var(--bad)", improvement: "var(--good)" };
+const VERDICTS = { regression: "var(--bad)", error: "var(--bad)", slower: "var(--bad)", raises: "var(--bad)", improvement: "var(--good)", faster: "var(--good)" };
 function drawGate(data, root) {
   const rows = data.rows.filter((row) => told(row.ratio));
   const colour = (row) => VERDICTS[row.verdict] || "var(--dim)";
