@@ -23,7 +23,7 @@ WORTH_KEEPING = 4 * 2**20
 """Smaller buffers the allocator keeps, see `keep_freed_memory`. Not measured."""
 
 LARGEST_FREED = 31 * 2**20
-"""Bytes: glibc does not learn from blocks of more than 32 MiB."""
+"""Bytes. By definition: glibc learns from blocks of at most 32 MiB."""
 
 LINE = 64
 """Bytes of a cache line. Buffers begin with one, so that whole vectors never lie in two: filters that
