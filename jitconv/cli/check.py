@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from jitconv.algorithm import OPS
-from jitconv.cli.check_places import appended, places, write
 from jitconv.cli.check_report import cover, show
 from jitconv.cli.places import json_writer
+from jitconv.cli.reports import GithubSummary, Markdown, appended, places, write
 from jitconv.errors import ParameterError, PluginError
 
 if TYPE_CHECKING:
@@ -69,12 +69,8 @@ def check(
         Path | None, typer.Option("--json", help="Write the results here; - is stdout, and nothing else.")
     ] = None,
     junit_file: Annotated[Path | None, typer.Option("--junit", help="Write a JUnit report here.")] = None,
-    markdown_file: Annotated[
-        Path | None, typer.Option("--markdown", help="Write a page of Markdown here.")
-    ] = None,
-    github: Annotated[
-        bool, typer.Option("--github-summary", help="Add that page to the summary of a job on GitHub.")
-    ] = False,
+    markdown_file: Markdown = None,
+    github: GithubSummary = False,
 ) -> None:
     """Check a kernel: values, memory, threads, bits, costs. Each check runs in a process that may die.
 

@@ -17,8 +17,8 @@ import typer
 
 from jitconv.bench.console import plain_console
 from jitconv.bench.options import names_of, progress
-from jitconv.cli.check_places import appended, places, write
 from jitconv.cli.places import json_writer
+from jitconv.cli.reports import GithubSummary, Markdown, appended, places, write
 from jitconv.specs.values import choice
 
 if TYPE_CHECKING:
@@ -72,12 +72,8 @@ def gate(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the figures here; - is stdout, and nothing else.")
     ] = None,
-    markdown_file: Annotated[
-        Path | None, typer.Option("--markdown", help="Write a page of Markdown here.")
-    ] = None,
-    github: Annotated[
-        bool, typer.Option("--github-summary", help="Add that page to the summary of a job on GitHub.")
-    ] = False,
+    markdown_file: Markdown = None,
+    github: GithubSummary = False,
 ) -> None:
     """Compare two commits of the repository at hand: build both, measure them in turns, and judge.
 
@@ -90,11 +86,13 @@ def gate(
     stopped: 130 by Ctrl-C, 143 by SIGTERM.
     """
     from jitconv.bench.gate import build
+    from jitconv.bench.gate.rows import selected
     from jitconv.bench.gate.sides import SideLost
     from jitconv.bench.gate.table import Compared, as_json, as_markdown, show
     from jitconv.bench.provenance import sample
 
     passed = [choice("--pass", one, PASSABLE) for one in names_of(passing) or ()]
+    selected([], pattern)  # a mistake in it is told before anything is built
     summary = places(json_file, None, markdown_file, github=github)
     begun = sample()
     repository = build.top(Path.cwd())

@@ -1,10 +1,13 @@
-"""Where `jitconv check` writes: files, and the summary of a job on GitHub."""
+"""Where commands with a verdict write: files, and the summary of a job on GitHub."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from jitconv import files
 from jitconv.cli.places import check_places
@@ -12,6 +15,12 @@ from jitconv.errors import ParameterError
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 """The variable in which GitHub Actions names a step's file; what is in it appears on the page of the job."""
+
+
+Markdown = Annotated[Path | None, typer.Option("--markdown", help="Write a page of Markdown here.")]
+GithubSummary = Annotated[
+    bool, typer.Option("--github-summary", help="Add that page to the summary of a job on GitHub.")
+]
 
 
 def places(json_file: Path | None, junit: Path | None, markdown: Path | None, *, github: bool) -> Path | None:
