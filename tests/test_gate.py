@@ -317,8 +317,6 @@ def test_a_commit_that_does_not_install_is_told(repository, capsys, monkeypatch)
     ],
 )
 def test_a_mistake_is_told(words, said, repository, capsys, monkeypatch):
-    pytest.importorskip("asv", reason="asv builds the commits: pip install 'jitconv[bench]'")
-        monkeypatch.setattr(build, "configuration", lambda repository: repository / "pyproject.toml")
     monkeypatch.setattr(sys, "argv", ["jitconv", "gate", *words])
     from jitconv.cli import main
 
